@@ -1,0 +1,383 @@
+// A batch of libmypaint canvases. One call executes one stroke on many canvases: the GIL is released, canvases
+// are spread over threads, and each finished canvas is written as uint8 pixels into an array the caller owns.
+//
+// This layer knows strokes in pixels and nothing of commands; everything it is handed is checked before use.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+extern "C" {
+#include <mypaint-brush.h>
+#include <mypaint-fixed-tiled-surface.h>
+}
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+// SPIRAL's environment feeds a stroke to libmypaint in this many sub-steps, this many seconds apart.
+constexpr int kSubSteps = 50;
+constexpr double kSubStepSeconds = 0.1;
+constexpr int kFullFix15 = 1 << 15;
+constexpr float kUpright = 0.0f;  // pen tilt
+
+// A surface that paints nothing, for advancing a brush's random numbers.
+struct NullSurface {
+  MyPaintSurface parent{};
+  NullSurface() {
+    mypaint_surface_init(&parent);
+    parent.draw_dab = [](MyPaintSurface*, float, float, float, float, float, float, float, float, float, float, float,
+                         float, float) -> int { return 1; };
+    parent.get_color = [](MyPaintSurface*, float, float, float, float* r, float* g, float* b, float* a) {
+      *r = *g = *b = *a = 0.0f;
+    };
+    parent.begin_atomic = [](MyPaintSurface*) {};
+    parent.end_atomic = [](MyPaintSurface*, MyPaintRectangle*) {};
+  }
+};
+
+// libmypaint prints "Time is running backwards!" to stdout when rounding makes a sub-step's time negative by a hair
+// (about once in half a million strokes), which would spoil machine-readable output. glibc lets us hand C code another
+// stdout meanwhile; Python does not write through it.
+class Silence {
+ public:
+  Silence() {
+#ifdef __GLIBC__
+    const std::lock_guard<std::mutex> lock(mutex());
+    if (depth()++ == 0) {
+      static FILE* nowhere = std::fopen("/dev/null", "w");
+      saved() = stdout;
+      if (nowhere) stdout = nowhere;
+    }
+#endif
+  }
+  ~Silence() {
+#ifdef __GLIBC__
+    const std::lock_guard<std::mutex> lock(mutex());
+    if (--depth() == 0) stdout = saved();
+#endif
+  }
+  Silence(const Silence&) = delete;
+
+ private:
+  static std::mutex& mutex() { static std::mutex it; return it; }
+  static int& depth() { static int it = 0; return it; }
+  static FILE*& saved() { static FILE* it = nullptr; return it; }
+};
+
+struct BrushDeleter {
+  void operator()(MyPaintBrush* brush) const { mypaint_brush_unref(brush); }
+};
+struct SurfaceDeleter {
+  void operator()(MyPaintFixedTiledSurface* surface) const {
+    mypaint_surface_unref(reinterpret_cast<MyPaintSurface*>(surface));
+  }
+};
+using Brush = std::unique_ptr<MyPaintBrush, BrushDeleter>;
+using Surface = std::unique_ptr<MyPaintFixedTiledSurface, SurfaceDeleter>;
+
+// A freshly made brush with the settings of `brush`: its random numbers start from libmypaint's own seed again.
+Brush copy_brush(MyPaintBrush* brush) {
+  Brush copy(mypaint_brush_new());
+  for (int s = 0; s < MYPAINT_BRUSH_SETTINGS_COUNT; ++s) {
+    const auto setting = static_cast<MyPaintBrushSetting>(s);
+    mypaint_brush_set_base_value(copy.get(), setting, mypaint_brush_get_base_value(brush, setting));
+    for (int i = 0; i < MYPAINT_BRUSH_INPUTS_COUNT; ++i) {
+      const auto input = static_cast<MyPaintBrushInput>(i);
+      const int points = mypaint_brush_get_mapping_n(brush, setting, input);
+      mypaint_brush_set_mapping_n(copy.get(), setting, input, points);
+      for (int p = 0; p < points; ++p) {
+        float x = 0, y = 0;
+        mypaint_brush_get_mapping_point(brush, setting, input, p, &x, &y);
+        mypaint_brush_set_mapping_point(copy.get(), setting, input, p, x, y);
+      }
+    }
+  }
+  return copy;
+}
+
+// Does any setting of this brush draw random numbers that can be seen?
+bool is_random(MyPaintBrush* brush) {
+  for (const auto setting : {MYPAINT_BRUSH_SETTING_OFFSET_BY_RANDOM, MYPAINT_BRUSH_SETTING_RADIUS_BY_RANDOM,
+                             MYPAINT_BRUSH_SETTING_TRACKING_NOISE}) {
+    if (mypaint_brush_get_base_value(brush, setting) != 0.0f || !mypaint_brush_is_constant(brush, setting)) return true;
+  }
+  for (int s = 0; s < MYPAINT_BRUSH_SETTINGS_COUNT; ++s) {
+    if (mypaint_brush_get_mapping_n(brush, static_cast<MyPaintBrushSetting>(s), MYPAINT_BRUSH_INPUT_RANDOM) > 0)
+      return true;
+  }
+  return false;
+}
+
+using Colour = std::array<float, 3>;
+
+Colour to_hsv(const Colour& rgb) {
+  const float high = std::max({rgb[0], rgb[1], rgb[2]});
+  const float low = std::min({rgb[0], rgb[1], rgb[2]});
+  const float range = high - low;
+  float hue = 0.0f;
+  if (range > 0.0f) {
+    if (high == rgb[0])
+      hue = (rgb[1] - rgb[2]) / range + (rgb[1] < rgb[2] ? 6.0f : 0.0f);
+    else if (high == rgb[1])
+      hue = (rgb[2] - rgb[0]) / range + 2.0f;
+    else
+      hue = (rgb[0] - rgb[1]) / range + 4.0f;
+  }
+  return {hue / 6.0f, high > 0.0f ? range / high : 0.0f, high};
+}
+
+using Seeds = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Mask = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Scalars = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Vectors = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Pixels = nb::ndarray<uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+
+// One sheet of paper with its brush and pen.
+class Canvas {
+ public:
+  Canvas(int size, const std::string& brush_json, const Colour& ground)
+      : size_(size), surface_(mypaint_fixed_tiled_surface_new(size, size)), brush_(mypaint_brush_new()) {
+    if (!surface_ || !brush_) throw std::bad_alloc();
+    mypaint_brush_from_defaults(brush_.get());
+    if (!mypaint_brush_from_string(brush_.get(), brush_json.c_str()))
+      throw std::invalid_argument("libmypaint cannot read this brush");
+    random_ = is_random(brush_.get());
+    for (int c = 0; c < 3; ++c) ground_[c] = static_cast<uint16_t>(std::lround(ground[c] * kFullFix15));
+  }
+
+  void reset(int64_t seed) {
+    fill();
+    if (random_) reseed(static_cast<uint64_t>(seed));
+    move(0.0f, 0.0f);
+  }
+
+  void move(float x, float y) {
+    x_ = x;
+    y_ = y;
+    painting_ = false;
+    mypaint_brush_reset(brush_.get());
+    mypaint_brush_new_stroke(brush_.get());
+    stroke_to(x, y, 0.0f);
+  }
+
+  void stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
+              const Colour& colour) {
+    const Colour hsv = to_hsv(colour);
+    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(radius));
+    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_H, hsv[0]);
+    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_S, hsv[1]);
+    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_V, hsv[2]);
+    MyPaintSurface* surface = mypaint_fixed_tiled_surface_interface(surface_.get());
+    mypaint_surface_begin_atomic(surface);
+    const float first = painting_ ? pressure_ : pressure;
+    if (!painting_) stroke_to(x_, y_, first);
+    for (int i = 1; i <= kSubSteps; ++i) {
+      const float t = static_cast<float>(i) / kSubSteps, u = 1.0f - t;
+      stroke_to(u * u * x_ + 2 * u * t * control_x + t * t * end_x, u * u * y_ + 2 * u * t * control_y + t * t * end_y,
+                u * first + t * pressure);
+    }
+    mypaint_surface_end_atomic(surface, nullptr);
+    x_ = end_x;
+    y_ = end_y;
+    pressure_ = pressure;
+    painting_ = true;
+  }
+
+  float x() const { return x_; }
+  float y() const { return y_; }
+
+  // Write the canvas as uint8 [size, size, channels]; grey is the red channel, all three are equal then.
+  void read(uint8_t* out, int channels) {
+    each_tile([&](uint16_t* pixel, int row, int column) {
+      uint8_t* target = out + (static_cast<size_t>(row) * size_ + column) * channels;
+      for (int c = 0; c < channels; ++c)
+        // The ground is opaque, so colours are not divided by alpha.
+        target[c] = static_cast<uint8_t>(std::min(255, (pixel[c] * 255 + kFullFix15 / 2) / kFullFix15));
+    }, true);
+  }
+
+ private:
+  void stroke_to(float x, float y, float pressure) {
+    mypaint_brush_stroke_to(brush_.get(), mypaint_fixed_tiled_surface_interface(surface_.get()), x, y, pressure,
+                            kUpright, kUpright, kSubStepSeconds);
+  }
+
+  void fill() {
+    each_tile([&](uint16_t* pixel, int, int) {
+      std::copy(ground_.begin(), ground_.end(), pixel);
+      pixel[3] = kFullFix15;
+    }, false);
+  }
+
+  // libmypaint gives no access to a brush's random numbers: a new brush starts from one fixed seed, and each dab
+  // draws. So a seed is a number of dabs painted into nowhere.
+  void reseed(uint64_t seed) {
+    brush_ = copy_brush(brush_.get());
+    seed = (seed + 1) * 0x9E3779B97F4A7C15ull;
+    const int steps = static_cast<int>((seed >> 32) % 32);
+    const float distance = 0.25f + static_cast<float>((seed >> 48) % 16);
+    NullSurface nowhere;
+    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, 0.0f);
+    mypaint_brush_stroke_to(brush_.get(), &nowhere.parent, 0, 0, 1, kUpright, kUpright, kSubStepSeconds);
+    for (int i = 1; i <= steps; ++i)
+      mypaint_brush_stroke_to(brush_.get(), &nowhere.parent, distance * i, 0, 1, kUpright, kUpright, kSubStepSeconds);
+  }
+
+  template <typename Visit>
+  void each_tile(Visit visit, bool readonly) {
+    auto* tiled = reinterpret_cast<MyPaintTiledSurface*>(surface_.get());
+    const int side = tiled->tile_size;
+    for (int ty = 0; ty * side < size_; ++ty) {
+      for (int tx = 0; tx * side < size_; ++tx) {
+        MyPaintTileRequest request;
+        mypaint_tile_request_init(&request, 0, tx, ty, readonly);
+        mypaint_tiled_surface_tile_request_start(tiled, &request);
+        if (request.buffer) {
+          for (int row = 0; row < std::min(side, size_ - ty * side); ++row)
+            for (int column = 0; column < std::min(side, size_ - tx * side); ++column)
+              visit(request.buffer + (static_cast<size_t>(row) * side + column) * 4, ty * side + row,
+                    tx * side + column);
+        }
+        mypaint_tiled_surface_tile_request_end(tiled, &request);
+      }
+    }
+  }
+
+  int size_;
+  Surface surface_;
+  Brush brush_;
+  bool random_ = false;
+  std::array<uint16_t, 3> ground_{};
+  float x_ = 0, y_ = 0, pressure_ = 0;
+  bool painting_ = false;
+};
+
+void require(bool holds, const char* message) {
+  if (!holds) throw std::invalid_argument(message);
+}
+
+template <typename Array>
+bool finite_within(const Array& values, float low, float high) {
+  const auto* data = values.data();
+  for (size_t i = 0; i < values.size(); ++i)
+    if (!(data[i] >= low && data[i] <= high)) return false;  // false for NaN, too
+  return true;
+}
+
+class Canvases {
+ public:
+  Canvases(const Canvases&) = delete;
+  Canvases(int batch, int size, int channels, const std::string& brush_json, const std::vector<float>& ground)
+      : size_(size), channels_(channels) {
+    require(batch >= 1 && size >= 1 && size <= 4096, "batch must be at least 1, size 1 to 4096");
+    require(channels == 1 || channels == 3, "channels must be 1 or 3");
+    require(ground.size() == 3, "ground needs 3 values");
+    for (float value : ground) require(value >= 0.0f && value <= 1.0f, "ground must be 0 to 1");
+    for (int i = 0; i < batch; ++i)
+      canvases_.push_back(std::make_unique<Canvas>(size, brush_json, Colour{ground[0], ground[1], ground[2]}));
+  }
+
+  void reset(Mask which, Seeds seeds, Pixels out, int threads) {
+    check(which, out);
+    require(seeds.shape(0) == canvases_.size(), "seeds must hold one value a canvas");
+    const uint8_t* chosen = which.data();
+    const int64_t* seed = seeds.data();
+    uint8_t* pixels = out.data();
+    nb::gil_scoped_release release;
+    const Silence silence;
+    in_parallel(threads, [&](size_t i) {
+      if (!chosen[i]) return;
+      canvases_[i]->reset(seed[i]);
+      canvases_[i]->read(pixels + i * pixels_each(), channels_);
+    });
+  }
+
+  void stroke(Mask which, Mask paint, Vectors control, bool midway, Vectors end, Scalars radius, Scalars pressure,
+              Vectors colour, Pixels out, int threads) {
+    check(which, out);
+    const size_t batch = canvases_.size();
+    require(paint.shape(0) == batch && radius.shape(0) == batch && pressure.shape(0) == batch &&
+                control.shape(0) == batch && control.shape(1) == 2 && end.shape(0) == batch && end.shape(1) == 2 &&
+                colour.shape(0) == batch && colour.shape(1) == 3,
+            "every array must hold one row a canvas");
+    const float limit = 2.0f * size_;
+    require(finite_within(control, -limit, limit) && finite_within(end, -limit, limit), "a point is far off the canvas");
+    require(finite_within(radius, 0.01f, 32768.0f), "radius must be 0.01 to 32768");
+    require(finite_within(pressure, 0.0f, 1.0f) && finite_within(colour, 0.0f, 1.0f),
+            "pressure and colour must be 0 to 1");
+    const uint8_t* chosen = which.data();
+    const uint8_t* paints = paint.data();
+    const float *c = control.data(), *e = end.data(), *r = radius.data(), *p = pressure.data(), *rgb = colour.data();
+    uint8_t* pixels = out.data();
+    nb::gil_scoped_release release;
+    const Silence silence;
+    in_parallel(threads, [&](size_t i) {
+      if (!chosen[i]) return;
+      Canvas& canvas = *canvases_[i];
+      if (!paints[i]) return canvas.move(e[2 * i], e[2 * i + 1]);
+      const float control_x = midway ? 0.5f * (canvas.x() + e[2 * i]) : c[2 * i];
+      const float control_y = midway ? 0.5f * (canvas.y() + e[2 * i + 1]) : c[2 * i + 1];
+      canvas.stroke(control_x, control_y, e[2 * i], e[2 * i + 1], r[i], p[i],
+                    Colour{rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]});
+      canvas.read(pixels + i * pixels_each(), channels_);
+    });
+  }
+
+ private:
+  size_t pixels_each() const { return static_cast<size_t>(size_) * size_ * channels_; }
+
+  void check(const Mask& which, const Pixels& out) const {
+    require(which.shape(0) == canvases_.size(), "which must hold one value a canvas");
+    require(out.shape(0) == canvases_.size() && out.shape(1) == static_cast<size_t>(size_) &&
+                out.shape(2) == static_cast<size_t>(size_) && out.shape(3) == static_cast<size_t>(channels_),
+            "the output array has the wrong shape");
+  }
+
+  // Canvases are independent, so which thread takes which cannot change a picture.
+  template <typename Work>
+  void in_parallel(int threads, Work work) {
+    std::atomic<size_t> next{0};
+    const size_t batch = canvases_.size();
+    const auto run = [&] {
+      for (size_t i = next++; i < batch; i = next++) work(i);
+    };
+    std::vector<std::thread> others;
+    const int count = std::clamp(threads, 1, static_cast<int>(std::min<size_t>(batch, 256)));
+    for (int t = 1; t < count; ++t) others.emplace_back(run);
+    run();
+    for (auto& thread : others) thread.join();
+  }
+
+  int size_, channels_;
+  std::vector<std::unique_ptr<Canvas>> canvases_;
+};
+
+}  // namespace
+
+NB_MODULE(_mypaint, module) {
+  module.doc() = "Batches of libmypaint canvases.";
+  mypaint_brush_unref(mypaint_brush_new());  // libmypaint fills its tables on first use: once, before any thread
+  nb::class_<Canvases>(module, "Canvases")
+      .def(nb::init<int, int, int, const std::string&, const std::vector<float>&>(), "batch"_a, "size"_a, "channels"_a,
+           "brush_json"_a, "ground"_a)
+      .def("reset", &Canvases::reset, "which"_a, "seeds"_a, "out"_a, "threads"_a)
+      .def("stroke", &Canvases::stroke, "which"_a, "paint"_a, "control"_a, "midway"_a, "end"_a, "radius"_a,
+           "pressure"_a, "colour"_a, "out"_a, "threads"_a);
+}

@@ -1,0 +1,3 @@
+"""SPIRAL: agents that write programs which paint pictures (Ganin et al. 2018)."""
+
+__version__ = "0.1.0"

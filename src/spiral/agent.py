@@ -1,0 +1,165 @@
+"""A trained agent: shown a picture, it writes the program that paints it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spiral.engines import make
+from spiral.errors import InputError
+from spiral.learning import checkpoint, machine
+from spiral.learning.rollout import Trajectory, collect
+from spiral.models.discriminator import Discriminator
+from spiral.models.policy import Policy
+from spiral.presets import Preset
+from spiral.program import Program
+
+DEFAULT = "mnist-reconstruct"
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Paintings:
+    """What an agent painted for N pictures.
+
+    Attributes:
+        programs: N programs.
+        canvases: uint8 [N, H, W, C] at the engine's own size.
+        observed: uint8 [N, S, S, C] as the agent sees them.
+    """
+
+    programs: list[Program]
+    canvases: npt.NDArray[np.uint8]
+    observed: npt.NDArray[np.uint8]
+
+
+class Agent:
+    """A policy, the discriminator it was trained against, and the preset that says how they see and paint."""
+
+    def __init__(self, preset: Preset, policy: Policy, discriminator: Discriminator, name: str) -> None:
+        """Use `load_agent`."""
+        self.preset, self.policy, self.discriminator, self.name = preset, policy.eval(), discriminator.eval(), name
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it redraws a target (reconstruction) or invents (generation)."""
+        return self.preset.policy.sees_target
+
+    @property
+    def size(self) -> int:
+        """Side S of the pictures it is shown."""
+        return self.preset.data.size
+
+    @property
+    def channels(self) -> int:
+        """C of the pictures it is shown."""
+        return self.preset.strokes.channels
+
+    def paint(
+        self, pictures: npt.NDArray[np.uint8], seed: int = 0, temperature: float = 0.0, threads: int | None = None
+    ) -> Paintings:
+        """Redraw pictures uint8 [N, S, S, C]; the same seed gives the same programs.
+
+        Args:
+            pictures: the targets, at the agent's own size.
+            seed: of the brush, and of sampling where `temperature` is not 0.
+            temperature: 0 for the most probable commands, 1 as in training.
+            threads: of the engine; all processors when None.
+
+        Raises:
+            InputError: pictures of another shape, an agent that paints without a target, or no engine for it here.
+        """
+        expected = (self.size, self.size, self.channels)
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
+            raise InputError(f"{self.name} wants uint8 pictures {expected}, got {pictures.dtype} {pictures.shape[1:]}")
+        if not self.conditional:
+            raise InputError(f"{self.name} paints without a target; use `spiral sample`")
+        return self._paint(len(pictures), pictures, seed, temperature, threads)
+
+    def sample(self, count: int, seed: int = 0, temperature: float = 1.0, threads: int | None = None) -> Paintings:
+        """Invent `count` pictures; see `paint`.
+
+        Raises:
+            InputError: the agent needs a target, or no engine for it here.
+        """
+        if self.conditional:
+            raise InputError(f"{self.name} redraws a target; use `spiral paint`")
+        return self._paint(count, None, seed, temperature, threads)
+
+    def _paint(
+        self, count: int, pictures: npt.NDArray[np.uint8] | None, seed: int, temperature: float, threads: int | None
+    ) -> Paintings:
+        settings, programs, canvases, observed = self.preset.strokes.to_json(), [], [], []
+        device = self.policy.squeeze.weight.device
+        with torch.random.fork_rng(devices=[]), machine.mixed_precision(device, "float32"):
+            for start in range(0, count, _BATCH):
+                number = min(_BATCH, count - start)
+                # Every batch is seeded by its place, so that painting more pictures does not change the first ones.
+                torch.manual_seed(seed + start)
+                engine = make(self.preset.engine, number, settings, threads)
+                targets = None
+                if pictures is not None:
+                    targets = torch.from_numpy(np.ascontiguousarray(pictures[start : start + number])).to(device)
+                seeds = np.full(number, seed, np.int64)
+                episode: Trajectory = collect(
+                    self.policy, engine, targets, self.preset.learning.steps, seeds, temperature
+                )
+                commands = episode.commands.cpu().numpy()
+                programs += [
+                    Program.from_array(engine.specification, commands[:, index], engine.name, engine.settings, seed)
+                    for index in range(number)
+                ]
+                canvases.append(engine.canvases().copy())
+                observed.append(episode.canvases[-1].cpu().numpy())
+        return Paintings(programs, np.concatenate(canvases), np.concatenate(observed))
+
+
+def shipped() -> list[str]:
+    """Names of the agents in the package."""
+    folder = resources.files("spiral") / "agents"
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+
+def find(name: str) -> Path:
+    """The folder of an agent: a shipped one by name, an agent's folder, or a run's.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name in shipped():
+        return Path(str(resources.files("spiral") / "agents" / name))
+    folder = Path(name)
+    if (folder / "agent" / checkpoint.CONFIG).is_file():
+        return folder / "agent"
+    if not folder.is_dir():
+        raise InputError(f"no checkpoint {name!r}: neither a folder nor one of {', '.join(shipped()) or 'none shipped'}")
+    return folder
+
+
+def load_agent(name: str = DEFAULT, device: str = "auto") -> Agent:
+    """Load an agent by the name of a shipped one or by its folder.
+
+    Raises:
+        InputError: no such checkpoint, or one with wrong settings or weights.
+    """
+    folder = find(name)
+    config = checkpoint.read_config(folder)
+    if not isinstance(config.get("preset"), dict):
+        raise InputError(f"{folder / checkpoint.CONFIG} holds no preset")
+    try:
+        preset = Preset.from_json(config["preset"])
+        size, channels = preset.data.size, preset.strokes.channels
+        policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
+        discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
+    checkpoint.fill(policy, checkpoint.read_tensors(folder, "policy"), folder / "policy.safetensors")
+    weights = checkpoint.read_tensors(folder, "discriminator")
+    checkpoint.fill(discriminator, weights, folder / "discriminator.safetensors")
+    where = machine.choose_device(device)
+    return Agent(preset, policy.to(where), discriminator.to(where), name)

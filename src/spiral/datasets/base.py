@@ -1,0 +1,47 @@
+"""What a data set is, and the checks that every loader's result passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.errors import InputError
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Pictures with or without labels.
+
+    Attributes:
+        name: where they came from.
+        images: uint8 [N, H, W, C], C 1 or 3.
+        labels: int64 [N], or None.
+    """
+
+    name: str
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64] | None = None
+
+    def __post_init__(self) -> None:
+        """Check shapes and types.
+
+        Raises:
+            InputError: no pictures, wrong shapes or types, or not one label a picture.
+        """
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+            raise InputError(f"{self.name}: images must be uint8 [N, H, W, 1 or 3], got {images.dtype} {images.shape}")
+        if 0 in images.shape:
+            raise InputError(f"{self.name}: there are no pictures in it")
+        if labels is not None and (labels.shape != images.shape[:1] or labels.dtype.kind not in "iu"):
+            raise InputError(f"{self.name}: labels must be {len(images)} whole numbers, got {labels.dtype} {labels.shape}")
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.images)
+
+    def part(self, rows: slice) -> Dataset:
+        """The pictures and labels of some rows."""
+        return Dataset(self.name, self.images[rows], None if self.labels is None else self.labels[rows])

@@ -1,0 +1,107 @@
+"""One function for every source of pictures."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from spiral.datasets.archives import find_idx, load_idx, load_npz
+from spiral.datasets.base import Dataset
+from spiral.datasets.pictures import ENDINGS, read_image, recolour, resize
+from spiral.errors import InputError
+
+Split = Literal["train", "test"]
+
+BUILT_IN = {"mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out"}
+HUGGING_FACE = "hf:"
+_SAMPLE_TRAIN = 8000
+_HELD_OUT_SHARE = 10
+"""Sources without a split of their own hold out every tenth picture, at least one."""
+
+
+def load(source: str | Path, size: int, channels: int, split: Split | None = None) -> Dataset:
+    """Pictures from any source, resized with antialiasing to `size` x `size` and turned grey or coloured.
+
+    Args:
+        source: a name in `BUILT_IN`; a folder with MNIST's IDX archives; a folder of pictures, searched recursively in
+            sorted order; a picture; an `.npz` file; or `hf:NAME` for a Hugging Face data set (extra `huggingface`).
+        size: side in pixels.
+        channels: 1 or 3.
+        split: `train`, `test`, or all when None. Where the source has no split, every tenth picture is held out.
+
+    Raises:
+        InputError: the source is missing, broken, or holds nothing for this split.
+    """
+    name = str(source)
+    if name in BUILT_IN:
+        with resources.as_file(resources.files("spiral.datasets") / f"{name}.npz") as path:
+            whole = Dataset(name, *_arrays(load_npz(path)))
+        data = {"train": whole.part(slice(_SAMPLE_TRAIN)), "test": whole.part(slice(_SAMPLE_TRAIN, None))}.get(
+            split or "", whole
+        )
+    elif name.startswith(HUGGING_FACE):
+        data = _hugging_face(name.removeprefix(HUGGING_FACE), split, size, channels)
+    else:
+        data = _from_disk(Path(source), size, channels, split)
+    return Dataset(data.name, resize(recolour(data.images, channels), size), data.labels)
+
+
+def _arrays(data: Dataset) -> tuple[Any, Any]:
+    return data.images, data.labels
+
+
+def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dataset:
+    if path.is_dir():
+        parts = [pair for part in ([split] if split else ["train", "test"]) if (pair := find_idx(path, part))]
+        if parts:
+            loaded = [load_idx(*pair) for pair in parts]
+            labels = [data.labels for data in loaded if data.labels is not None]
+            return Dataset(str(path), np.concatenate([data.images for data in loaded]), np.concatenate(labels))
+        if find_idx(path, "train") or find_idx(path, "test"):
+            raise InputError(f"{path} holds no archive of the split {split!r}")
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+        if not files:
+            raise InputError(f"{path} holds neither MNIST archives nor pictures ({' '.join(ENDINGS)})")
+        if split:
+            files = [file for index, file in enumerate(files) if _belongs(index, len(files), split)]
+        return Dataset(str(path), np.stack([read_image(file, size, channels) for file in files]))
+    if not path.exists():
+        raise InputError(f"no such file, folder or data set: {path}; built in: {', '.join(BUILT_IN)}")
+    if path.suffix.lower() == ".npz":
+        data = load_npz(path)
+        if split is None:
+            return data
+        rows = np.array([_belongs(index, len(data), split) for index in range(len(data))])
+        return Dataset(data.name, data.images[rows], None if data.labels is None else data.labels[rows])
+    return Dataset(str(path), read_image(path, size, channels)[None])
+
+
+def _belongs(index: int, count: int, split: Split) -> bool:
+    """Whether picture `index` of `count` is in a split; a lone picture is in both."""
+    held_out = index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, count) - 1
+    return count == 1 or held_out == (split == "test")
+
+
+def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> Dataset:
+    try:
+        import datasets  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise InputError(f"hf:{name} needs the extra: pip install 'spiral-painter[huggingface]'") from error
+    from PIL import Image
+
+    try:
+        rows = datasets.load_dataset(name, split=split or "train+test")
+        column = next(key for key, feature in rows.features.items() if isinstance(feature, datasets.Image))
+        mode = "L" if channels == 1 else "RGB"
+        shape = (1, size, size, channels)
+        pictures = [row[column].convert(mode).resize((size, size), Image.Resampling.BILINEAR) for row in rows]
+        images = np.concatenate([np.asarray(picture, np.uint8).reshape(shape) for picture in pictures])
+        labels = np.asarray(rows["label"], np.int64) if "label" in rows.features else None
+    except StopIteration as error:
+        raise InputError(f"hf:{name} has no column of pictures") from error
+    except Exception as error:  # whatever the hub's client raises: no network, no such data set, a broken file
+        raise InputError(f"cannot load hf:{name}: {' '.join(str(error).split())[:300]}") from error
+    return Dataset(f"hf:{name}", images, labels)

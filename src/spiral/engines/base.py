@@ -1,0 +1,168 @@
+"""What an engine is: commands in, canvases out, always for a batch of B independent canvases."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.errors import InputError
+from spiral.program import Program, Specification
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Executes commands on a batch of B independent canvases of H x W pixels and C channels.
+
+    Attributes:
+        name: the engine's registered name.
+        specification: the K choices of a command.
+        settings: the engine's settings as JSON values; `make(name, batch, settings)` builds its twin.
+        batch: B.
+        shape: (H, W, C).
+    """
+
+    name: str
+    specification: Specification
+    settings: dict[str, Any]
+    batch: int
+    shape: tuple[int, int, int]
+
+    def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Blank the canvases in `which` (bool [B], all when None) and seed their randomness (int64 [B])."""
+        ...
+
+    def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Execute one command in each canvas of `which`.
+
+        Args:
+            commands: int64 [B, K]; every index is checked.
+            which: bool [B], all when None.
+
+        Raises:
+            InputError: a wrong shape or an option out of range; no canvas is touched then.
+        """
+        ...
+
+    def canvases(self) -> npt.NDArray[np.uint8]:
+        """The canvases, uint8 [B, H, W, C], without a copy: valid until the next `reset` or `step`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Where an engine lives and how to get what it needs."""
+
+    module: str
+    summary: str
+    install: str
+
+
+ENGINES: dict[str, Registration] = {
+    "mypaint": Registration(
+        "spiral.engines.mypaint",
+        "libmypaint, the engine of the paper: real brushes",
+        "apt-get install libmypaint-dev mypaint-brushes, then install spiral again so that its extension is built",
+    ),
+    "vector": Registration(
+        "spiral.engines.vector",
+        "antialiased curves of a width, an opacity and a colour; needs nothing but wheels",
+        "pip install spiral-painter",
+    ),
+}
+"""Every engine. A module named here has `build(batch, settings, threads) -> Engine` and `missing() -> str | None`."""
+
+
+def missing(name: str) -> str | None:
+    """Why the engine `name` cannot work here, in one line, or None when it can."""
+    return _module(name).missing()
+
+
+def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threads: int | None = None) -> Engine:
+    """Build an engine for `batch` canvases.
+
+    Args:
+        name: a key of `ENGINES`.
+        batch: number of canvases B, at least 1.
+        settings: the engine's settings; what is left out takes its default.
+        threads: how many threads execute commands; the number of processors when None.
+
+    Raises:
+        InputError: unknown engine, wrong settings, or something the engine needs is not installed.
+    """
+    module = _module(name)
+    if batch < 1:
+        raise InputError(f"batch must be at least 1, got {batch}")
+    reason = module.missing()
+    if reason is not None:
+        raise InputError(f"the engine {name!r} does not work here: {reason}; to get it: {ENGINES[name].install}")
+    return module.build(batch, dict(settings or {}), threads)
+
+
+def _module(name: str) -> Any:
+    if name not in ENGINES:
+        raise InputError(f"unknown engine {name!r}; there are: {', '.join(ENGINES)}")
+    return importlib.import_module(ENGINES[name].module)
+
+
+def render(program: Program, size: int | None = None, every_step: bool = False) -> npt.NDArray[np.uint8]:
+    """Execute a program on one canvas.
+
+    Args:
+        program: what to execute.
+        size: side of the picture in pixels; the engine's own setting when None. Brush radii scale with it.
+        every_step: also return the canvas before the first and after every command.
+
+    Returns:
+        uint8 [H, W, C], or [T + 1, H, W, C] with `every_step`.
+
+    Raises:
+        InputError: the program does not fit the engine it names, or that engine is not to be had here.
+    """
+    settings = dict(program.settings)
+    if size is not None:
+        settings["size"] = size
+    engine = make(program.engine, 1, settings, threads=1)
+    if engine.specification != program.specification:
+        raise InputError(
+            f"the program's specification {program.specification.names} is not that of the engine {program.engine!r} "
+            f"with its settings {engine.specification.names}"
+        )
+    engine.reset(np.array([program.seed], dtype=np.int64))
+    frames = [engine.canvases()[0].copy()]
+    for command in program.array():
+        engine.step(command[None])
+        if every_step:
+            frames.append(engine.canvases()[0].copy())
+    return np.stack(frames) if every_step else engine.canvases()[0].copy()
+
+
+def observe(
+    canvases: npt.NDArray[np.uint8], size: int, out: npt.NDArray[np.uint8] | None = None
+) -> npt.NDArray[np.uint8]:
+    """Canvases at the size an agent observes them: uint8 [B, H, W, C] to uint8 [B, size, size, C].
+
+    Each pixel is the mean over its block, rounded to nearest.
+
+    Raises:
+        InputError: H and W are not a multiple of `size`.
+    """
+    batch, height, width, channels = canvases.shape
+    if height % size or width % size:
+        raise InputError(f"the render size {height}x{width} must be a multiple of the observation size {size}")
+    if out is None:
+        out = np.empty((batch, size, size, channels), dtype=np.uint8)
+    if height == width == size:
+        out[...] = canvases
+        return out
+    rows, columns = height // size, width // size
+    total = np.zeros((batch, size, size, channels), dtype=np.uint32)
+    for row in range(rows):
+        for column in range(columns):
+            total += canvases[:, row::rows, column::columns]
+    out[...] = (total + rows * columns // 2) // (rows * columns)
+    return out

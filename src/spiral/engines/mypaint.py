@@ -1,0 +1,149 @@
+"""libmypaint, the engine of the paper (SPIRAL section 4.2), through the compiled extension `_mypaint`.
+
+A stroke is a quadratic Bezier curve fed to libmypaint in 50 sub-steps of 0.1 s. Its pressure goes linearly from the
+last stroke's to this one's; the first stroke after a jump begins with one sub-step at its start point and has its own
+pressure throughout. A jump resets the brush and sets the pen down at zero pressure where it landed.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.engines.strokes import StrokeSettings, decode
+from spiral.errors import InputError
+from spiral.files import read_bytes
+
+try:
+    from spiral.engines import _mypaint  # pyright: ignore[reportAttributeAccessIssue]
+except ImportError as error:
+    _mypaint = None
+    _import_error = str(error)
+
+BRUSH_FOLDERS = (
+    "/usr/share/mypaint-data/2.0/brushes",
+    "/usr/share/mypaint-data/1.0/brushes",
+    "/usr/local/share/mypaint-data/2.0/brushes",
+    "/opt/homebrew/share/mypaint-data/2.0/brushes",
+)
+_BRUSH_LIMIT = 2**20
+
+
+def missing() -> str | None:
+    """Why libmypaint cannot be used here, or None when it can."""
+    if _mypaint is None:
+        return f"spiral was installed without its libmypaint extension ({_import_error})"
+    if not brush_folders():
+        return "the brushes of mypaint-brushes are not installed"
+    return None
+
+
+def brush_folders() -> list[Path]:
+    """Folders with brushes that exist here; the environment variable SPIRAL_BRUSHES comes first."""
+    own = os.environ.get("SPIRAL_BRUSHES")
+    return [Path(folder) for folder in ((own,) if own else ()) + BRUSH_FOLDERS if Path(folder).is_dir()]
+
+
+def brush_names() -> list[str]:
+    """Names of all brushes installed here, such as `classic/pen`."""
+    names = {str(f.relative_to(folder).with_suffix("")) for folder in brush_folders() for f in folder.rglob("*.myb")}
+    return sorted(names)
+
+
+@functools.lru_cache(maxsize=64)
+def read_brush(name: str) -> str:
+    """The JSON of a brush, by name (`classic/dry_brush`) or as the path of a `.myb` file.
+
+    Raises:
+        InputError: no such brush, or the file is no brush of version 3.
+    """
+    if name.endswith(".myb"):
+        path = Path(name)
+    else:
+        candidates = [folder / f"{name}.myb" for folder in brush_folders() if ".." not in Path(name).parts]
+        path = next((candidate for candidate in candidates if candidate.is_file()), None)
+        if path is None:
+            raise InputError(f"no brush {name!r} in {', '.join(map(str, brush_folders())) or 'any brush folder'}")
+    text = read_bytes(path, limit=_BRUSH_LIMIT)
+    try:
+        brush = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a brush: {error}") from error
+    if not isinstance(brush, dict) or brush.get("version") != 3 or not isinstance(brush.get("settings"), dict):
+        raise InputError(f"{path} is not a MyPaint brush of version 3")
+    return text.decode()
+
+
+class MypaintEngine:
+    """A batch of libmypaint canvases; see `spiral.engines.base.Engine` for the protocol."""
+
+    name = "mypaint"
+
+    def __init__(self, batch: int, settings: StrokeSettings, threads: int | None = None) -> None:
+        """Canvases for `batch` pictures, all blank, seeded with 0.
+
+        Raises:
+            InputError: the brush cannot be found or read.
+        """
+        assert _mypaint is not None
+        self._stroke_settings = settings
+        self.settings: dict[str, Any] = settings.to_json()
+        self.specification = settings.specification()
+        self.batch = batch
+        self.shape = (settings.size, settings.size, settings.channels)
+        self._threads = threads or os.cpu_count() or 1
+        self._pixels = np.zeros((batch, *self.shape), np.uint8)
+        try:
+            self._native = _mypaint.Canvases(
+                batch, settings.size, settings.channels, read_brush(settings.brush), list(settings.ground)
+            )
+        except ValueError as error:
+            raise InputError(f"brush {settings.brush!r}: {error}") from error
+        self.reset(np.zeros(batch, np.int64))
+
+    def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Blank the canvases in `which`, put their pens in the upper left corner, and seed their brushes."""
+        seeds = np.ascontiguousarray(np.broadcast_to(seeds, (self.batch,)), dtype=np.int64)
+        self._native.reset(self._mask(which), seeds, self._pixels, self._threads)
+
+    def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Execute one command in each canvas of `which`; see the protocol."""
+        commands = self.specification.check(commands)
+        if commands.shape != (self.batch, len(self.specification.choices)):
+            raise InputError(f"expected {self.batch} commands, got an array of shape {commands.shape}")
+        strokes = decode(self._stroke_settings, commands)
+        self._native.stroke(
+            self._mask(which),
+            strokes.paint.view(np.uint8),
+            strokes.control,
+            strokes.midway,
+            strokes.end,
+            strokes.radius,
+            strokes.pressure,
+            strokes.colour,
+            self._pixels,
+            self._threads,
+        )
+
+    def canvases(self) -> npt.NDArray[np.uint8]:
+        """The canvases, uint8 [B, H, W, C]: the engine's own memory."""
+        return self._pixels
+
+    def _mask(self, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.uint8]:
+        if which is None:
+            return np.ones(self.batch, np.uint8)
+        which = np.ascontiguousarray(which, dtype=bool)
+        if which.shape != (self.batch,):
+            raise InputError(f"which must be bool [{self.batch}], got shape {which.shape}")
+        return which.view(np.uint8)
+
+
+def build(batch: int, settings: dict[str, Any], threads: int | None) -> MypaintEngine:
+    """Build the engine from JSON settings; called by `spiral.engines.make`."""
+    return MypaintEngine(batch, StrokeSettings.parse(settings), threads)

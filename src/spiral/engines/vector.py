@@ -1,0 +1,101 @@
+"""Antialiased strokes that need nothing but wheels: matplotlib's Agg renderer, drawing straight into memory.
+
+A stroke is the quadratic Bezier from the pen's place over the control point to the end, with round ends, twice the
+radius wide, as opaque as its pressure, in its colour; a jump only moves the pen. Measured on one core at 64x64 with
+radii 1.5 to 3.5: see `spiral engines` and `benchmarks/engine.py`. Agg was chosen for subpixel widths, round caps and
+wheels for every system: aggdraw (as fast) has no round caps, skia-python needs a GL library, OpenCV draws whole-pixel
+widths only. The renderer holds the GIL, so threads would not help and `threads` is ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
+
+from spiral.engines.strokes import StrokeSettings, decode
+from spiral.errors import InputError
+
+_CODES = np.array([Path.MOVETO, Path.CURVE3, Path.CURVE3], Path.code_type)
+_POINTS_PER_INCH = 72  # at this resolution one point is one pixel
+_DOT = 1e-3  # a stroke that ends where it starts gets this length in pixels, so that its round ends are drawn
+
+
+class VectorEngine:
+    """A batch of canvases; see `spiral.engines.base.Engine` for the protocol."""
+
+    name = "vector"
+
+    def __init__(self, batch: int, settings: StrokeSettings) -> None:
+        """Canvases for `batch` pictures, all blank."""
+        self._stroke_settings = settings
+        self.settings: dict[str, Any] = settings.to_json()
+        self.specification = settings.specification()
+        self.batch = batch
+        self.shape = (settings.size, settings.size, settings.channels)
+        self._renderers = [RendererAgg(settings.size, settings.size, _POINTS_PER_INCH) for _ in range(batch)]
+        self._memory = [np.asarray(renderer.buffer_rgba()) for renderer in self._renderers]
+        self._pixels = np.zeros((batch, *self.shape), np.uint8)
+        self._ground = np.array([round(255 * value) for value in (*settings.ground, 1.0)], np.uint8)
+        self._pens = np.zeros((batch, 2))
+        self._brush = self._renderers[0].new_gc()
+        self._brush.set_capstyle("round")
+        self._brush.set_joinstyle("round")
+        # Agg counts rows from the bottom, as figures do.
+        self._upright = Affine2D().scale(1, -1).translate(0, settings.size)
+        self.reset(np.zeros(batch, np.int64))
+
+    def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Blank the canvases in `which` and put their pens in the upper left corner; nothing here is random."""
+        for index in np.flatnonzero(self._mask(which)):
+            self._memory[index][...] = self._ground
+            self._pixels[index] = self._ground[: self.shape[2]]
+            self._pens[index] = 0.0
+
+    def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Execute one command in each canvas of `which`; see the protocol."""
+        commands = self.specification.check(commands)
+        if commands.shape != (self.batch, len(self.specification.choices)):
+            raise InputError(f"expected {self.batch} commands, got an array of shape {commands.shape}")
+        strokes = decode(self._stroke_settings, commands)
+        chosen = self._mask(which)
+        starts = self._pens
+        ends = strokes.end.astype(np.float64)
+        controls = (starts + ends) / 2 if strokes.midway else strokes.control.astype(np.float64)
+        curves = np.stack([starts, controls, ends], axis=1)
+        curves[:, 2, 0] += _DOT * (curves == curves[:, :1]).all(axis=(1, 2))
+        for index in np.flatnonzero(chosen & strokes.paint):
+            self._brush.set_linewidth(2.0 * float(strokes.radius[index]))
+            red, green, blue = strokes.colour[index].tolist()
+            self._brush.set_foreground((red, green, blue, float(strokes.pressure[index])), isRGBA=True)
+            self._brush.set_alpha(float(strokes.pressure[index]))
+            path = Path(curves[index], _CODES)
+            self._renderers[index].draw_path(self._brush, path, self._upright, None)
+            self._pixels[index] = self._memory[index][..., : self.shape[2]]
+        self._pens = np.where(chosen[:, None], ends, self._pens)
+
+    def canvases(self) -> npt.NDArray[np.uint8]:
+        """The canvases, uint8 [B, H, W, C]: the engine's own memory."""
+        return self._pixels
+
+    def _mask(self, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+        if which is None:
+            return np.ones(self.batch, bool)
+        which = np.asarray(which, dtype=bool)
+        if which.shape != (self.batch,):
+            raise InputError(f"which must be bool [{self.batch}], got shape {which.shape}")
+        return which
+
+
+def missing() -> str | None:
+    """Always None: the engine's only dependency is installed with spiral."""
+    return None
+
+
+def build(batch: int, settings: dict[str, Any], threads: int | None) -> VectorEngine:
+    """Build the engine from JSON settings; called by `spiral.engines.make`."""
+    return VectorEngine(batch, StrokeSettings.parse(settings))

@@ -1,0 +1,67 @@
+"""How good paintings are: pixel errors, and whether a classifier of real pictures still recognises them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.datasets import Dataset
+from spiral.evaluation.classifier import CLASSES, load_classifier, predict
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Errors of N paintings.
+
+    Attributes:
+        images: N.
+        mse: mean squared error per pixel and channel, of values in [0, 1].
+        l2: the squared error summed over a picture, averaged over pictures.
+        blank_mse: the mse of leaving the canvas blank.
+    """
+
+    images: int
+    mse: float
+    l2: float
+    blank_mse: float
+
+
+def reconstruction(
+    images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8], ground: Sequence[float]
+) -> Reconstruction:
+    """Compare paintings uint8 [N, H, W, C] with what they should show.
+
+    Args:
+        images: the targets, uint8 [N, H, W, C].
+        paintings: likewise.
+        ground: colour of the blank canvas, 3 values in [0, 1]; the first counts when C is 1.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    if images.shape != paintings.shape:
+        raise ValueError(f"images {images.shape} and paintings {paintings.shape} differ in shape")
+    real = images.astype(np.float64) / 255.0
+    squared = np.square(paintings / 255.0 - real)
+    blank = np.asarray(ground[: images.shape[3]], np.float64)
+    return Reconstruction(
+        images=len(images),
+        mse=float(squared.mean()),
+        l2=float(squared.sum(axis=(1, 2, 3)).mean()),
+        blank_mse=float(np.square(blank - real).mean()),
+    )
+
+
+def recognition(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
+    """Share of paintings in which the digit classifier sees the right digit (`accuracy`), and of the real pictures
+    (`real_accuracy`); None where there are no labels, or labels that are no digits.
+    """
+    labels = data.labels
+    if labels is None or labels.min() < 0 or labels.max() >= CLASSES:
+        return {"accuracy": None, "real_accuracy": None}
+    classifier = load_classifier()
+    painted, real = (predict(classifier, images).argmax(1) for images in (paintings, data.images))
+    return {"accuracy": float((painted == labels).mean()), "real_accuracy": float((real == labels).mean())}

@@ -1,0 +1,54 @@
+"""Contact sheets: many small pictures on one, in rows that line up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+_GAP = 2
+_COLUMNS = 16
+_PAPER, _TEXT = 235, (40, 40, 40)
+
+
+def contact_sheet(
+    rows: Sequence[npt.NDArray[np.uint8]],
+    scale: int = 1,
+    labels: Sequence[str] = (),
+    columns: int = _COLUMNS,
+) -> npt.NDArray[np.uint8]:
+    """Rows of pictures, the n-th of each row under each other; long rows are folded together.
+
+    Args:
+        rows: each uint8 [N, H, W, C], all of one N; sizes and C may differ from row to row.
+        scale: whole factor by which the largest pictures are enlarged; smaller ones are enlarged to match.
+        labels: a word for each row, written to its left.
+        columns: pictures in a line before it is folded.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ValueError: rows of different lengths, or not one label a row.
+    """
+    if len({len(row) for row in rows}) != 1 or (labels and len(labels) != len(rows)):
+        raise ValueError("rows must have the same number of pictures, and labels one word each")
+    count, side = len(rows[0]), scale * max(max(row.shape[1:3]) for row in rows)
+    font = ImageFont.load_default(size=max(10, side // 5))
+    indent = max((int(font.getlength(label)) for label in labels), default=0) + (3 * _GAP if labels else 0)
+    lines = -(-count // columns)
+    width = indent + min(count, columns) * (side + _GAP) + _GAP
+    band = len(rows) * (side + _GAP) + 2 * _GAP
+    sheet = Image.new("RGB", (width, lines * band), (_PAPER,) * 3)
+    draw = ImageDraw.Draw(sheet)
+    for index in range(count):
+        line, column = divmod(index, columns)
+        for position, row in enumerate(rows):
+            top = line * band + position * (side + _GAP) + _GAP
+            picture = Image.fromarray(row[index].squeeze(-1) if row.shape[3] == 1 else row[index]).convert("RGB")
+            sheet.paste(picture.resize((side, side), Image.Resampling.NEAREST), (indent + column * (side + _GAP) + _GAP, top))
+            if labels and column == 0:
+                draw.text((_GAP, top + side // 2), labels[position], _TEXT, font, anchor="lm")
+    return np.asarray(sheet)

@@ -1,0 +1,126 @@
+"""The discriminator's side: replay buffer, losses, one learning step (SPIRAL sections 3.2 to 3.4, appendix C)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spiral.models.blocks import pictures_to_planes
+from spiral.models.discriminator import Discriminator
+
+AdversarialLoss = Literal["wgan-gp", "gan"]
+
+
+class Replay:
+    """The last finished canvases with their targets, sampled uniformly (appendix C: 20 batches)."""
+
+    def __init__(self, capacity: int, shape: tuple[int, int, int], conditional: bool, device: torch.device) -> None:
+        """Room for `capacity` canvases of `shape` (S, S, C)."""
+        self.canvases = torch.zeros(capacity, *shape, dtype=torch.uint8, device=device)
+        self.targets = torch.zeros_like(self.canvases) if conditional else None
+        self.added = 0
+
+    def __len__(self) -> int:
+        """Number of canvases held."""
+        return min(self.added, len(self.canvases))
+
+    def add(self, canvases: Tensor, targets: Tensor | None) -> None:
+        """Put in uint8 [B, S, S, C] canvases and their targets; the oldest make room."""
+        places = (self.added + torch.arange(len(canvases), device=canvases.device)) % len(self.canvases)
+        self.canvases[places] = canvases
+        if self.targets is not None and targets is not None:
+            self.targets[places] = targets
+        self.added += len(canvases)
+
+    def sample(self, count: int) -> tuple[Tensor, Tensor | None]:
+        """`count` canvases uint8 [count, S, S, C] and their targets."""
+        places = torch.randint(len(self), (count,), device=self.canvases.device)
+        return self.canvases[places], None if self.targets is None else self.targets[places]
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors to be saved."""
+        state = {"canvases": self.canvases, "added": torch.tensor(self.added)}
+        return state if self.targets is None else {**state, "targets": self.targets}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state` returned."""
+        self.canvases.copy_(state["canvases"])
+        if self.targets is not None:
+            self.targets.copy_(state["targets"])
+        self.added = int(state["added"])
+
+
+def discriminator_loss(
+    discriminator: Discriminator,
+    real: Tensor,
+    real_targets: Tensor | None,
+    fake: Tensor,
+    fake_targets: Tensor | None,
+    loss: AdversarialLoss,
+    penalty_weight: float,
+    drift: float,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The discriminator's loss on N real and N painted pictures.
+
+    `wgan-gp`: -E D(real) + E D(fake) + penalty (SPIRAL eq. 1; Gulrajani et al. 2017), and since that fixes D only up
+    to a constant, the mean of D over half real, half fake is pulled to 0. `gan`: the standard loss of SPIRAL++
+    section 2.1, for a spectrally normalised discriminator.
+
+    Args:
+        discriminator: what learns.
+        real: uint8 [N, S, S, C]; when conditional, the targets themselves (the pair is target, target).
+        real_targets: likewise, or None.
+        fake: uint8 [N, S, S, C], painted canvases.
+        fake_targets: what they were painted for, or None.
+        loss: which loss.
+        penalty_weight: lambda of the gradient penalty; 10 is WGAN-GP's own.
+        drift: weight of the squared mean of D.
+
+    Returns:
+        The loss and figures for the log, scalars.
+    """
+    real_planes, fake_planes = pictures_to_planes(real), pictures_to_planes(fake)
+    real_conditions = None if real_targets is None else pictures_to_planes(real_targets)
+    fake_conditions = None if fake_targets is None else pictures_to_planes(fake_targets)
+    conditions = None
+    if real_conditions is not None and fake_conditions is not None:
+        conditions = torch.cat([real_conditions, fake_conditions])
+    real_scores, fake_scores = discriminator(torch.cat([real_planes, fake_planes]), conditions).chunk(2)
+    figures = {"real_score": real_scores.mean().detach(), "fake_score": fake_scores.mean().detach()}
+    if loss == "gan":
+        total = functional.softplus(-real_scores).mean() + functional.softplus(fake_scores).mean()
+        return total, {**figures, "loss": total.detach()}
+    total = fake_scores.mean() - real_scores.mean()
+    penalty = gradient_penalty(discriminator, real_planes, real_conditions, fake_planes, fake_conditions)
+    pull = (0.5 * (real_scores + fake_scores)).mean().square()
+    figures |= {"wasserstein": -total.detach(), "gradient_penalty": penalty.detach()}
+    total = total + penalty_weight * penalty + drift * pull
+    return total, {**figures, "loss": total.detach()}
+
+
+def gradient_penalty(
+    discriminator: Discriminator,
+    real: Tensor,
+    real_conditions: Tensor | None,
+    fake: Tensor,
+    fake_conditions: Tensor | None,
+) -> Tensor:
+    """E (||grad_x D(x)|| - 1)^2 at random points between real and fake (Gulrajani et al. 2017, eq. 3).
+
+    Distances are those of pixels in [0, 1], so that D's slope is 1 per unit of Euclidean distance between pictures as
+    the paper measures it; the planes handed in are in [-1, 1]. A pair (target, target) is paired with (canvas, its
+    target): where targets differ they are mixed as the pictures are.
+    """
+    share = torch.rand(len(real), 1, 1, 1, device=real.device)
+    between = (fake + share * (real - fake)).requires_grad_()
+    if real_conditions is not None and fake_conditions is not None:
+        conditions = fake_conditions + share * (real_conditions - fake_conditions)
+    else:
+        conditions = None
+    scores = discriminator(between, conditions)
+    (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+    slopes = 2.0 * gradient.float().flatten(1).norm(dim=1)
+    return (slopes - 1.0).square().mean()

@@ -1,0 +1,167 @@
+"""Checkpoints: folders of JSON and safetensors that anyone can read, complete or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from spiral.errors import InputError
+from spiral.files import make_folder, read_bytes
+
+CONFIG = "config.json"
+_CONFIG_LIMIT = 2**20
+_WEIGHTS_LIMIT = 4 * 2**30
+_KEPT = 2
+
+
+def save_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write `config.json` and one `NAME.safetensors` for each group of tensors, as one step.
+
+    The folder is written beside its place and renamed, so that a crash leaves the old one or the new one, whole. An
+    existing folder is replaced.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    make_folder(folder.parent)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        (temporary / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+        for name, group in tensors.items():
+            whole = {key: tensor.detach().cpu().contiguous() for key, tensor in group.items()}
+            save_file(whole, temporary / f"{name}.safetensors")
+        for path in temporary.iterdir():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        temporary.chmod(0o755)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            folder.rename(old / "old")
+            temporary.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            temporary.rename(folder)
+    except OSError as error:
+        raise InputError(f"cannot write the checkpoint {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The `config.json` of a checkpoint.
+
+    Raises:
+        InputError: there is no folder, or no JSON object in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"no checkpoint folder {folder}")
+    try:
+        config = json.loads(read_bytes(folder / CONFIG, _CONFIG_LIMIT))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{folder / CONFIG} is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{folder / CONFIG} does not hold a JSON object")
+    return config
+
+
+def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of `NAME.safetensors` in a checkpoint, on the CPU.
+
+    Raises:
+        InputError: missing, truncated or not safetensors.
+    """
+    path = folder / f"{name}.safetensors"
+    try:
+        if path.stat().st_size > _WEIGHTS_LIMIT:
+            raise InputError(f"{path} is larger than {_WEIGHTS_LIMIT} bytes")
+        return load_file(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except SafetensorError as error:
+        raise InputError(f"{path} is not a whole safetensors file: {error}") from error
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Load weights into a module after checking every name, shape and value.
+
+    Raises:
+        InputError: naming what does not fit.
+    """
+    own = module.state_dict()
+    absent, surplus = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
+    if absent or surplus:
+        raise InputError(f"{where}: wrong weights: {len(absent)} missing, {len(surplus)} unknown, such as "
+                         f"{(absent + surplus)[0]!r}")
+    for name, tensor in tensors.items():
+        if tensor.shape != own[name].shape:
+            raise InputError(f"{where}: {name!r} has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}")
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise InputError(f"{where}: {name!r} holds values that are not finite")
+    module.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
+
+
+def half(module: nn.Module) -> dict[str, Tensor]:
+    """A module's weights in half precision, for shipping."""
+    return {name: t.half() if t.is_floating_point() else t for name, t in module.state_dict().items()}
+
+
+def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimiser's state as flat tensors, named `parameter.field`."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": torch.as_tensor(value).clone() for index, one in state.items() for name, value in one.items()
+    }
+
+
+def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Take over what `pack_optimizer` returned."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Add a checkpoint `folder/COMMANDS` and drop all but the newest two."""
+    save_folder(folder / f"{config['commands']:012d}", config, tensors)
+    for old in _numbered(folder)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def newest(folder: Path) -> Path:
+    """The newest checkpoint of a run; what is not complete does not have a number for a name.
+
+    Raises:
+        InputError: there is none.
+    """
+    numbered = _numbered(folder)
+    if not numbered:
+        raise InputError(f"no checkpoint to resume from in {folder}")
+    return numbered[-1]
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir() and path.name.isdigit())
+
+
+def cuda_random(device: torch.device) -> dict[str, Tensor]:
+    """The GPU's random state, or nothing without one."""
+    return {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
+
+
+def restore_random(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Set the random state that was saved."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,0 +1,46 @@
+"""The policy's side: advantage actor-critic with an entropy bonus (SPIRAL section 3.2, eq. 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from spiral.models.policy import Decision
+
+
+def policy_loss(
+    decision: Decision,
+    advantages: Tensor,
+    value_targets: Tensor,
+    entropy_cost: float,
+    value_cost: float,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """-sum log pi(a_t) A_t - entropy bonus + value error, averaged over N = T * B commands.
+
+    Args:
+        decision: the policy's reconsideration of the commands, N = T * B.
+        advantages: float32 [N], R_t - V(s_t) or its estimate, without gradient.
+        value_targets: float32 [N], without gradient.
+        entropy_cost: weight of the entropy bonus, per nat.
+        value_cost: weight of the value function's squared error.
+
+    Returns:
+        The loss and figures for the log, scalars.
+    """
+    gain = (decision.log_probability * advantages).mean()
+    entropy = decision.entropy.mean()
+    value_error = (decision.value - value_targets).square().mean()
+    spread = value_targets.var().clamp_min(1e-8)
+    total = -gain - entropy_cost * entropy + value_cost * value_error
+    figures = {
+        "policy_loss": -gain.detach(),
+        "entropy": entropy.detach(),
+        "value_loss": value_error.detach(),
+        "value_explained": 1.0 - value_error.detach() / spread,
+    }
+    return total, figures
+
+
+def normalise(advantages: Tensor) -> Tensor:
+    """Advantages with mean 0 and deviation 1 over the batch."""
+    return (advantages - advantages.mean()) / (advantages.std() + torch.finfo(advantages.dtype).eps)

@@ -1,0 +1,167 @@
+"""What a run shows and writes: a live line, `metrics.jsonl`, TensorBoard, sheets of held-out paintings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bar, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from spiral.errors import InputError
+from spiral.exports.sheets import contact_sheet
+from spiral.files import make_folder, write_atomically
+from spiral.presets import Preset
+
+METRICS = "metrics.jsonl"
+_LOG_SECONDS = 10.0
+_SHEET_PICTURES = 32
+
+
+class Progress:
+    """Measures, shows and records one run; a context manager, inside of which the clock runs."""
+
+    def __init__(self, out: Path, preset: Preset, seconds: float, metrics: TextIO) -> None:
+        """Use `Progress.start`."""
+        self._out, self._metrics, self._before = out, metrics, seconds
+        self._began = time.perf_counter()
+        self._writer = SummaryWriter(str(out / "tensorboard"))
+        self._phases: dict[str, float] = {}
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._last_log, self._last_commands = self._began, -1
+        self._due: dict[str, float] = {}
+        self._error = float("nan")
+        self._console = Console(file=sys.stderr)
+        self._bar = Bar(
+            TextColumn(f"[bold]{preset.name}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self._console,
+            refresh_per_second=2,
+        )
+        self._task = self._bar.add_task("train", total=1.0, figures="")
+
+    @classmethod
+    def start(cls, out: Path, preset: Preset, resume: bool, seconds: float) -> Progress:
+        """Open a run's folder.
+
+        Args:
+            out: the folder; made when missing.
+            preset: for the live line.
+            resume: go on with an existing `metrics.jsonl`, which a new run must not find.
+            seconds: of training behind the checkpoint resumed from; rows after it are dropped, since the commands they
+                speak of will be painted again.
+
+        Raises:
+            InputError: the folder cannot be written, or holds a run already.
+        """
+        make_folder(out)
+        path = out / METRICS
+        if path.exists() and not resume:
+            raise InputError(f"{out} holds a run already; add --resume to go on with it, or choose another --out")
+        try:
+            if path.exists():
+                rows = [line for line in path.read_text().splitlines() if _seconds(line) <= seconds]
+                write_atomically(path, "".join(row + "\n" for row in rows).encode())
+            return cls(out, preset, seconds, path.open("a"))
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def __enter__(self) -> Progress:
+        """Start the live line."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the live line and close the files."""
+        self._bar.stop()
+        self._metrics.close()
+        self._writer.close()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training, those before a resumption included."""
+        return self._before + time.perf_counter() - self._began
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time inside towards the phase `name`."""
+        start = time.perf_counter()
+        yield
+        self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - start
+
+    def due(self, name: str, period: float) -> bool:
+        """Whether `period` seconds have passed since this was last true for `name` (the first time counts at once)."""
+        now = time.perf_counter()
+        if now - self._due.setdefault(name, self._began) < period:
+            return False
+        self._due[name] = now
+        return True
+
+    def step(self, commands: int, figures: dict[str, float], spent: float) -> None:
+        """Take in one training step's figures; writes their means every ten seconds."""
+        for name, value in figures.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+        now = time.perf_counter()
+        if self._last_commands < 0:
+            self._last_commands = commands
+        if now - self._last_log < _LOG_SECONDS:
+            return
+        rate = (commands - self._last_commands) / (now - self._last_log)
+        means = {name: value / self._count for name, value in self._sums.items()}
+        total = sum(self._phases.values())
+        shares = {f"share/{name}": value / total for name, value in self._phases.items()}
+        self._write(commands, {"commands_per_second": rate, **means, **shares})
+        entropy = means.get("policy/entropy", float("nan"))
+        text = f"{commands:,} commands  {rate:,.0f}/s  entropy {entropy:.1f}"
+        self._bar.update(self._task, completed=min(spent, 1.0), figures=f"{text}  error {self._error:.3f}")
+        self._sums, self._phases, self._count = {}, {}, 0
+        self._last_log, self._last_commands = now, commands
+
+    def evaluated(self, commands: int, figures: dict[str, float], canvases: Tensor, targets: Tensor | None) -> None:
+        """Record an evaluation: figures, and a sheet of canvases uint8 [N, S, S, C] under their targets."""
+        self._write(commands, figures)
+        if "mse" in figures:
+            self._error = figures["mse"] / figures["blank_mse"]
+            self._console.print(
+                f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  error {figures['mse']:.4f}"
+                f"  ({self._error:.3f} of a blank canvas)"
+            )
+        rows = [] if targets is None else [targets[:_SHEET_PICTURES].cpu().numpy()]
+        sheet = contact_sheet([*rows, canvases[:_SHEET_PICTURES].cpu().numpy()], scale=2)
+        self._writer.add_image("held out", sheet, commands, dataformats="HWC")
+        folder = make_folder(self._out / "sheets")
+        write_atomically(folder / f"{commands:012d}.png", lambda path: Image.fromarray(sheet).save(path))
+
+    def _write(self, commands: int, figures: dict[str, float]) -> None:
+        row: dict[str, Any] = {"commands": commands, "seconds": round(self.seconds, 2)}
+        row |= {name: round(value, 6) for name, value in figures.items()}
+        self._metrics.write(json.dumps(row) + "\n")
+        self._metrics.flush()
+        for name, value in figures.items():
+            if np.isfinite(value):
+                self._writer.add_scalar(name, value, commands)
+
+
+def _seconds(line: str) -> float:
+    """The time of a row; a last line cut off by a crash has none and is dropped."""
+    try:
+        return float(json.loads(line)["seconds"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")

@@ -1,0 +1,298 @@
+"""SPIRAL on one page (Ganin et al. 2018): paint, learn to judge, judge, learn to paint.
+
+`train` is the whole algorithm. Generation, reconstruction, blind, L2, WGAN-GP or spectral norm, terminal or temporal
+credit are settings (`spiral.presets`); the engine is whatever the preset names.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spiral.datasets import load
+from spiral.engines import Engine, make
+from spiral.errors import InputError, TrainingError
+from spiral.learning import checkpoint, machine
+from spiral.learning.adversary import Replay, discriminator_loss
+from spiral.learning.policy_gradient import normalise, policy_loss
+from spiral.learning.progress import Progress
+from spiral.learning.returns import generalised_advantages
+from spiral.learning.rewards import discriminator_scores, from_scores, l2_scores, penalties
+from spiral.learning.rollout import Trajectory, collect, stroke_starts
+from spiral.models.discriminator import Discriminator
+from spiral.models.policy import Policy
+from spiral.presets import Preset
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a run ends: after so many minutes of training or so many commands, whichever is given."""
+
+    minutes: float | None = None
+    frames: int | None = None
+
+    def spent(self, seconds: float, commands: int) -> float:
+        """The share of the budget that is used up, 0 to 1 and more."""
+        by_time = 0.0 if self.minutes is None else seconds / (60.0 * max(self.minutes, 1e-9))
+        by_frames = 0.0 if self.frames is None else commands / max(self.frames, 1)
+        return max(by_time, by_frames)
+
+
+def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start: Path | None = None) -> Path:
+    """Train an agent and return the folder that holds it, `out/agent`.
+
+    Args:
+        preset: the experiment.
+        out: the run's folder: `metrics.jsonl`, TensorBoard files, sheets, checkpoints.
+        budget: when to stop, counted from the run's very beginning even when it is resumed.
+        resume: go on from the last checkpoint in `out`.
+        start: folder of an agent whose networks to begin from, instead of random ones.
+
+    Raises:
+        InputError: wrong settings, or `out` holds a run and `resume` is False.
+        TrainingError: a quantity is not finite; the last checkpoint is intact.
+    """
+    learning, run = preset.learning, preset.run
+    machine.keep_memory()
+    threads = machine.use_threads(run.threads)
+    device = machine.choose_device(run.device)
+    learner = Learner(preset, device)
+    engine = make(preset.engine, learning.batch, preset.strokes.to_json(), threads)
+    channels = preset.strokes.channels
+    pictures = torch.from_numpy(load(preset.data.source, preset.data.size, channels, "train").images).to(device)
+    held_out = torch.from_numpy(load(preset.data.source, preset.data.size, channels, "test").images)
+    held_out = held_out[: preset.data.held_out].to(device)
+    judge_engine = make(preset.engine, len(held_out), preset.strokes.to_json(), threads)
+    if start is not None:
+        learner.begin_from(start)
+    progress = Progress.start(out, preset, resume, learner.resume(out / "checkpoints") if resume else 0)
+
+    with progress:
+        while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
+            targets, figures = _pick(pictures, learning.batch), {}
+            with progress.phase("paint"), learner.mixed():
+                seeds = np.asarray(torch.randint(2**31, (learning.batch,)).numpy())
+                shown = targets if learner.conditional else None
+                episode = collect(learner.policy, engine, shown, learning.steps, seeds)
+            with progress.phase("judge"):
+                if learning.reward == "discriminator":
+                    learner.replay.add(episode.canvases[-1], shown)
+                    for _ in range(learning.discriminator_steps):
+                        figures |= learner.learn_to_judge(_pick(pictures, learning.batch))
+                rewards = learner.rewards(episode, engine)
+            with progress.phase("learn"):
+                figures |= learner.learn_to_paint(episode, rewards, spent)
+            learner.commands += learning.steps * learning.batch
+            if bad := [name for name, value in figures.items() if not math.isfinite(value)]:
+                raise TrainingError(
+                    f"{bad[0]} is not finite after {learner.commands} commands; the last good checkpoint is in "
+                    f"{out / 'checkpoints'}: resume with a smaller --learning.policy-rate or discriminator-rate"
+                )
+            figures |= episode_figures(episode, engine)
+            progress.step(learner.commands, figures, spent)
+            if progress.due("evaluate", run.evaluate_seconds):
+                progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out))
+            if progress.due("checkpoint", run.checkpoint_seconds):
+                learner.save(out, progress.seconds)
+        progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out))
+        learner.save(out, progress.seconds)
+    return out / "agent"
+
+
+class Learner:
+    """The two networks, their optimisers and everything else that a checkpoint must hold."""
+
+    def __init__(self, preset: Preset, device: torch.device) -> None:
+        """Networks with random weights drawn from the preset's seed."""
+        torch.manual_seed(preset.run.seed)
+        learning, size, channels = preset.learning, preset.data.size, preset.strokes.channels
+        self.preset, self.device = preset, device
+        # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
+        self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
+        self.conditional = preset.policy.sees_target
+        if learning.reward == "l2" and not self.conditional:
+            raise InputError("an L2 reward needs a target: set --policy.sees-target True")
+        self.policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
+        self.discriminator = Discriminator(size, channels, self.conditional, preset.discriminator)
+        for network in (self.policy, self.discriminator):
+            network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.average = copy.deepcopy(self.policy).requires_grad_(False)
+        betas = (learning.policy_beta, 0.999)
+        self.policy_optimizer = torch.optim.Adam(self.policy.parameters(), learning.policy_rate, betas, fused=True)
+        betas = (learning.discriminator_beta, 0.999)
+        self.discriminator_optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), learning.discriminator_rate, betas, fused=True
+        )
+        capacity = learning.replay_batches * learning.batch
+        self.replay = Replay(capacity, (size, size, channels), self.conditional, device)
+        self.reward_scale = torch.zeros((), device=device)
+        self.updates = self.commands = 0
+
+    def learn_to_judge(self, real: Tensor) -> dict[str, float]:
+        """One discriminator step on `real` pictures uint8 [B, S, S, C] and as many replayed canvases."""
+        learning = self.preset.learning
+        fake, fake_targets = self.replay.sample(len(real))
+        real = fake_targets if learning.paired and fake_targets is not None else real
+        with self.mixed():
+            loss, figures = discriminator_loss(
+                self.discriminator,
+                real,
+                real if self.conditional else None,
+                fake,
+                fake_targets,
+                learning.loss,
+                learning.penalty_weight,
+                learning.drift,
+            )
+        self.discriminator_optimizer.zero_grad()
+        loss.backward()
+        self.discriminator_optimizer.step()
+        return {f"discriminator/{name}": float(value) for name, value in figures.items()}
+
+    def rewards(self, episode: Trajectory, engine: Engine) -> Tensor:
+        """Rewards float32 [T, B] of painted episodes, penalties included, scaled to a deviation of about 1.
+
+        A critic's scores have no unit of their own; dividing by the running deviation of an episode's return keeps the
+        value function's error comparable from the first minute to the last.
+        """
+        learning = self.preset.learning
+        if learning.reward == "l2" and episode.targets is not None:
+            scores = l2_scores(episode.canvases, episode.targets)
+        else:
+            with self.mixed():
+                scores = discriminator_scores(self.discriminator, episode.canvases, episode.targets)
+        rewards = from_scores(scores, learning.credit, learning.discount)
+        spread = torch.maximum(rewards.sum(0).std(), rewards.std())
+        self.reward_scale = spread if self.updates == 0 else torch.lerp(self.reward_scale, spread, 0.01)
+        starts = stroke_starts(engine.specification, episode.effective)
+        fines = penalties(starts, episode.canvases, learning.start_penalty, learning.blank_penalty)
+        return rewards / self.reward_scale.clamp_min(1e-6) + fines
+
+    def learn_to_paint(self, episode: Trajectory, rewards: Tensor, spent: float) -> dict[str, float]:
+        """One advantage actor-critic step; `spent` is the share of the budget used up, for the schedules."""
+        learning, shape = self.preset.learning, (episode.steps, episode.batch)
+        start = self.policy.initial_state(shape[1])
+        with self.mixed():
+            decision = self.policy.evaluate(episode.observations(), episode.commands, start)
+        advantages, value_targets = generalised_advantages(
+            rewards, decision.value.detach().view(shape), learning.discount, learning.advantage_decay
+        )
+        ratio = learning.entropy_cost_end / learning.entropy_cost if learning.entropy_cost > 0 else 1.0
+        entropy_cost = learning.entropy_cost * ratio ** min(spent, 1.0)
+        loss, figures = policy_loss(
+            decision, normalise(advantages).flatten(), value_targets.flatten(), entropy_cost, learning.value_cost
+        )
+        self.policy_optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip)
+        self.updates += 1
+        rate = learning.policy_rate * (1.0 + (learning.rate_end - 1.0) * min(spent, 1.0))
+        for group in self.policy_optimizer.param_groups:
+            group["lr"] = rate * min(1.0, self.updates / max(learning.warm_up, 1))
+        self.policy_optimizer.step()
+        with torch.no_grad():
+            keep = min(learning.average, self.updates / (self.updates + 10))
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.policy.parameters()), 1.0 - keep)
+        figures |= {"gradient_norm": norm, "reward_scale": self.reward_scale}
+        return {f"policy/{name}": float(value) for name, value in figures.items()}
+
+    def evaluate(self, engine: Engine, pictures: Tensor) -> tuple[dict[str, float], Tensor, Tensor | None]:
+        """Paint held-out pictures uint8 [N, S, S, C] with the averaged policy, most probable commands first.
+
+        Returns:
+            Figures (mse and blank_mse per pixel and channel in [0, 1], where there are targets), the canvases uint8
+            [N, S, S, C] and the targets.
+        """
+        temperature = 0.0 if self.conditional else 1.0
+        targets = pictures if self.conditional else None
+        with torch.random.fork_rng(devices=[]), self.mixed():
+            torch.manual_seed(0)
+            seeds = np.arange(len(pictures))
+            episode = collect(self.average, engine, targets, self.preset.learning.steps, seeds, temperature)
+        figures = {f"held_out/{name}": value for name, value in episode_figures(episode, engine).items()}
+        if targets is not None:
+            real = targets.float() / 255.0
+            figures["mse"] = float((episode.canvases[-1].float() / 255.0 - real).square().mean())
+            figures["blank_mse"] = float((episode.canvases[0].float() / 255.0 - real).square().mean())
+        return figures, episode.canvases[-1], targets
+
+    def begin_from(self, agent: Path) -> None:
+        """Take over the networks of an agent with the same specification and sizes."""
+        for network, name in ((self.policy, "policy"), (self.discriminator, "discriminator")):
+            checkpoint.fill(network, checkpoint.read_tensors(agent, name), agent)
+        self.average.load_state_dict(self.policy.state_dict())
+
+    def save(self, out: Path, seconds: float) -> None:
+        """Write `out/agent` (what one needs to paint) and `out/checkpoints/COMMANDS` (what one needs to go on)."""
+        config = {"preset": self.preset.to_json(), "commands": self.commands, "seconds": round(seconds, 1)}
+        checkpoint.save_folder(
+            out / "agent",
+            config,
+            {"policy": checkpoint.half(self.average), "discriminator": checkpoint.half(self.discriminator)},
+        )
+        checkpoint.save_run(
+            out / "checkpoints",
+            {**config, "updates": self.updates},
+            {
+                "policy": self.policy.state_dict(),
+                "average": self.average.state_dict(),
+                "discriminator": self.discriminator.state_dict(),
+                "policy_optimizer": checkpoint.pack_optimizer(self.policy_optimizer),
+                "discriminator_optimizer": checkpoint.pack_optimizer(self.discriminator_optimizer),
+                "replay": self.replay.state(),
+                "random": {"cpu": torch.get_rng_state(), **checkpoint.cuda_random(self.device)},
+                "scale": {"reward": self.reward_scale},
+            },
+        )
+
+    def resume(self, checkpoints: Path) -> float:
+        """Go on from the newest complete checkpoint; returns the seconds of training behind it.
+
+        Raises:
+            InputError: there is none, or it belongs to another experiment.
+        """
+        folder = checkpoint.newest(checkpoints)
+        config = checkpoint.read_config(folder)
+        mine = replace(self.preset, run=Preset.from_json(config["preset"]).run)
+        if mine != Preset.from_json(config["preset"]):
+            raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")
+        for network, name in (
+            (self.policy, "policy"),
+            (self.average, "average"),
+            (self.discriminator, "discriminator"),
+        ):
+            checkpoint.fill(network, checkpoint.read_tensors(folder, name), folder)
+        for optimizer, name in (
+            (self.policy_optimizer, "policy_optimizer"),
+            (self.discriminator_optimizer, "discriminator_optimizer"),
+        ):
+            checkpoint.unpack_optimizer(optimizer, checkpoint.read_tensors(folder, name))
+        self.replay.restore(checkpoint.read_tensors(folder, "replay"))
+        self.reward_scale = checkpoint.read_tensors(folder, "scale")["reward"].to(self.device)
+        checkpoint.restore_random(checkpoint.read_tensors(folder, "random"), self.device)
+        self.updates, self.commands = int(config["updates"]), int(config["commands"])
+        return float(config["seconds"])
+
+
+def episode_figures(episode: Trajectory, engine: Engine) -> dict[str, float]:
+    """Whether the agent still paints: ink left on the canvas, strokes, sequences of strokes (collapse shows here)."""
+    visible = episode.effective.all(-1).float()
+    starts = stroke_starts(engine.specification, episode.effective).float()
+    changed = (episode.canvases[-1] != episode.canvases[0]).float()
+    return {
+        "ink": float(changed.mean()),
+        "strokes": float(visible.sum(0).mean()),
+        "starts": float(starts.sum(0).mean()),
+        "blank": float((changed.flatten(1).sum(1) == 0).float().mean()),
+    }
+
+
+def _pick(pictures: Tensor, count: int) -> Tensor:
+    return pictures[torch.randint(len(pictures), (count,), device=pictures.device)]

@@ -1,0 +1,70 @@
+"""Building blocks that the policy and the discriminator share (SPIRAL appendix B)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class ResidualBlock(nn.Module):
+    """x + conv1x1(relu(conv3x3(relu(x)))) on [N, channels, H, W], as in the published agent."""
+
+    def __init__(self, channels: int) -> None:
+        """Both convolutions keep the number of channels."""
+        super().__init__()
+        self.wide = nn.Conv2d(channels, channels, 3, padding=1)
+        self.narrow = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, channels, H, W] to the same shape."""
+        return x + self.narrow(functional.relu(self.wide(functional.relu(x))))
+
+
+def mlp(*sizes: int) -> nn.Sequential:
+    """Linear layers of these sizes with ReLU between them, none after the last."""
+    layers: list[nn.Module] = []
+    for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def coordinate_planes(size: int) -> Tensor:
+    """Row and column of every pixel in [-1, 1]: float32 [1, 2, size, size]."""
+    line = torch.linspace(-1.0, 1.0, size)
+    rows, columns = torch.meshgrid(line, line, indexing="ij")
+    return torch.stack([rows, columns])[None]
+
+
+def grid_positions(index: Tensor, grid: int) -> Tensor:
+    """Row and column of grid cells in [-1, 1]: int64 [N] to float32 [N, 2]."""
+    rows, columns = index // grid, index % grid
+    return torch.stack([rows, columns], dim=-1).float() * (2.0 / max(grid - 1, 1)) - 1.0
+
+
+LOCATION_PLANES = 3
+_SPOT_WIDTH = 0.125
+
+
+def location_planes(positions: Tensor, size: int) -> Tensor:
+    """Where a location lies, drawn for every pixel: its offset from there in rows and columns, and a soft spot.
+
+    Args:
+        positions: float32 [N, 2], row and column in [-1, 1].
+        size: side of the planes in pixels.
+
+    Returns:
+        float32 [N, 3, size, size]; offsets in [-2, 2], the spot in [0, 1].
+    """
+    line = torch.linspace(-1.0, 1.0, size, device=positions.device)
+    rows = (line - positions[:, 0:1])[:, :, None].expand(-1, size, size)
+    columns = (line - positions[:, 1:2])[:, None, :].expand(-1, size, size)
+    # The spot is a product of two lines, which spares an exponential a pixel.
+    soft = torch.exp((line[None, :, None] - positions[:, None, :]).square() / (-2.0 * _SPOT_WIDTH**2))
+    spot = soft[:, :, None, 0] * soft[:, None, :, 1]
+    return torch.stack([rows, columns, spot], dim=1)
+
+
+def pictures_to_planes(pictures: Tensor) -> Tensor:
+    """uint8 [N, H, W, C] pictures to float32 [N, C, H, W] in [-1, 1] (channels last in memory)."""
+    return pictures.permute(0, 3, 1, 2).float().mul_(2.0 / 255.0).sub_(1.0)

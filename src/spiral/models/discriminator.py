@@ -1,0 +1,86 @@
+"""The discriminator: tells finished canvases from real images; its score is the reward (SPIRAL section 3.2, 3.3)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import spectral_norm
+
+from spiral.models.blocks import pictures_to_planes
+
+_LAST_SIDE = 4
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    """Sizes of the discriminator.
+
+    Attributes:
+        channels: of the first convolution; every further one has twice as many, up to eight times.
+        spectral: spectral normalisation of every layer (SPIRAL++ section 2.1).
+        groups: samples whose deviation from each other becomes one more channel before the last layer, against
+            collapse in unconditional generation; 0 for none.
+    """
+
+    channels: int = 64
+    spectral: bool = False
+    groups: int = 0
+
+
+class Discriminator(nn.Module):
+    """DCGAN-like: 4x4 convolutions of stride 2 down to 4x4, then a linear score; no batch normalisation."""
+
+    def __init__(self, size: int, channels: int, conditional: bool, settings: DiscriminatorSettings) -> None:
+        """A discriminator of size x size x channels pictures, or of pairs of them when `conditional`.
+
+        Raises:
+            ValueError: the size is not 4 times a power of two.
+        """
+        super().__init__()
+        downs = int(math.log2(size // _LAST_SIDE)) if size >= _LAST_SIDE else 0
+        if _LAST_SIDE * 2**downs != size or downs < 1:
+            raise ValueError(f"the observation size must be {_LAST_SIDE} times a power of two, got {size}")
+        self.conditional, self.groups = conditional, settings.groups
+        widths = [channels * (1 + conditional)] + [settings.channels * min(2**i, 8) for i in range(downs)]
+        normalise = spectral_norm if settings.spectral else lambda layer: layer
+        self.convolutions = nn.ModuleList(
+            normalise(nn.Conv2d(before, after, 4, stride=2, padding=1))
+            for before, after in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.score = normalise(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
+
+    def forward(self, pictures: Tensor, targets: Tensor | None) -> Tensor:
+        """Scores, float32 [N]; higher means more real.
+
+        Args:
+            pictures: float32 [N, C, S, S] in [-1, 1].
+            targets: likewise when conditional, else None. The real pair is (target, target), eq. 6.
+        """
+        x = torch.cat([pictures, targets], dim=1) if targets is not None else pictures
+        x = x.contiguous(memory_format=torch.channels_last)
+        for convolution in self.convolutions:
+            x = functional.leaky_relu(convolution(x), 0.2)
+        if self.groups:
+            x = torch.cat([x, _deviation(x, self.groups)], dim=1)
+        # The score is kept in full precision: rewards are differences of scores.
+        with torch.autocast(x.device.type, enabled=False):
+            return self.score(x.flatten(1).float())[:, 0]
+
+    def judge(self, pictures: Tensor, targets: Tensor | None) -> Tensor:
+        """Scores, float32 [N], of uint8 [N, S, S, C] pictures, without gradient."""
+        with torch.no_grad():
+            planes = pictures_to_planes(pictures)
+            return self(planes, pictures_to_planes(targets) if self.conditional and targets is not None else None)
+
+
+def _deviation(x: Tensor, size: int) -> Tensor:
+    """Mean standard deviation of features within groups of up to `size` samples: [N, 1, H, W], one value a group."""
+    count = len(x)
+    size = math.gcd(count, size)
+    grouped = x.float().view(count // size, size, -1)
+    spread = (grouped.var(1, correction=0) + 1e-8).sqrt().mean(1)
+    return spread.repeat_interleave(size)[:, None, None, None].expand(-1, 1, *x.shape[2:]).to(x.dtype)

@@ -1,0 +1,345 @@
+"""The policy network: looks at a canvas, writes one command (SPIRAL sections 3.1 and 3.2, appendix B).
+
+Encoder, LSTM core, autoregressive decoder, value head. The policy sees the command specification and pictures; it
+does not know what a command means. Generation (noise), reconstruction (a target), blind (no canvas) are settings.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spiral.models.blocks import (
+    LOCATION_PLANES,
+    ResidualBlock,
+    coordinate_planes,
+    grid_positions,
+    location_planes,
+    mlp,
+    pictures_to_planes,
+)
+from spiral.program import Choice, Location, Specification
+
+CORE_SIDE = 8
+"""Side of the encoder's last feature map."""
+DECODER_SIDE = 4
+"""Side of a location head's first feature map."""
+_FINEST_DRAWN = 16
+"""Locations already chosen are drawn up to this side: finer planes cost most of the time and add little."""
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Sizes and inputs of the policy.
+
+    Attributes:
+        channels: of the encoder's first convolution, at full resolution.
+        core_channels: of its further convolutions and residual blocks.
+        residual_blocks: at the encoder's end, on 8x8 maps.
+        hidden: width of the LSTM and of the decoder's vector z.
+        embedding: width of a choice's embedding.
+        location_channels: of the location heads' convolutions.
+        location_blocks: residual blocks in each location head.
+        noise: length of the noise vector z_0 of section 3.1; 0 for none.
+        sees_target: reconstruction, section 3.3.
+        sees_canvas: False for the blind agent of section 4.3.
+        spatial: not in the paper, for small machines. The location heads look at the encoder's feature maps of their
+            own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
+            squeezed through the vector z.
+    """
+
+    channels: int = 32
+    core_channels: int = 32
+    residual_blocks: int = 8
+    hidden: int = 256
+    embedding: int = 16
+    location_channels: int = 16
+    location_blocks: int = 8
+    noise: int = 0
+    sees_target: bool = True
+    sees_canvas: bool = True
+    spatial: bool = False
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the policy is shown before it writes a command; N is B when acting, T * B when learning.
+
+    Attributes:
+        canvas: uint8 [N, S, S, C].
+        target: uint8 [N, S, S, C], or None without one.
+        previous: int64 [N, K], the command before this one, zeros at the start.
+        effective: bool [N, K], which of its choices had an effect, False at the start.
+        progress: float32 [N], the share of the episode that is over, in [0, 1).
+        noise: float32 [N, noise], drawn once an episode, or None.
+    """
+
+    canvas: Tensor
+    target: Tensor | None
+    previous: Tensor
+    effective: Tensor
+    progress: Tensor
+    noise: Tensor | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Commands and what the policy thought of them.
+
+    Attributes:
+        commands: int64 [N, K].
+        log_probability: float32 [N], over the choices that have an effect, nats.
+        entropy: float32 [N], likewise, nats.
+        freedom: float32 [N], every choice's entropy as a share of its largest, averaged over the K choices, 0 to 1.
+        value: float32 [N], expected return.
+    """
+
+    commands: Tensor
+    log_probability: Tensor
+    entropy: Tensor
+    freedom: Tensor
+    value: Tensor
+
+
+State = tuple[Tensor, Tensor]
+"""The LSTM's hidden and cell state, float32 [B, hidden] each."""
+
+
+class Policy(nn.Module):
+    """See the module's docstring."""
+
+    def __init__(self, specification: Specification, size: int, channels: int, settings: PolicySettings) -> None:
+        """A policy for commands of `specification` and pictures of `size` x `size` x `channels`.
+
+        Args:
+            specification: the K choices of a command.
+            size: side S of the pictures: 8 times a power of two.
+            channels: C of the pictures, 1 or 3.
+            settings: sizes and inputs.
+        """
+        super().__init__()
+        self.specification, self.size, self.settings = specification, size, settings
+        width, wide = settings.channels, settings.core_channels
+        downs = int(math.log2(size // CORE_SIDE)) if size >= CORE_SIDE else -1
+        if downs < 0 or CORE_SIDE * 2**downs != size:
+            raise ValueError(f"the observation size must be {CORE_SIDE} times a power of two, got {size}")
+        self._locations = [i for i, c in enumerate(specification.choices) if isinstance(c, Location)]
+        planes = 2 + channels * (settings.sees_canvas + settings.sees_target)
+        self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
+        self.look = nn.Conv2d(planes, width, 5, padding=2)
+        condition = settings.embedding * len(specification.choices) + 1
+        self.condition = mlp(condition, 64, 32, width)
+        self.dream = mlp(settings.noise, 64, 32, width) if settings.noise else None
+        self.downs = nn.ModuleList(
+            nn.Conv2d(width if level == 0 else wide, wide, 4, stride=2, padding=1) for level in range(downs)
+        )
+        deepest = wide if downs else width
+        self.where = nn.Conv2d(LOCATION_PLANES * len(self._locations), deepest, 3, padding=1) if settings.spatial else None
+        self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
+        self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
+        self.core = nn.LSTMCell(settings.hidden, settings.hidden)
+        self.value = nn.Linear(settings.hidden, 1)
+        self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
+        self.heads = nn.ModuleList(self._head(position) for position in range(len(specification.choices)))
+        self.merges = nn.ModuleList(
+            mlp(settings.hidden + settings.embedding, settings.hidden, settings.hidden)
+            for _ in specification.choices[:-1]
+        )
+
+    def _head(self, position: int) -> nn.Module:
+        choice, settings = self.specification.choices[position], self.settings
+        if not isinstance(choice, Location):
+            return nn.Linear(settings.hidden, choice.size)
+        earlier = sum(1 for i in self._locations if i < position)
+        skips = [settings.channels] + [settings.core_channels] * len(self.downs) if settings.spatial else []
+        planes = LOCATION_PLANES * (len(self._locations) + earlier) if settings.spatial else 0
+        return LocationHead(choice.grid, self.size, settings, skips, planes)
+
+    def initial_state(self, batch: int) -> State:
+        """The core's state before the first command: zeros."""
+        zeros = self.squeeze.weight.new_zeros(batch, self.settings.hidden, dtype=torch.float32)
+        return zeros, zeros
+
+    def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Decision, State]:
+        """Sample one command for each of B canvases.
+
+        Args:
+            seen: the observation, N = B.
+            state: the core's state.
+            temperature: divides the logits; 0 takes the most probable option of every choice.
+        """
+        features, vector = self.encode(seen)
+        state = self.core(vector, state)
+        return self.decode(state[0], features, seen.previous, None, temperature), state
+
+    def evaluate(self, seen: Observation, commands: Tensor, state: State) -> Decision:
+        """Reconsider whole episodes: all T steps are encoded and decoded at once, only the core runs step by step.
+
+        Args:
+            seen: the observations of T steps, N = T * B, time first.
+            commands: int64 [T, B, K], what was done.
+            state: the core's state before the first step.
+
+        Returns:
+            A decision with N = T * B.
+        """
+        steps, batch = commands.shape[:2]
+        features, vector = self.encode(seen)
+        outputs = []
+        for vector_now in vector.view(steps, batch, -1):
+            state = self.core(vector_now, state)
+            outputs.append(state[0])
+        z = torch.cat(outputs)
+        return self.decode(z, features, seen.previous, commands.flatten(0, 1), 1.0)
+
+    def encode(self, seen: Observation) -> tuple[list[Tensor], Tensor]:
+        """Feature maps from fine to coarse and the vector for the core: ([N, channels, S..8, S..8], [N, hidden])."""
+        planes = [self.coordinates.expand(len(seen.previous), -1, -1, -1)]  # pyright: ignore[reportCallIssue]
+        if self.settings.sees_canvas:
+            planes.append(pictures_to_planes(seen.canvas))
+        if self.settings.sees_target:
+            if seen.target is None:
+                raise ValueError("this policy needs a target")
+            planes.append(pictures_to_planes(seen.target))
+        x = self.look(torch.cat(planes, dim=1).contiguous(memory_format=torch.channels_last))
+        embedded = [
+            embed(_embeddable(choice, seen.previous[:, i])) * seen.effective[:, i : i + 1]
+            for i, (choice, embed) in enumerate(zip(self.specification.choices, self.embeddings, strict=True))
+        ]
+        condition = self.condition(torch.cat([*embedded, seen.progress[:, None]], dim=1))
+        if self.dream is not None:
+            if seen.noise is None:
+                raise ValueError("this policy needs noise")
+            condition = condition + self.dream(seen.noise)
+        x = functional.relu(x + condition[:, :, None, None])
+        features = [x]
+        for down in self.downs:
+            x = functional.relu(down(x))
+            features.append(x)
+        if self.where is not None:
+            x = x + self.where(_draw(self._positions(seen.previous), CORE_SIDE))
+        x = functional.relu(self.blocks(x))
+        features[-1] = x
+        return features, functional.relu(self.squeeze(x.flatten(1)))
+
+    def decode(
+        self, z: Tensor, features: list[Tensor], previous: Tensor, given: Tensor | None, temperature: float
+    ) -> Decision:
+        """Decide the K choices one after the other; `given` int64 [N, K] are reconsidered instead of sampled."""
+        value = self.value(z)[:, 0].float()
+        chosen: list[Tensor] = []
+        log_probability = entropy = freedom = torch.zeros_like(value)
+        places = self._positions(previous) if self.settings.spatial else []
+        effective: list[Tensor] = []
+        for position, choice in enumerate(self.specification.choices):
+            head = self.heads[position]
+            logits = head(z, features, places) if isinstance(choice, Location) else head(z)
+            logits = logits.float()
+            option = given[:, position] if given is not None else _pick(logits, temperature)
+            log_probabilities = functional.log_softmax(logits, dim=-1)
+            # A choice without effect must not be credited with what followed, nor paid for its entropy.
+            works = torch.ones_like(value, dtype=torch.bool)
+            if choice.when is not None:
+                cause = self.specification.names.index(choice.when.choice)
+                allowed = torch.zeros_like(works)
+                for value_of_cause in choice.when.options:
+                    allowed |= chosen[cause] == value_of_cause
+                works = effective[cause] & allowed
+            picked = log_probabilities.gather(1, option[:, None])[:, 0]
+            log_probability = log_probability + picked * works
+            choice_entropy = -(log_probabilities.exp() * log_probabilities).sum(-1) * works
+            entropy = entropy + choice_entropy
+            freedom = freedom + choice_entropy / math.log(max(choice.size, 2))
+            chosen.append(option)
+            effective.append(works)
+            if position < len(self.merges):
+                embedded = self.embeddings[position](_embeddable(choice, option))
+                z = functional.relu(z + self.merges[position](torch.cat([z, embedded], dim=1)))
+                if self.settings.spatial and isinstance(choice, Location):
+                    places = [*places, grid_positions(option, choice.grid)]
+        return Decision(torch.stack(chosen, dim=1), log_probability, entropy, freedom / len(chosen), value)
+
+    def _positions(self, commands: Tensor) -> list[Tensor]:
+        """Positions of the location choices of commands int64 [N, K], float32 [N, 2] each."""
+        return [grid_positions(commands[:, i], self.specification.choices[i].grid) for i in self._locations]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class LocationHead(nn.Module):
+    """Decodes z to a grid of logits by residual blocks and transposed convolutions (appendix B)."""
+
+    def __init__(self, grid: int, size: int, settings: PolicySettings, skips: list[int], planes: int) -> None:
+        """A head for a grid x grid location.
+
+        Args:
+            grid: side of the grid; bilinear resizing makes up for what is not 4 times a power of two.
+            size: side of the pictures, which fixes the resolutions of the skips.
+            settings: sizes.
+            skips: channels of the encoder's feature maps, fine to coarse; empty without skips.
+            planes: number of planes with locations already chosen; 0 without them.
+        """
+        super().__init__()
+        width = settings.location_channels
+        ups = max(0, math.ceil(math.log2(grid / DECODER_SIDE)))
+        # With skips the last doubling is done by a pixel shuffle (Shi et al. 2016): convolutions at the grid's full
+        # resolution would cost more than everything else together.
+        self.shuffle = 2 if skips and ups > 1 else 1
+        ups -= self.shuffle - 1
+        self.grid, self.width = grid, width
+        self.expand = nn.Linear(settings.hidden, DECODER_SIDE**2 * width)
+        self.mix = nn.Conv2d(width, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(settings.location_blocks)))
+        self.ups = nn.ModuleList(nn.ConvTranspose2d(width, width, 4, stride=2, padding=1) for _ in range(ups))
+        sides = [size // 2**level for level in range(len(skips))]
+        self._level = [sides.index(side) if (side := DECODER_SIDE * 2 ** (u + 1)) in sides else -1 for u in range(ups)]
+        self.skips = nn.ModuleList(nn.Conv2d(skips[i], width, 1) if i >= 0 else nn.Identity() for i in self._level)
+        self.wheres = nn.ModuleList(
+            nn.Conv2d(planes, width, 3, padding=1) if i >= 0 and sides[i] <= _FINEST_DRAWN else nn.Identity()
+            for i in self._level
+        )
+        self.last = nn.Conv2d(width, self.shuffle**2, 3 if skips else 1, padding=1 if skips else 0)
+
+    def forward(self, z: Tensor, features: list[Tensor], places: list[Tensor]) -> Tensor:
+        """Logits [N, grid * grid] from z [N, hidden], the encoder's maps and locations [N, 2] chosen before."""
+        x = self.expand(z).view(-1, self.width, DECODER_SIDE, DECODER_SIDE)
+        x = self.mix(x.contiguous(memory_format=torch.channels_last))
+        x = functional.relu(self.blocks(x))
+        for up, skip, where, level in zip(self.ups, self.skips, self.wheres, self._level, strict=True):
+            x = up(x)
+            if level >= 0:
+                x = x + skip(features[level])
+            if isinstance(where, nn.Conv2d):
+                x = x + where(_draw(places, x.shape[-1]))
+            x = functional.relu(x)
+        x = functional.pixel_shuffle(self.last(x), self.shuffle)
+        if x.shape[-1] != self.grid:
+            x = functional.interpolate(x.float(), (self.grid, self.grid), mode="bilinear", align_corners=False)
+        return x.flatten(1)
+
+
+def _draw(places: list[Tensor], size: int) -> Tensor:
+    """All locations drawn as planes: float32 [N, 3 * len(places), size, size], channels last in memory."""
+    planes = torch.cat([location_planes(place, size) for place in places], dim=1)
+    return planes.contiguous(memory_format=torch.channels_last)
+
+
+def _embedding(choice: Choice, width: int) -> nn.Module:
+    return nn.Linear(2, width) if isinstance(choice, Location) else nn.Embedding(choice.size, width)
+
+
+def _embeddable(choice: Choice, option: Tensor) -> Tensor:
+    """Locations are embedded by their place, not by their number."""
+    return grid_positions(option, choice.grid) if isinstance(choice, Location) else option
+
+
+def _pick(logits: Tensor, temperature: float) -> Tensor:
+    if temperature == 0.0:
+        return logits.argmax(-1)
+    # One uniform number a row looked up in the distribution function: far fewer random numbers than Gumbel's trick,
+    # and no host synchronisation, unlike torch.multinomial.
+    below = (logits / temperature).softmax(-1).cumsum(-1)
+    lot = torch.rand(len(logits), 1, device=logits.device) * below[:, -1:]
+    return (below <= lot).sum(-1).clamp_max(logits.shape[-1] - 1)

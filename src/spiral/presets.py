@@ -1,0 +1,234 @@
+"""Every experiment as a typed, frozen value: what changes between them stands here, the loop is one and the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from typing import Any, Literal
+
+import msgspec
+
+from spiral.engines.strokes import StrokeSettings
+from spiral.errors import InputError
+from spiral.models.discriminator import DiscriminatorSettings
+from spiral.models.policy import PolicySettings
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which pictures to imitate.
+
+    Attributes:
+        source: `mnist-sample`, a folder, an `.npz` file or `hf:NAME`; see `spiral.datasets.load`.
+        size: side S of the pictures as the networks observe them, 8 times a power of two; the engine's own canvas
+            may be larger by a whole factor.
+        held_out: number of held-out pictures on which a run measures its error from time to time.
+    """
+
+    source: str = "mnist-sample"
+    size: int = 32
+    held_out: int = 256
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """The algorithm's settings; section numbers are SPIRAL's, ++ is SPIRAL++.
+
+    Attributes:
+        batch: B, canvases painted at a time, and pictures in a discriminator step (appendix C: 64).
+        steps: T, commands in an episode.
+        reward: the discriminator's score (eq. 4), or minus the Euclidean distance to the target (section 3.3).
+        credit: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
+        discount: gamma.
+        advantage_decay: lambda of generalised advantage estimation; 1 is plain A2C.
+        loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
+        penalty_weight: lambda of the gradient penalty.
+        drift: weight of the pull of D's mean to 0 (section 3.2).
+        paired: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
+        replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
+        discriminator_steps: discriminator steps for one policy step.
+        discriminator_rate: Adam's rate for the discriminator (appendix C: 1e-4).
+        discriminator_beta: Adam's beta1 there (appendix C: 0.5).
+        policy_rate: Adam's rate for the policy.
+        policy_beta: Adam's beta1 there.
+        rate_end: the policy's rate at the end of the run, as a share of `policy_rate`; it falls linearly.
+        warm_up: policy steps over which its rate rises from 0.
+        entropy_cost: weight of the entropy bonus, per nat.
+        entropy_cost_end: the same at the end of the run; it falls geometrically.
+        value_cost: weight of the value function's squared error.
+        gradient_clip: largest norm of the policy's gradient.
+        start_penalty: cost of beginning a continuous sequence of strokes (section 4.3).
+        blank_penalty: cost of a canvas left blank (section 4.3).
+        average: share of the old in the running average of the policy's weights, which is what gets evaluated,
+            saved as the agent and shipped.
+    """
+
+    batch: int = 64
+    steps: int = 8
+    reward: Literal["discriminator", "l2"] = "discriminator"
+    credit: Literal["terminal", "temporal"] = "temporal"
+    discount: float = 1.0
+    advantage_decay: float = 0.9
+    loss: Literal["wgan-gp", "gan"] = "wgan-gp"
+    penalty_weight: float = 10.0
+    drift: float = 1e-3
+    paired: bool = False
+    replay_batches: int = 20
+    discriminator_steps: int = 1
+    discriminator_rate: float = 1e-4
+    discriminator_beta: float = 0.5
+    policy_rate: float = 3e-4
+    policy_beta: float = 0.5
+    rate_end: float = 1.0
+    warm_up: int = 100
+    entropy_cost: float = 0.01
+    entropy_cost_end: float = 0.01
+    value_cost: float = 0.5
+    gradient_clip: float = 1.0
+    start_penalty: float = 0.0
+    blank_penalty: float = 0.0
+    average: float = 0.998
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run is carried out; nothing here changes what is learned but `seed` and `precision`.
+
+    Attributes:
+        minutes: length of a run that names neither minutes nor frames.
+        seed: of everything random.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: `bfloat16` mixed precision, `float32`, or `auto`: bfloat16 where the processor multiplies it.
+        threads: of the networks and of the engine; 0 for all processors.
+        evaluate_seconds: time between evaluations on held-out pictures.
+        checkpoint_seconds: time between checkpoints.
+    """
+
+    minutes: float = 30.0
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    threads: int = 0
+    evaluate_seconds: float = 60.0
+    checkpoint_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One experiment.
+
+    Attributes:
+        name: as typed on the command line.
+        summary: one line.
+        engine: name of the engine.
+        strokes: its settings; `strokes.size` is the canvas, a multiple of `data.size`.
+        data: the pictures.
+        policy: the policy's sizes and inputs; reconstruction where it sees a target.
+        discriminator: sizes; it judges pairs where the policy sees a target.
+        learning: the algorithm.
+        run: seed, device, timing.
+    """
+
+    name: str
+    summary: str
+    engine: str = "mypaint"
+    strokes: StrokeSettings = field(default_factory=StrokeSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The preset as JSON values."""
+        return msgspec.to_builtins(asdict(self))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Preset:
+        """A preset from JSON values.
+
+        Raises:
+            InputError: a field that is unknown, missing or of the wrong type.
+        """
+        try:
+            preset = msgspec.convert(dict(values), cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"wrong settings: {error}") from error
+        unknown = _unknown(values, preset)
+        if unknown:
+            raise InputError(f"unknown settings: {', '.join(unknown)}")
+        return preset
+
+
+def _unknown(values: Mapping[str, Any], known: Any, prefix: str = "") -> list[str]:
+    names = {f.name for f in fields(known)}
+    result = [prefix + name for name in values if name not in names]
+    for name in names & set(values):
+        inner = getattr(known, name)
+        if is_dataclass(inner) and isinstance(values[name], Mapping):
+            result += _unknown(values[name], inner, f"{prefix}{name}.")
+    return result
+
+
+_BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
+MNIST_RECONSTRUCT = Preset(
+    name="mnist-reconstruct",
+    summary="redraw a handwritten digit with libmypaint; laptop size",
+    strokes=StrokeSettings(
+        size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE
+    ),
+    policy=PolicySettings(channels=16, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True),
+    discriminator=DiscriminatorSettings(channels=32),
+    learning=LearningSettings(
+        discriminator_rate=3e-4,
+        policy_rate=8e-4,
+        rate_end=0.05,
+        entropy_cost=0.03,
+        entropy_cost_end=0.005,
+        average=0.995,
+    ),
+)
+MNIST_RECONSTRUCT_VECTOR = replace(
+    MNIST_RECONSTRUCT,
+    name="mnist-reconstruct-vector",
+    summary="redraw a handwritten digit with the embedded vector engine; laptop size",
+    engine="vector",
+)
+MNIST_RECONSTRUCT_PAPER = replace(
+    MNIST_RECONSTRUCT,
+    name="mnist-reconstruct-paper",
+    summary="the paper's sizes: 64x64, 32x32 grid, 8 residual blocks, DCGAN discriminator; for a GPU",
+    strokes=replace(MNIST_RECONSTRUCT.strokes, pressures=10, brush="classic/dry_brush", radii=(1.0, 2.0, 4.0)),
+    data=DataSettings(size=64),
+    policy=PolicySettings(),
+    discriminator=DiscriminatorSettings(channels=64),
+    learning=LearningSettings(steps=20, credit="terminal", advantage_decay=1.0),
+    run=RunSettings(minutes=24 * 60.0),
+)
+MNIST_GENERATE = replace(
+    MNIST_RECONSTRUCT,
+    name="mnist-generate",
+    summary="invent handwritten digits from noise; laptop size",
+    policy=replace(MNIST_RECONSTRUCT.policy, sees_target=False, noise=10),
+    discriminator=DiscriminatorSettings(channels=32, groups=16),
+    learning=LearningSettings(
+        policy_rate=1e-4, entropy_cost=0.1, entropy_cost_end=0.1, blank_penalty=1.0, start_penalty=0.01
+    ),
+)
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (MNIST_RECONSTRUCT, MNIST_RECONSTRUCT_VECTOR, MNIST_RECONSTRUCT_PAPER, MNIST_GENERATE)
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}; there are: {', '.join(PRESETS)}")
+    return PRESETS[name]
