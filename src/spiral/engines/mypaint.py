@@ -20,6 +20,7 @@ from spiral.engines.strokes import StrokeSettings, decode
 from spiral.errors import InputError
 from spiral.files import read_bytes
 
+_import_error = ""
 try:
     from spiral.engines import _mypaint  # pyright: ignore[reportAttributeAccessIssue]
 except ImportError as error:

@@ -1,0 +1,204 @@
+"""Gymnasium environments over any engine and data set, so that any reinforcement learning library can paint.
+
+## spiral/Paint-v0
+
+**Action space** `MultiDiscrete`, one entry for each choice of the engine's command, in the specification's order
+(`flag`, `end`, `control`, `size`, `pressure`, and `red`, `green`, `blue` in colour). Locations are cells of the grid,
+row * grid + column.
+
+**Observation space** `Dict`:
+
+| key | space | what |
+| --- | --- | --- |
+| `canvas` | Box uint8 [S, S, C] | the canvas as it is |
+| `target` | Box uint8 [S, S, C] | the picture to redraw; only with a data set |
+| `previous` | MultiDiscrete | the command before this one, zeros at the start |
+| `step` | Box float32 [1] | share of the episode that is over, 0 to 1 |
+
+**Rewards** `reward="none"`: 0, for agents whose reward comes from elsewhere, such as a discriminator. `reward="l2"`:
+how much the command brought the canvas closer to the target, as the difference of the Euclidean distances of pixels
+in [0, 1] before and after. The rewards of an episode add up to the distance won over the blank canvas.
+
+**Episode end** terminated after `steps` commands; never truncated.
+
+**Arguments** `engine`, `settings` (the engine's), `data` (a source for `spiral.datasets.load`, or None for a bare
+canvas), `split`, `steps`, `size` (side S of what is observed), `reward`.
+
+`info` holds `effective`, bool [K]: which choices of the last command had an effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from spiral.datasets import load
+from spiral.engines import make, observe
+from spiral.errors import InputError
+
+Reward = Literal["none", "l2"]
+
+
+class PaintVectorEnv(VectorEnv):
+    """B canvases painted in step, one engine call for all of them; see the module's docstring.
+
+    A finished canvas is blanked at the next `step`, whose action it ignores (Gymnasium's NEXT_STEP mode).
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        engine: str = "vector",
+        settings: Mapping[str, Any] | None = None,
+        data: str | None = "mnist-sample",
+        split: Literal["train", "test"] | None = "train",
+        steps: int = 8,
+        size: int = 32,
+        reward: Reward = "none",
+        render_mode: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Build the engine and load the data.
+
+        Raises:
+            InputError: settings that the engine, the data set or the reward cannot work with.
+        """
+        if steps < 1:
+            raise InputError(f"steps must be at least 1, got {steps}")
+        if reward not in ("none", "l2") or (reward == "l2" and data is None):
+            raise InputError(f"reward must be 'none', or 'l2' with a data set, got {reward!r}")
+        if settings is None:
+            settings = {"ground": (0.0,) * 3, "ink": (1.0,) * 3, "radii": (1.5, 2.5, 3.5), "brush": "classic/pen"}
+        self._engine = make(engine, num_envs, settings, threads)
+        self._steps, self._size, self._reward = steps, size, reward
+        channels = self._engine.shape[2]
+        observe(self._engine.canvases(), size)  # says now, not at the first reset, that the sizes do not fit
+        self._targets = None if data is None else load(data, size, channels, split).images
+        specification = self._engine.specification
+        picture = spaces.Box(0, 255, (size, size, channels), np.uint8)
+        inner: dict[str, spaces.Space[Any]] = {"canvas": picture}
+        if self._targets is not None:
+            inner["target"] = picture
+        inner["previous"] = spaces.MultiDiscrete(np.array(specification.sizes))
+        inner["step"] = spaces.Box(0.0, 1.0, (1,), np.float32)
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.single_observation_space = spaces.Dict(inner)
+        self.single_action_space = spaces.MultiDiscrete(np.array(specification.sizes))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._canvas = np.zeros((num_envs, size, size, channels), np.uint8)
+        self._rows = np.zeros(num_envs, np.int64)
+        self._step = np.zeros(num_envs, np.int64)
+        self._previous = np.zeros((num_envs, len(specification.sizes)), np.int64)
+        self._effective = np.zeros((num_envs, len(specification.sizes)), bool)
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Blank all canvases (those in `options["reset_mask"]`, bool [B], if given) and draw new targets."""
+        first = next((one for one in seed if one is not None), None) if isinstance(seed, list) else seed
+        super().reset(seed=first)
+        which = np.ones(self.num_envs, bool)
+        if options and "reset_mask" in options:
+            which = np.asarray(options["reset_mask"], bool)
+        self._begin(which)
+        return self._observation(), self._info()
+
+    def step(self, actions: npt.ArrayLike) -> tuple[dict[str, Any], npt.NDArray[Any], Any, Any, dict[str, Any]]:
+        """One command a canvas: int64 [B, K].
+
+        Raises:
+            InputError: a wrong shape or an option out of range.
+        """
+        commands = self._engine.specification.check(actions)
+        over = self._step >= self._steps
+        before = self._distance()
+        self._engine.step(commands, ~over)
+        observe(self._engine.canvases(), self._size, out=self._canvas)
+        rewards = np.where(over, 0.0, before - self._distance()) if self._reward == "l2" else np.zeros(self.num_envs)
+        self._previous = np.where(over[:, None], 0, commands)
+        self._effective = self._engine.specification.active(commands) & ~over[:, None]
+        self._step += 1
+        self._begin(over)
+        terminated = self._step >= self._steps
+        return self._observation(), rewards, terminated, np.zeros(self.num_envs, bool), self._info()
+
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...]:
+        """The canvases at the engine's own size, uint8 [H, W, 3] each."""
+        canvases = self._engine.canvases()
+        return tuple(np.repeat(canvas, 3 // canvas.shape[2], axis=2) for canvas in canvases)
+
+    def _begin(self, which: npt.NDArray[np.bool_]) -> None:
+        if not which.any():
+            return
+        self._engine.reset(self.np_random.integers(2**31, size=self.num_envs), which)
+        observe(self._engine.canvases(), self._size, out=self._canvas)
+        if self._targets is not None:
+            self._rows = np.where(which, self.np_random.integers(len(self._targets), size=self.num_envs), self._rows)
+        self._step[which] = 0
+        self._previous[which] = 0
+        self._effective[which] = False
+
+    def _distance(self) -> npt.NDArray[np.float64]:
+        if self._reward != "l2" or self._targets is None:
+            return np.zeros(self.num_envs)
+        difference = self._canvas.astype(np.float64) - self._targets[self._rows]
+        return np.sqrt(np.square(difference / 255.0).sum(axis=(1, 2, 3)))
+
+    def _observation(self) -> dict[str, Any]:
+        progress = (self._step / self._steps).astype(np.float32)[:, None]
+        seen: dict[str, Any] = {"canvas": self._canvas.copy()}
+        if self._targets is not None:
+            seen["target"] = self._targets[self._rows]
+        return {**seen, "previous": self._previous.copy(), "step": progress}
+
+    def _info(self) -> dict[str, Any]:
+        return {"effective": self._effective.copy()}
+
+
+class PaintEnv(gymnasium.Env[dict[str, Any], npt.NDArray[np.int64]]):
+    """One canvas; see the module's docstring. The batch of one of `PaintVectorEnv`."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 4}  # noqa: RUF012
+
+    def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
+        """Takes the arguments of `PaintVectorEnv` but `num_envs`."""
+        self._batch = PaintVectorEnv(1, render_mode=render_mode, **arguments)
+        self.observation_space = self._batch.single_observation_space
+        self.action_space = self._batch.single_action_space
+        self.render_mode = render_mode
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Blank the canvas and draw a new target."""
+        super().reset(seed=seed)
+        return self._only(self._batch.reset(seed=seed))
+
+    def step(self, action: npt.NDArray[np.int64]) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """One command: int64 [K].
+
+        Raises:
+            InputError: an option out of range.
+        """
+        seen, rewards, terminated, _, info = self._batch.step(np.asarray(action)[None])
+        observation, info = self._only((seen, info))
+        return observation, float(rewards[0]), bool(terminated[0]), False, info
+
+    def render(self) -> npt.NDArray[np.uint8]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The canvas at the engine's own size, uint8 [H, W, 3]."""
+        return self._batch.render()[0]
+
+    @staticmethod
+    def _only(both: tuple[dict[str, Any], dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+        seen, info = both
+        return {key: value[0] for key, value in seen.items()}, {key: value[0] for key, value in info.items()}

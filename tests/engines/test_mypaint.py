@@ -1,0 +1,108 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from spiral.engines import make, missing, mypaint
+from spiral.errors import InputError
+
+works = pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
+
+
+@works
+def test_the_seed_moves_the_bristles_of_a_random_brush_and_nothing_else():
+    engine = make("mypaint", 3, {"brush": "classic/dry_brush", "radii": (4.0,)})
+    command = np.tile([1, 800, 500, 0, 9], (3, 1))
+    engine.reset(np.array([1, 1, 2]))
+    engine.step(command)
+    first, same, other = engine.canvases().astype(int)
+    assert np.array_equal(first, same)
+    assert not np.array_equal(first, other)
+    assert np.abs(first - other).mean() < 0.5 * (255 - first).mean()
+
+
+@works
+def test_pressure_goes_from_the_last_strokes_to_this_ones():
+    settings = {"brush": "classic/pen", "radii": (3.0,), "size": 64, "grid": 32}
+    engine = make("mypaint", 1, settings)
+    row = 16 * 32
+    for command in ([0, row, 0, 0, 0], [1, row + 10, row + 5, 0, 1], [1, row + 30, row + 20, 0, 9]):
+        engine.step(np.array([command]))
+    ink = (255 - engine.canvases()[0, ..., 0].astype(int)).sum(axis=0)
+    assert ink[50:58].mean() > 1.2 * ink[22:30].mean()
+
+
+@works
+def test_many_brushes_can_be_read_and_painted_with():
+    names = mypaint.brush_names()
+    assert {"classic/dry_brush", "classic/pen"} <= set(names)
+    for name in names[::10]:
+        engine = make("mypaint", 1, {"brush": name, "size": 32})
+        engine.step(np.array([[1, 500, 300, 0, 9]]))
+
+
+@works
+@pytest.mark.parametrize("name", ["classic/none", "../../../../etc/passwd", "/etc/passwd", "x.myb"])
+def test_a_brush_that_is_not_there_is_refused(name):
+    with pytest.raises(InputError):
+        make("mypaint", 1, {"brush": name})
+
+
+@works
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"version": 2}', '{"version": 3, "settings": 5}'])
+def test_a_broken_brush_is_refused(tmp_path, text):
+    path = tmp_path / "broken.myb"
+    path.write_text(text)
+    with pytest.raises(InputError, match="brush"):
+        make("mypaint", 1, {"brush": str(path)})
+
+
+@works
+def test_the_native_layer_checks_what_it_is_handed():
+    native = mypaint._mypaint.Canvases(2, 32, 1, mypaint.read_brush("classic/pen"), [0.0, 0.0, 0.0])
+    ones, out = np.ones(2, np.uint8), np.zeros((2, 32, 32, 1), np.uint8)
+    points, values, colours = np.zeros((2, 2), np.float32), np.ones(2, np.float32), np.ones((2, 3), np.float32)
+    good = [ones, ones, points, False, points, values, values, colours, out, 1]
+    native.stroke(*good)
+    assert out.any()
+    for place, wrong in (
+        (0, np.ones(3, np.uint8)),
+        (2, np.full((2, 2), np.nan, np.float32)),
+        (4, np.full((2, 2), 1e9, np.float32)),
+        (5, np.zeros(2, np.float32)),
+        (6, np.full(2, 1.5, np.float32)),
+        (7, np.ones((2, 2), np.float32)),
+        (8, np.zeros((2, 31, 32, 1), np.uint8)),
+    ):
+        arguments = list(good)
+        arguments[place] = wrong
+        with pytest.raises((ValueError, TypeError)):
+            native.stroke(*arguments)
+
+
+@works
+def test_stdout_stays_clean():
+    code = (
+        "import numpy as np; from spiral.engines import make\n"
+        "e = make('mypaint', 64, {'brush': 'classic/pen', 'size': 32}); r = np.random.default_rng(0)\n"
+        "for i in range(100): e.step(e.specification.random(r, (64,)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+def test_without_its_extension_the_error_names_the_package(monkeypatch):
+    monkeypatch.setattr(mypaint, "_mypaint", None)
+    monkeypatch.setattr(mypaint, "_import_error", "no such module", raising=False)
+    with pytest.raises(InputError, match="libmypaint-dev"):
+        make("mypaint", 1)
+
+
+def test_without_brushes_the_error_names_the_package(monkeypatch):
+    if mypaint._mypaint is None:
+        pytest.skip("the extension is not here")
+    monkeypatch.setattr(mypaint, "BRUSH_FOLDERS", ())
+    monkeypatch.delenv("SPIRAL_BRUSHES", raising=False)
+    with pytest.raises(InputError, match="mypaint-brushes"):
+        make("mypaint", 1)
