@@ -160,6 +160,7 @@ class Canvas {
       throw std::invalid_argument("libmypaint cannot read this brush");
     random_ = is_random(brush_.get());
     for (int c = 0; c < 3; ++c) ground_[c] = static_cast<uint16_t>(std::lround(ground[c] * kFullFix15));
+    reset(0);
   }
 
   void reset(int64_t seed) {
@@ -177,8 +178,9 @@ class Canvas {
     stroke_to(x, y, 0.0f);
   }
 
-  void stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
-              const Colour& colour) {
+  // Returns the part of the canvas that was touched.
+  MyPaintRectangle stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
+                          const Colour& colour) {
     const Colour hsv = to_hsv(colour);
     mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(radius));
     mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_H, hsv[0]);
@@ -193,25 +195,30 @@ class Canvas {
       stroke_to(u * u * x_ + 2 * u * t * control_x + t * t * end_x, u * u * y_ + 2 * u * t * control_y + t * t * end_y,
                 u * first + t * pressure);
     }
-    mypaint_surface_end_atomic(surface, nullptr);
+    // A stroke touches a small part of the canvas: only that is read back.
+    MyPaintRectangle touched{0, 0, 0, 0};
+    mypaint_surface_end_atomic(surface, &touched);
     x_ = end_x;
     y_ = end_y;
     pressure_ = pressure;
     painting_ = true;
+    return touched;
   }
 
   float x() const { return x_; }
   float y() const { return y_; }
 
-  // Write the canvas as uint8 [size, size, channels]; grey is the red channel, all three are equal then.
-  void read(uint8_t* out, int channels) {
-    each_tile([&](uint16_t* pixel, int row, int column) {
+  // Write a part of the canvas into uint8 [size, size, channels]; grey is the red channel, all three are equal then.
+  void read(uint8_t* out, int channels, const MyPaintRectangle& part) {
+    each_pixel(part, true, [&](const uint16_t* pixel, int row, int column) {
       uint8_t* target = out + (static_cast<size_t>(row) * size_ + column) * channels;
       for (int c = 0; c < channels; ++c)
         // The ground is opaque, so colours are not divided by alpha.
-        target[c] = static_cast<uint8_t>(std::min(255, (pixel[c] * 255 + kFullFix15 / 2) / kFullFix15));
-    }, true);
+        target[c] = static_cast<uint8_t>(std::min(255u, (pixel[c] * 255u + kFullFix15 / 2) / kFullFix15));
+    });
   }
+
+  MyPaintRectangle whole() const { return {0, 0, size_, size_}; }
 
  private:
   void stroke_to(float x, float y, float pressure) {
@@ -220,10 +227,10 @@ class Canvas {
   }
 
   void fill() {
-    each_tile([&](uint16_t* pixel, int, int) {
+    each_pixel(whole(), false, [&](uint16_t* pixel, int, int) {
       std::copy(ground_.begin(), ground_.end(), pixel);
       pixel[3] = kFullFix15;
-    }, false);
+    });
   }
 
   // libmypaint gives no access to a brush's random numbers: a new brush starts from one fixed seed, and each dab
@@ -241,19 +248,22 @@ class Canvas {
   }
 
   template <typename Visit>
-  void each_tile(Visit visit, bool readonly) {
+  void each_pixel(const MyPaintRectangle& part, bool readonly, Visit visit) {
     auto* tiled = reinterpret_cast<MyPaintTiledSurface*>(surface_.get());
     const int side = tiled->tile_size;
-    for (int ty = 0; ty * side < size_; ++ty) {
-      for (int tx = 0; tx * side < size_; ++tx) {
+    const int left = std::max(0, part.x), right = std::min(size_, part.x + part.width);
+    const int top = std::max(0, part.y), bottom = std::min(size_, part.y + part.height);
+    if (left >= right || top >= bottom) return;
+    for (int ty = top / side; ty * side < bottom; ++ty) {
+      for (int tx = left / side; tx * side < right; ++tx) {
         MyPaintTileRequest request;
         mypaint_tile_request_init(&request, 0, tx, ty, readonly);
         mypaint_tiled_surface_tile_request_start(tiled, &request);
         if (request.buffer) {
-          for (int row = 0; row < std::min(side, size_ - ty * side); ++row)
-            for (int column = 0; column < std::min(side, size_ - tx * side); ++column)
-              visit(request.buffer + (static_cast<size_t>(row) * side + column) * 4, ty * side + row,
-                    tx * side + column);
+          for (int row = std::max(top, ty * side); row < std::min(bottom, (ty + 1) * side); ++row)
+            for (int column = std::max(left, tx * side); column < std::min(right, (tx + 1) * side); ++column)
+              visit(request.buffer + (static_cast<size_t>(row - ty * side) * side + (column - tx * side)) * 4, row,
+                    column);
         }
         mypaint_tiled_surface_tile_request_end(tiled, &request);
       }
@@ -305,7 +315,7 @@ class Canvases {
     in_parallel(threads, [&](size_t i) {
       if (!chosen[i]) return;
       canvases_[i]->reset(seed[i]);
-      canvases_[i]->read(pixels + i * pixels_each(), channels_);
+      canvases_[i]->read(pixels + i * pixels_each(), channels_, canvases_[i]->whole());
     });
   }
 
@@ -334,9 +344,9 @@ class Canvases {
       if (!paints[i]) return canvas.move(e[2 * i], e[2 * i + 1]);
       const float control_x = midway ? 0.5f * (canvas.x() + e[2 * i]) : c[2 * i];
       const float control_y = midway ? 0.5f * (canvas.y() + e[2 * i + 1]) : c[2 * i + 1];
-      canvas.stroke(control_x, control_y, e[2 * i], e[2 * i + 1], r[i], p[i],
-                    Colour{rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]});
-      canvas.read(pixels + i * pixels_each(), channels_);
+      const MyPaintRectangle touched = canvas.stroke(control_x, control_y, e[2 * i], e[2 * i + 1], r[i], p[i],
+                                                     Colour{rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]});
+      canvas.read(pixels + i * pixels_each(), channels_, touched);
     });
   }
 

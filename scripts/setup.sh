@@ -103,7 +103,7 @@ rm -f "$stamp"
 say "installing Python packages into .venv; the first time this takes minutes"
 progress=on
 [ -t 2 ] || progress=off
-.venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar "$progress" \
+.venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
   -c constraints.txt -e '.[dev,video]' >&2 </dev/null
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spiral.engines import make
+from spiral.engines import make, missing
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.rollout import Trajectory, collect
@@ -19,7 +19,7 @@ from spiral.models.policy import Policy
 from spiral.presets import Preset
 from spiral.program import Program
 
-DEFAULT = "mnist-reconstruct"
+DEFAULT, WITHOUT_LIBMYPAINT = "mnist-reconstruct", "mnist-reconstruct-vector"
 _BATCH = 256
 
 
@@ -125,6 +125,11 @@ def shipped() -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
 
 
+def default() -> str:
+    """The shipped agent to paint with when none is named: the one for the vector engine where libmypaint is missing."""
+    return DEFAULT if missing("mypaint") is None else WITHOUT_LIBMYPAINT
+
+
 def find(name: str) -> Path:
     """The folder of an agent: a shipped one by name, an agent's folder, or a run's.
 
@@ -137,16 +142,19 @@ def find(name: str) -> Path:
     if (folder / "agent" / checkpoint.CONFIG).is_file():
         return folder / "agent"
     if not folder.is_dir():
-        raise InputError(f"no checkpoint {name!r}: neither a folder nor one of {', '.join(shipped()) or 'none shipped'}")
+        raise InputError(
+            f"no checkpoint {name!r}: neither a folder nor one of {', '.join(shipped()) or 'none shipped'}"
+        )
     return folder
 
 
-def load_agent(name: str = DEFAULT, device: str = "auto") -> Agent:
-    """Load an agent by the name of a shipped one or by its folder.
+def load_agent(name: str | None = None, device: str = "auto") -> Agent:
+    """Load an agent by the name of a shipped one or by its folder; `default()` when None.
 
     Raises:
         InputError: no such checkpoint, or one with wrong settings or weights.
     """
+    name = default() if name is None else name
     folder = find(name)
     config = checkpoint.read_config(folder)
     if not isinstance(config.get("preset"), dict):

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spiral.errors import InputError, TrainingError
-from spiral.files import make_folder, write_atomically
+from spiral.files import make_folder
 from spiral.presets import PRESETS, Preset, preset
 from spiral.program import Program
 
@@ -36,8 +36,9 @@ class Paint:
     """Picture files."""
     out: Path
     """Folder for the results."""
-    checkpoint: str = "mnist-reconstruct"
-    """A shipped agent, an agent's folder, or a run's folder."""
+    checkpoint: str | None = None
+    """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
+    mnist-reconstruct-vector, when left out."""
     seed: int = 0
     """Seed of the brush and of sampling."""
     temperature: float = 0.0
@@ -126,8 +127,9 @@ class Evaluate:
 
     data: str
     """A data set: `mnist-sample`, a folder, an .npz file, hf:NAME."""
-    checkpoint: str = "mnist-reconstruct"
-    """A shipped agent, an agent's folder, or a run's folder."""
+    checkpoint: str | None = None
+    """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
+    mnist-reconstruct-vector, when left out."""
     split: str | None = None
     """train or test, where the data set has them; all when left out (mnist-sample: test)."""
     limit: int | None = None

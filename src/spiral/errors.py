@@ -8,5 +8,17 @@ class InputError(ValueError):
     """
 
 
+def require_within(where: str, settings: object, **bounds: tuple[float, float]) -> None:
+    """Check that fields of a settings object lie within their bounds, both ends included.
+
+    Raises:
+        InputError: naming the first that does not; NaN never does.
+    """
+    for name, (low, high) in bounds.items():
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise InputError(f"{where}.{name} must be {low:g} to {high:g}, got {value:g}")
+
+
 class TrainingError(RuntimeError):
     """Training cannot go on (a quantity is not finite or exploded); the message names the quantity."""

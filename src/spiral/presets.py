@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from spiral.engines.strokes import StrokeSettings
-from spiral.errors import InputError
+from spiral.errors import InputError, require_within
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy import PolicySettings
 
@@ -28,6 +28,14 @@ class DataSettings:
     source: str = "mnist-sample"
     size: int = 32
     held_out: int = 256
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("data", self, size=(8, 1024), held_out=(1, 100_000))
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,21 @@ class LearningSettings:
     blank_penalty: float = 0.0
     average: float = 0.998
 
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        counts = dict.fromkeys(("batch", "steps", "replay_batches"), (1, 1_000_000))
+        rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
+        unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
+        costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
+        require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
+        require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
+        lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0
+        require_within("learning", self, entropy_cost_end=(lowest, 1e6), gradient_clip=(1e-12, 1e12))
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -111,6 +134,15 @@ class RunSettings:
     threads: int = 0
     evaluate_seconds: float = 60.0
     checkpoint_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("run", self, seed=(0, 2**63 - 1), threads=(0, 1024), minutes=(0, 10**9))
+        require_within("run", self, evaluate_seconds=(0, 1e12), checkpoint_seconds=(0, 1e12))
 
 
 @dataclass(frozen=True)
@@ -175,9 +207,7 @@ _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 MNIST_RECONSTRUCT = Preset(
     name="mnist-reconstruct",
     summary="redraw a handwritten digit with libmypaint; laptop size",
-    strokes=StrokeSettings(
-        size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE
-    ),
+    strokes=StrokeSettings(size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE),
     policy=PolicySettings(channels=16, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(

@@ -94,7 +94,13 @@ class TestEveryEngine:
         assert np.array_equal(painted(name, commands, channels=3), painted(name, commands).repeat(3, axis=3))
 
     def test_colours_come_out_as_asked(self, name):
-        more = {"choices": ("end", "red", "green", "blue"), "channels": 3, "levels": 3, "radii": (6.0,), "brush": "classic/pen"}
+        more = {
+            "choices": ("end", "red", "green", "blue"),
+            "channels": 3,
+            "levels": 3,
+            "radii": (6.0,),
+            "brush": "classic/pen",
+        }
         middle = painted(name, np.array([[[255, 2, 1, 0]]]), **more)[0, 16, 16]
         assert np.abs(middle.astype(int) - [255, 127, 0]).max() <= 3
 

@@ -64,6 +64,7 @@ def test_the_native_layer_checks_what_it_is_handed():
     ones, out = np.ones(2, np.uint8), np.zeros((2, 32, 32, 1), np.uint8)
     points, values, colours = np.zeros((2, 2), np.float32), np.ones(2, np.float32), np.ones((2, 3), np.float32)
     good = [ones, ones, points, False, points, values, values, colours, out, 1]
+    good[4] = np.full((2, 2), 20, np.float32)
     native.stroke(*good)
     assert out.any()
     for place, wrong in (

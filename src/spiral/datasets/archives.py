@@ -27,8 +27,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         InputError: missing, truncated, another type, or longer than its header says.
     """
     try:
-        stream = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with stream:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             head = stream.read(4)
             if len(head) < 4 or head[:2] != b"\0\0":
                 raise InputError(f"{path} is not an IDX file")
@@ -85,7 +84,7 @@ def load_npz(path: Path) -> Dataset:
             if "images" not in arrays:
                 raise InputError(f"{path} holds no array called 'images', only {sorted(arrays.files)}")
             images = arrays["images"]
-            labels = arrays["labels"] if "labels" in arrays else None
+            labels = arrays.get("labels")
     except InputError:
         raise
     except OSError as error:

@@ -36,7 +36,9 @@ class Dataset:
         if 0 in images.shape:
             raise InputError(f"{self.name}: there are no pictures in it")
         if labels is not None and (labels.shape != images.shape[:1] or labels.dtype.kind not in "iu"):
-            raise InputError(f"{self.name}: labels must be {len(images)} whole numbers, got {labels.dtype} {labels.shape}")
+            raise InputError(
+                f"{self.name}: labels must be {len(images)} whole numbers, got {labels.dtype} {labels.shape}"
+            )
 
     def __len__(self) -> int:
         """N."""

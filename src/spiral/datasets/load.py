@@ -93,7 +93,7 @@ def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> D
     from PIL import Image
 
     try:
-        rows = datasets.load_dataset(name, split=split or "train+test")
+        rows: Any = datasets.load_dataset(name, split=split or "train+test")
         column = next(key for key, feature in rows.features.items() if isinstance(feature, datasets.Image))
         mode = "L" if channels == 1 else "RGB"
         shape = (1, size, size, channels)

@@ -161,7 +161,9 @@ def decode(settings: StrokeSettings, commands: npt.NDArray[np.int64]) -> Strokes
 
     radii = np.asarray(settings.radii, np.float32) * np.float32(settings.size / settings.radii_at)
     full = np.ones(batch, np.float32)
-    pressure = full if "pressure" not in columns else ((columns["pressure"] + 1) / settings.pressures).astype(np.float32)
+    pressure = (
+        full if "pressure" not in columns else ((columns["pressure"] + 1) / settings.pressures).astype(np.float32)
+    )
     if "red" in columns:
         levels = [columns[name] / (settings.levels - 1) for name in ("red", "green", "blue")]
         colour = np.stack(levels, axis=1).astype(np.float32)

@@ -1,1 +1,1 @@
-""""""
+"""What judges paintings: metrics and the digit classifier."""

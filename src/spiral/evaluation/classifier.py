@@ -104,7 +104,10 @@ def train_classifier(settings: ClassifierTraining, report: bool = True) -> Class
 
 
 def distort(images: Tensor) -> Tensor:
-    """Turn (15 degrees), scale (15 %), shear and shift (2 pixels) pictures [N, 1, H, W] at random, thicken or thin some."""
+    """Distort pictures [N, 1, H, W] at random as another hand would.
+
+    They are turned (15 degrees), scaled (15 %), sheared and shifted (2 pixels); some are blurred, thickened or thinned.
+    """
     count = len(images)
 
     def spread(limit: float) -> Tensor:

@@ -56,8 +56,14 @@ def reconstruction(
 
 
 def recognition(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
-    """Share of paintings in which the digit classifier sees the right digit (`accuracy`), and of the real pictures
-    (`real_accuracy`); None where there are no labels, or labels that are no digits.
+    """Share of paintings in which the digit classifier sees the right digit, and of the real pictures.
+
+    Args:
+        data: the targets with their labels.
+        paintings: uint8 [N, H, W, C].
+
+    Returns:
+        `accuracy` and `real_accuracy`; None where there are no labels, or labels that are no digits.
     """
     labels = data.labels
     if labels is None or labels.min() < 0 or labels.max() >= CLASSES:

@@ -1,1 +1,1 @@
-""""""
+"""Writers: pictures, contact sheets, animations."""

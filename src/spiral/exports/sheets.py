@@ -35,20 +35,22 @@ def contact_sheet(
     """
     if len({len(row) for row in rows}) != 1 or (labels and len(labels) != len(rows)):
         raise ValueError("rows must have the same number of pictures, and labels one word each")
-    count, side = len(rows[0]), scale * max(max(row.shape[1:3]) for row in rows)
-    font = ImageFont.load_default(size=max(10, side // 5))
+    count = len(rows[0])
+    high, wide = (scale * max(row.shape[axis] for row in rows) for axis in (1, 2))
+    font = ImageFont.load_default(size=max(10, min(high // 5, 24)))
     indent = max((int(font.getlength(label)) for label in labels), default=0) + (3 * _GAP if labels else 0)
     lines = -(-count // columns)
-    width = indent + min(count, columns) * (side + _GAP) + _GAP
-    band = len(rows) * (side + _GAP) + 2 * _GAP
+    width = indent + min(count, columns) * (wide + _GAP) + _GAP
+    band = len(rows) * (high + _GAP) + 2 * _GAP
     sheet = Image.new("RGB", (width, lines * band), (_PAPER,) * 3)
     draw = ImageDraw.Draw(sheet)
     for index in range(count):
         line, column = divmod(index, columns)
         for position, row in enumerate(rows):
-            top = line * band + position * (side + _GAP) + _GAP
+            top = line * band + position * (high + _GAP) + _GAP
             picture = Image.fromarray(row[index].squeeze(-1) if row.shape[3] == 1 else row[index]).convert("RGB")
-            sheet.paste(picture.resize((side, side), Image.Resampling.NEAREST), (indent + column * (side + _GAP) + _GAP, top))
+            left = indent + column * (wide + _GAP) + _GAP
+            sheet.paste(picture.resize((wide, high), Image.Resampling.NEAREST), (left, top))
             if labels and column == 0:
-                draw.text((_GAP, top + side // 2), labels[position], _TEXT, font, anchor="lm")
+                draw.text((_GAP, top + high // 2), labels[position], _TEXT, font, anchor="lm")
     return np.asarray(sheet)

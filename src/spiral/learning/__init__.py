@@ -1,1 +1,1 @@
-""""""
+"""The learning algorithm; `trainer` is SPIRAL on one page."""

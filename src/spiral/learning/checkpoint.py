@@ -41,6 +41,7 @@ def save_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, M
             whole = {key: tensor.detach().cpu().contiguous() for key, tensor in group.items()}
             save_file(whole, temporary / f"{name}.safetensors")
         for path in temporary.iterdir():
+            path.chmod(0o644)  # safetensors makes files that only their owner may read
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
         temporary.chmod(0o755)
@@ -100,8 +101,9 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     own = module.state_dict()
     absent, surplus = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
     if absent or surplus:
-        raise InputError(f"{where}: wrong weights: {len(absent)} missing, {len(surplus)} unknown, such as "
-                         f"{(absent + surplus)[0]!r}")
+        raise InputError(
+            f"{where}: wrong weights: {len(absent)} missing, {len(surplus)} unknown, such as {(absent + surplus)[0]!r}"
+        )
     for name, tensor in tensors.items():
         if tensor.shape != own[name].shape:
             raise InputError(f"{where}: {name!r} has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}")
@@ -124,11 +126,17 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Take over what `pack_optimizer` returned."""
+    """Take over what `pack_optimizer` returned.
+
+    Moments are laid out in memory as their parameters are: the fused optimisers walk through both side by side.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        like = parameters[int(index)]
+        alike = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        state.setdefault(int(index), {})[name] = alike.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

@@ -14,7 +14,8 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -129,7 +130,8 @@ class Progress:
         shares = {f"share/{name}": value / total for name, value in self._phases.items()}
         self._write(commands, {"commands_per_second": rate, **means, **shares})
         entropy = means.get("policy/entropy", float("nan"))
-        text = f"{commands:,} commands  {rate:,.0f}/s  entropy {entropy:.1f}"
+        losses = f"losses {means.get('policy/policy_loss', 0):+.2f} {means.get('discriminator/loss', 0):+.2f}"
+        text = f"{commands:,} commands  {rate:,.0f}/s  entropy {entropy:.1f}  {losses}"
         self._bar.update(self._task, completed=min(spent, 1.0), figures=f"{text}  error {self._error:.3f}")
         self._sums, self._phases, self._count = {}, {}, 0
         self._last_log, self._last_commands = now, commands

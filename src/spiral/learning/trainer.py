@@ -30,6 +30,9 @@ from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
 from spiral.presets import Preset
 
+EXPLODED = 1e8
+"""A loss or norm beyond this stops the run."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -90,9 +93,10 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
             with progress.phase("learn"):
                 figures |= learner.learn_to_paint(episode, rewards, spent)
             learner.commands += learning.steps * learning.batch
-            if bad := [name for name, value in figures.items() if not math.isfinite(value)]:
+            if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
+                what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
                 raise TrainingError(
-                    f"{bad[0]} is not finite after {learner.commands} commands; the last good checkpoint is in "
+                    f"{bad[0]} {what} after {learner.commands} commands; the last good checkpoint is in "
                     f"{out / 'checkpoints'}: resume with a smaller --learning.policy-rate or discriminator-rate"
                 )
             figures |= episode_figures(episode, engine)
@@ -199,7 +203,8 @@ class Learner:
         self.policy_optimizer.step()
         with torch.no_grad():
             keep = min(learning.average, self.updates / (self.updates + 10))
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.policy.parameters()), 1.0 - keep)
+            for mean, now in zip(self.average.parameters(), self.policy.parameters(), strict=True):
+                mean.lerp_(now, 1.0 - keep)
         figures |= {"gradient_norm": norm, "reward_scale": self.reward_scale}
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
@@ -262,7 +267,9 @@ class Learner:
         config = checkpoint.read_config(folder)
         mine = replace(self.preset, run=Preset.from_json(config["preset"]).run)
         if mine != Preset.from_json(config["preset"]):
-            raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")
+            raise InputError(
+                f"{folder} was made with other settings; resume with the same ones or choose another --out"
+            )
         for network, name in (
             (self.policy, "policy"),
             (self.average, "average"),

@@ -1,1 +1,1 @@
-""""""
+"""The policy and the discriminator: torch modules without training code."""

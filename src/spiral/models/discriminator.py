@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from spiral.errors import InputError, require_within
 from spiral.models.blocks import pictures_to_planes
 
 _LAST_SIDE = 4
@@ -30,6 +32,14 @@ class DiscriminatorSettings:
     spectral: bool = False
     groups: int = 0
 
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("discriminator", self, channels=(1, 4096), groups=(0, 4096))
+
 
 class Discriminator(nn.Module):
     """DCGAN-like: 4x4 convolutions of stride 2 down to 4x4, then a linear score; no batch normalisation."""
@@ -38,18 +48,17 @@ class Discriminator(nn.Module):
         """A discriminator of size x size x channels pictures, or of pairs of them when `conditional`.
 
         Raises:
-            ValueError: the size is not 4 times a power of two.
+            InputError: the size is not 4 times a power of two.
         """
         super().__init__()
         downs = int(math.log2(size // _LAST_SIDE)) if size >= _LAST_SIDE else 0
         if _LAST_SIDE * 2**downs != size or downs < 1:
-            raise ValueError(f"the observation size must be {_LAST_SIDE} times a power of two, got {size}")
+            raise InputError(f"the observation size must be {_LAST_SIDE} times a power of two, got {size}")
         self.conditional, self.groups = conditional, settings.groups
         widths = [channels * (1 + conditional)] + [settings.channels * min(2**i, 8) for i in range(downs)]
         normalise = spectral_norm if settings.spectral else lambda layer: layer
         self.convolutions = nn.ModuleList(
-            normalise(nn.Conv2d(before, after, 4, stride=2, padding=1))
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            normalise(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in itertools.pairwise(widths)
         )
         self.score = normalise(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
 
@@ -81,6 +90,6 @@ def _deviation(x: Tensor, size: int) -> Tensor:
     """Mean standard deviation of features within groups of up to `size` samples: [N, 1, H, W], one value a group."""
     count = len(x)
     size = math.gcd(count, size)
-    grouped = x.float().view(count // size, size, -1)
+    grouped = x.float().reshape(count // size, size, -1)
     spread = (grouped.var(1, correction=0) + 1e-8).sqrt().mean(1)
     return spread.repeat_interleave(size)[:, None, None, None].expand(-1, 1, *x.shape[2:]).to(x.dtype)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spiral.errors import InputError, require_within
 from spiral.models.blocks import (
     LOCATION_PLANES,
     ResidualBlock,
@@ -63,6 +64,16 @@ class PolicySettings:
     sees_target: bool = True
     sees_canvas: bool = True
     spatial: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the sizes.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
+        depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
+        require_within("policy", self, **widths, **depths, noise=(0, 4096))
 
 
 @dataclass(frozen=True)
@@ -126,7 +137,7 @@ class Policy(nn.Module):
         width, wide = settings.channels, settings.core_channels
         downs = int(math.log2(size // CORE_SIDE)) if size >= CORE_SIDE else -1
         if downs < 0 or CORE_SIDE * 2**downs != size:
-            raise ValueError(f"the observation size must be {CORE_SIDE} times a power of two, got {size}")
+            raise InputError(f"the observation size must be {CORE_SIDE} times a power of two, got {size}")
         self._locations = [i for i, c in enumerate(specification.choices) if isinstance(c, Location)]
         planes = 2 + channels * (settings.sees_canvas + settings.sees_target)
         self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
@@ -138,7 +149,9 @@ class Policy(nn.Module):
             nn.Conv2d(width if level == 0 else wide, wide, 4, stride=2, padding=1) for level in range(downs)
         )
         deepest = wide if downs else width
-        self.where = nn.Conv2d(LOCATION_PLANES * len(self._locations), deepest, 3, padding=1) if settings.spatial else None
+        self.where = (
+            nn.Conv2d(LOCATION_PLANES * len(self._locations), deepest, 3, padding=1) if settings.spatial else None
+        )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)

@@ -1,0 +1,77 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from spiral.learning.adversary import Replay, discriminator_loss, gradient_penalty
+from spiral.models.discriminator import Discriminator, DiscriminatorSettings
+
+
+class Slope(nn.Module):
+    """Scores a picture by `slope` times the sum of its pixels."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(slope))
+
+    def forward(self, x: Tensor, targets: Tensor | None) -> Tensor:
+        return self.slope * x.flatten(1).sum(1)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.01, 0.2])
+def test_the_gradient_penalty_is_that_of_the_formula(slope):
+    real, fake = torch.randn(2, 5, 1, 4, 4)
+    got = gradient_penalty(Slope(slope), real, None, fake, None)  # pyright: ignore[reportArgumentType]
+    # 16 pixels of equal slope, in units of pixels in [0, 1] where planes have a range of 2.
+    assert float(got.detach()) == pytest.approx((2 * slope * 4 - 1) ** 2, abs=1e-5)
+
+
+def test_replay_keeps_the_newest_and_pairs_them_with_their_targets():
+    replay = Replay(6, (2, 2, 1), True, torch.device("cpu"))
+    for value in range(5):
+        canvases = torch.full((2, 2, 2, 1), value, dtype=torch.uint8)
+        replay.add(canvases, canvases + 100)
+    assert len(replay) == 6
+    canvases, targets = replay.sample(200)
+    assert targets is not None
+    assert set(canvases.unique().tolist()) == {2, 3, 4}
+    assert torch.equal(canvases + 100, targets)
+    twin = Replay(6, (2, 2, 1), True, torch.device("cpu"))
+    twin.restore(replay.state())
+    assert twin.added == replay.added and torch.equal(twin.canvases, replay.canvases)
+
+
+@pytest.mark.parametrize(("loss", "spectral"), [("wgan-gp", False), ("gan", True)])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_discriminator_learns_to_tell_squares_from_noise(loss, spectral, conditional):
+    torch.manual_seed(0)
+    judge = Discriminator(16, 1, conditional, DiscriminatorSettings(channels=8, spectral=spectral))
+    optimizer = torch.optim.Adam(judge.parameters(), 1e-3, (0.5, 0.999))
+
+    def batch() -> tuple[Tensor, Tensor]:
+        real = torch.zeros(32, 16, 16, 1, dtype=torch.uint8)
+        places = torch.randint(0, 10, (32, 2))
+        for one, (row, column) in zip(real, places.tolist(), strict=True):
+            one[row : row + 5, column : column + 5] = 255
+        return real, torch.randint(256, real.shape, dtype=torch.uint8)
+
+    for _ in range(60):
+        real, fake = batch()
+        pair = (real, real.roll(1, 0)) if conditional else (None, None)
+        total, figures = discriminator_loss(judge, real, pair[0], fake, pair[1], loss, 10.0, 1e-3)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+    real, fake = batch()
+    targets = real if conditional else None
+    assert float((judge.judge(real, targets) - judge.judge(fake, targets)).min()) > 0
+    assert figures["real_score"] > figures["fake_score"]
+
+
+def test_drift_pulls_the_mean_score_to_zero():
+    judge = Slope(1.0)
+    real, fake = (torch.full((4, 2, 2, 1), value, dtype=torch.uint8) for value in (255, 255))
+    without, with_drift = (
+        float(discriminator_loss(judge, real, None, fake, None, "wgan-gp", 0.0, drift)[0].detach())  # pyright: ignore[reportArgumentType]
+        for drift in (0.0, 1.0)
+    )
+    assert with_drift - without == pytest.approx(16.0)

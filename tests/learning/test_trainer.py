@@ -1,0 +1,189 @@
+"""Training on tiny problems: it learns, repeats itself, survives being killed, and says why it stops."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from safetensors.torch import load_file
+
+from spiral.engines.strokes import StrokeSettings
+from spiral.errors import InputError, TrainingError
+from spiral.learning import trainer
+from spiral.learning.trainer import Budget, Learner, train
+from spiral.models.discriminator import DiscriminatorSettings
+from spiral.models.policy import PolicySettings
+from spiral.presets import PRESETS, DataSettings, LearningSettings, Preset, RunSettings
+
+BLACK, WHITE = (0.0,) * 3, (1.0,) * 3
+
+
+def line_pictures(path: Path) -> Path:
+    """White lines from the upper left corner to anywhere: a problem that a tiny agent solves in seconds."""
+    images = []
+    for x, y in np.random.default_rng(0).integers(2, 15, (400, 2)).tolist():
+        picture = Image.new("L", (16, 16))
+        ImageDraw.Draw(picture).line([(0, 0), (x, y)], fill=255, width=3)
+        images.append(np.asarray(picture))
+    np.savez(path, images=np.array(images, np.uint8))
+    return path
+
+
+@pytest.fixture
+def lines(tmp_path) -> Path:
+    return line_pictures(tmp_path / "lines.npz")
+
+
+def tiny(data: Path, **learning) -> Preset:
+    return Preset(
+        name="tiny",
+        summary="lines",
+        engine="vector",
+        strokes=StrokeSettings(
+            size=16, grid=8, radii=(1.5,), radii_at=16, choices=("end",), ground=BLACK, ink=WHITE
+        ),
+        data=DataSettings(source=str(data), size=16, held_out=40),
+        policy=PolicySettings(
+            channels=8, core_channels=16, residual_blocks=1, hidden=64, location_channels=8, location_blocks=1,
+            spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
+        ),
+        discriminator=DiscriminatorSettings(channels=16, spectral=learning.get("loss") == "gan"),
+        learning=LearningSettings(
+            **{
+                "batch": 64, "steps": 1, "policy_rate": 1e-3, "discriminator_rate": 1e-3, "entropy_cost": 0.1,
+                "entropy_cost_end": 0.01, "warm_up": 10, "average": 0.9, **learning,
+            }
+        ),
+        run=RunSettings(threads=1, evaluate_seconds=1e9, checkpoint_seconds=1e9),
+    )  # fmt: skip
+
+
+def rows(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
+    train(tiny(lines), tmp_path / "run", Budget(frames=64 * 300))
+    last = rows(tmp_path / "run")[-1]
+    assert last["commands"] == 64 * 300
+    assert last["mse"] < 0.5 * last["blank_mse"]
+    assert (tmp_path / "run" / "agent" / "policy.safetensors").is_file()
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+    assert list((tmp_path / "run" / "sheets").glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "gan"},
+        {"credit": "terminal"},
+        {"reward": "l2"},
+        {"sees_target": False, "noise": 4, "blank_penalty": 1.0, "start_penalty": 0.1},
+        {"paired": True, "discriminator_steps": 2},
+    ],
+)
+def test_every_setting_runs_in_the_same_loop(lines, tmp_path, settings):
+    train(tiny(lines, **settings), tmp_path / "run", Budget(frames=64 * 5))
+    assert rows(tmp_path / "run")[-1]["commands"] == 64 * 5
+
+
+def test_the_same_seed_trains_the_same_agent(lines, tmp_path):
+    agents = [train(tiny(lines), tmp_path / name, Budget(frames=64 * 5)) for name in ("one", "other")]
+    weights = [load_file(agent / "policy.safetensors") for agent in agents]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(lines, tmp_path):
+    whole = train(tiny(lines, rate_end=1.0, entropy_cost_end=0.1), tmp_path / "whole", Budget(frames=64 * 8))
+    half = tiny(lines, rate_end=1.0, entropy_cost_end=0.1)
+    train(half, tmp_path / "parts", Budget(frames=64 * 4))
+    parts = train(half, tmp_path / "parts", Budget(frames=64 * 8), resume=True)
+    weights = [load_file(agent / "policy.safetensors") for agent in (whole, parts)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    commands = [row["commands"] for row in rows(tmp_path / "parts")]
+    assert commands == sorted(commands)
+
+
+def test_resuming_needs_a_checkpoint_of_the_same_experiment(lines, tmp_path):
+    with pytest.raises(InputError, match="no checkpoint to resume"):
+        train(tiny(lines), tmp_path / "run", Budget(frames=64), resume=True)
+    train(tiny(lines), tmp_path / "run", Budget(frames=64))
+    with pytest.raises(InputError, match="other settings"):
+        train(tiny(lines, policy_rate=1e-5), tmp_path / "run", Budget(frames=64), resume=True)
+    with pytest.raises(InputError, match="--resume"):
+        train(tiny(lines), tmp_path / "run", Budget(frames=64))
+
+
+def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(lines, tmp_path, monkeypatch):
+    preset = tiny(lines)
+    preset = replace(preset, run=replace(preset.run, checkpoint_seconds=0.0))
+    judged = 0
+    original = Learner.learn_to_judge
+
+    def break_down(self, real):
+        nonlocal judged
+        judged += 1
+        if judged == 4:
+            with torch.no_grad():
+                next(self.discriminator.parameters()).fill_(float("nan"))
+        return original(self, real)
+
+    monkeypatch.setattr(Learner, "learn_to_judge", break_down)
+    with pytest.raises(TrainingError, match=r"discriminator/\w+ is not finite"):
+        train(preset, tmp_path / "run", Budget(frames=64 * 20))
+    weights = load_file(tmp_path / "run" / "agent" / "discriminator.safetensors")
+    assert all(torch.isfinite(tensor.float()).all() for tensor in weights.values())
+    monkeypatch.setattr(Learner, "learn_to_judge", original)
+    train(preset, tmp_path / "run", Budget(frames=64 * 20), resume=True)
+
+
+def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
+    first = train(tiny(lines), tmp_path / "first", Budget(frames=64 * 5))
+    second = Learner(tiny(lines), torch.device("cpu"))
+    second.begin_from(first)
+    own, given = second.policy.state_dict(), load_file(first / "policy.safetensors")
+    assert all(torch.equal(own[name].half(), given[name]) for name in own)
+
+
+def test_a_run_that_is_killed_goes_on_from_its_checkpoint(lines, tmp_path):
+    out = tmp_path / "run"
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from pathlib import Path; from dataclasses import replace; import test_trainer as t\n"
+        f"p = t.tiny(Path({str(lines)!r})); p = replace(p, run=replace(p.run, checkpoint_seconds=0.2))\n"
+        f"t.train(p, Path({str(out)!r}), t.Budget(minutes=5))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, env=dict(os.environ))
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("checkpoints/0*"))) < 2 and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    preset = tiny(lines)
+    reached = int(trainer.checkpoint.newest(out / "checkpoints").name)
+    assert reached > 0
+    train(preset, out, Budget(frames=reached + 64 * 3), resume=True)
+    commands = [row["commands"] for row in rows(out)]
+    assert commands == sorted(commands) and commands[-1] == reached + 64 * 3
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_survives_json(name):
+    assert Preset.from_json(json.loads(json.dumps(PRESETS[name].to_json()))) == PRESETS[name]
+
+
+def test_presets_with_unknown_or_wrong_settings_are_refused():
+    good = PRESETS["mnist-reconstruct"].to_json()
+    with pytest.raises(InputError, match=r"learning\.speed"):
+        Preset.from_json({**good, "learning": {**good["learning"], "speed": 9}})
+    with pytest.raises(InputError, match="wrong settings"):
+        Preset.from_json({**good, "data": {**good["data"], "size": "big"}})

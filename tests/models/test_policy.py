@@ -1,0 +1,144 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from spiral.engines.strokes import StrokeSettings
+from spiral.models.blocks import grid_positions, location_planes
+from spiral.models.policy import Observation, Policy, PolicySettings
+from spiral.program import Category, Location, Specification, When
+
+SMALL = PolicySettings(
+    channels=8, core_channels=8, residual_blocks=1, hidden=32, location_channels=8, location_blocks=1
+)
+SPECIFICATION = StrokeSettings(grid=16, radii=(1.0, 2.0), pressures=3).specification()
+
+
+def observation(count: int, size: int = 32, channels: int = 1, noise: int = 0, choices: int = 5) -> Observation:
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.randint(256, (2, count, size, size, channels), dtype=torch.uint8, generator=generator)
+    return Observation(
+        canvas=picture[0],
+        target=picture[1],
+        previous=torch.zeros(count, choices, dtype=torch.int64),
+        effective=torch.zeros(count, choices, dtype=torch.bool),
+        progress=torch.zeros(count),
+        noise=torch.randn(count, noise, generator=generator) if noise else None,
+    )
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+@pytest.mark.parametrize(("size", "channels", "grid"), [(32, 1, 16), (64, 3, 32), (32, 1, 20), (8, 1, 4)])
+def test_commands_fit_the_specification(spatial, size, channels, grid):
+    specification = StrokeSettings(grid=grid).specification()
+    policy = Policy(specification, size, channels, replace(SMALL, spatial=spatial))
+    decision, state = policy.act(observation(6, size, channels), policy.initial_state(6))
+    assert specification.check(decision.commands.numpy()).shape == (6, 5)
+    assert decision.log_probability.shape == decision.entropy.shape == decision.value.shape == (6,)
+    assert state[0].shape == (6, 32)
+
+
+def test_any_specification_will_do():
+    choices = (Category("a", 1), Category("b", 7), Location("c", 5, When("b", (0, 2))), Category("d", 3))
+    policy = Policy(Specification(choices), 16, 3, replace(SMALL, spatial=True))
+    decision, _ = policy.act(observation(4, 16, 3, choices=4), policy.initial_state(4))
+    assert Specification(choices).check(decision.commands.numpy()) is not None
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_reconsidering_gives_what_acting_gave(spatial):
+    torch.manual_seed(0)
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, spatial=spatial))
+    seen = observation(3)
+    first, state = policy.act(seen, policy.initial_state(3))
+    second, _ = policy.act(replace(seen, previous=first.commands), state)
+    both = Observation(
+        canvas=seen.canvas.repeat(2, 1, 1, 1),
+        target=None if seen.target is None else seen.target.repeat(2, 1, 1, 1),
+        previous=torch.cat([seen.previous, first.commands]),
+        effective=seen.effective.repeat(2, 1),
+        progress=seen.progress.repeat(2),
+        noise=None,
+    )
+    again = policy.evaluate(both, torch.stack([first.commands, second.commands]), policy.initial_state(3))
+    expected = torch.cat([first.log_probability, second.log_probability])
+    assert torch.allclose(again.log_probability, expected, atol=1e-4)
+    assert torch.allclose(again.value, torch.cat([first.value, second.value]), atol=1e-5)
+
+
+def test_probabilities_of_all_commands_add_up_to_one():
+    specification = Specification((Category("flag", 2), Location("end", 3), Category("size", 2, When("flag", (1,)))))
+    policy = Policy(specification, 8, 1, replace(SMALL, spatial=True))
+    commands = torch.tensor([[f, e, s] for f in range(2) for e in range(9) for s in range(2)])
+    with torch.no_grad():
+        seen = observation(1, 8, choices=3)
+        wide = Observation(*(None if v is None else v.expand(36, *v.shape[1:]) for v in vars(seen).values()))
+        decision = policy.evaluate(wide, commands[None], policy.initial_state(36))
+    chances = decision.log_probability.exp()
+    jumps = commands[:, 0] == 0
+    # After a jump the size has no effect: both of its options stand for one and the same command.
+    assert float(chances[jumps].sum() / 2 + chances[~jumps].sum()) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_entropy_at_the_start_is_nearly_that_of_uniform_choices():
+    policy = Policy(SPECIFICATION, 32, 1, SMALL)
+    decision, _ = policy.act(observation(64), policy.initial_state(64))
+    painting = decision.commands[:, 0] == 1
+    most = math.log(2) + 2 * math.log(256) + math.log(2) + math.log(3)
+    assert 0.8 * most < float(decision.entropy[painting].mean().detach()) <= most + 1e-3
+    assert 0.8 < float(decision.freedom[painting].mean().detach()) <= 1.0 + 1e-5
+
+
+def test_without_temperature_the_most_probable_command_is_repeated():
+    policy = Policy(SPECIFICATION, 32, 1, SMALL)
+    runs = [policy.act(observation(4), policy.initial_state(4), temperature=0.0)[0].commands for _ in range(2)]
+    assert torch.equal(*runs)
+
+
+def test_the_blind_policy_does_not_see_the_canvas():
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_canvas=False))
+    seen = observation(4)
+    other = replace(seen, canvas=255 - seen.canvas)
+    values = [policy.act(one, policy.initial_state(4), 0.0)[0].value for one in (seen, other)]
+    assert torch.equal(*values)
+    assert seen.target is not None
+    changed = policy.act(replace(seen, target=255 - seen.target), policy.initial_state(4), 0.0)[0].value
+    assert not torch.equal(values[0], changed)
+
+
+def test_noise_changes_what_a_generating_policy_does():
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_target=False, noise=10))
+    seen = observation(4, noise=10)
+    assert seen.noise is not None
+    values = [policy.act(one, policy.initial_state(4))[0].value for one in (seen, replace(seen, noise=-seen.noise))]
+    assert not torch.equal(*values)
+
+
+def test_sampling_follows_the_logits():
+    from spiral.models.policy import _pick
+
+    torch.manual_seed(0)
+    logits = torch.tensor([0.5, 0.2, 0.3]).log().expand(20_000, 3)
+    counts = torch.bincount(_pick(logits, 1.0), minlength=3) / 20_000
+    assert counts.tolist() == pytest.approx([0.5, 0.2, 0.3], abs=0.02)
+
+
+def test_the_papers_size_is_the_papers():
+    policy = Policy(StrokeSettings().specification(), 64, 1, PolicySettings())
+    assert policy.core.hidden_size == 256
+    assert len(policy.blocks) == 8 and len(policy.downs) == 3
+
+
+def test_a_size_that_cannot_be_halved_to_eight_is_refused():
+    with pytest.raises(ValueError, match="power of two"):
+        Policy(SPECIFICATION, 48, 1, SMALL)
+
+
+def test_locations_are_drawn_where_they_are():
+    positions = grid_positions(torch.tensor([0, 5 * 8 + 2]), 8)
+    assert positions[0].tolist() == [-1.0, -1.0]
+    spots = location_planes(positions, 8)[:, 2]
+    assert np.unravel_index(int(spots[1].argmax()), (8, 8)) == (5, 2)
+    assert float(spots[1].max()) == pytest.approx(1.0, abs=1e-5)

@@ -1,0 +1,193 @@
+"""The command line as users call it: results, exit status 2 and one line for whatever is wrong."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+
+from spiral import agent
+from spiral.cli import main
+from spiral.datasets import load
+from spiral.engines import missing
+from spiral.program import Program
+
+AGENTS = [
+    name
+    for name, engine in (("mnist-reconstruct", "mypaint"), ("mnist-reconstruct-vector", "vector"))
+    if missing(engine) is None
+]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("digits")
+    for index, picture in enumerate(load("mnist-sample", 28, 1, "test").images[:3]):
+        Image.fromarray(picture[..., 0]).save(folder / f"{index}.png")
+    return sorted(folder.iterdir())
+
+
+def fails(capsys, *arguments: str) -> str:
+    """Run a command that must end with status 2 and one line on stderr; returns the line."""
+    capsys.readouterr()
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1 and err.startswith("spiral: ")
+    return err
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_paint_then_render_gives_the_same_picture_at_any_size(name, digits, tmp_path):
+    out = tmp_path / "deep" / "out"
+    assert main(["paint", *map(str, digits), "--checkpoint", name, "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        f"{path.stem}{ending}" for path in digits for ending in (".png", ".program.json")
+    )
+    program = str(out / "0.program.json")
+    assert main(["render", program, "--out", str(tmp_path / "again.png")]) == 0
+    assert (tmp_path / "again.png").read_bytes() == (out / "0.png").read_bytes()
+    assert main(["render", program, "--size", "200", "--out", str(tmp_path / "large.png")]) == 0
+    assert Image.open(tmp_path / "large.png").size == (200, 200)
+    assert main(["render", program, "--out", str(tmp_path / "film.gif")]) == 0
+    assert Image.open(tmp_path / "film.gif").n_frames > 2
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_shipped_agents_are_as_good_as_the_readme_says(name, capsys):
+    assert main(["evaluate", "--checkpoint", name, "--data", "mnist-sample", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["images"] == 1000
+    assert figures["mse"] <= 0.25 * figures["blank_mse"]
+    assert figures["l2"] == pytest.approx(figures["mse"] * 32 * 32)
+    assert figures["accuracy"] >= 0.95
+    assert figures["real_accuracy"] >= 0.985
+    assert figures["programs_per_second"] > 0
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_shipped_agents_are_small_and_tell_how_they_were_made(name):
+    folder = agent.find(name)
+    assert sum(path.stat().st_size for path in folder.rglob("*")) < 8 * 2**20
+    assert "spiral train" in (folder / "README.md").read_text()
+    assert (folder / "metrics.jsonl").is_file()
+
+
+def test_painting_more_pictures_does_not_change_the_first():
+    loaded = agent.load_agent(AGENTS[-1])
+    pictures = load("mnist-sample", loaded.size, 1, "test").images
+    few, many = loaded.paint(pictures[:2], seed=3), loaded.paint(pictures[:5], seed=3)
+    assert few.programs == many.programs[:2]
+    assert np.array_equal(few.canvases, many.canvases[:2])
+
+
+def test_lists(capsys):
+    assert main(["presets", "--json"]) == 0
+    assert "mnist-reconstruct" in json.loads(capsys.readouterr().out)["presets"]
+    assert main(["engines", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["vector"]["works"]
+    assert main(["presets"]) == main(["engines"]) == main([]) == main(["--version"]) == 0
+
+
+def test_training_writes_what_the_contract_says(tmp_path):
+    out = tmp_path / "run"
+    small = ["--learning.batch", "8", "--learning.steps", "2", "--data.held-out", "8", "--engine", "vector"]
+    assert main(["train", "mnist-reconstruct", "--out", str(out), "--frames", "32", *small]) == 0
+    rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["commands"] == 32 and {"seconds", "mse", "blank_mse"} <= set(rows[-1])
+    assert (out / "agent" / "config.json").is_file()
+    assert main(["train", "mnist-reconstruct", "--out", str(out), "--frames", "48", "--resume", *small]) == 0
+    data = str(tmp_path / "d.npz")
+    np.savez(data, images=np.zeros((4, 10, 12), np.uint8))
+    assert main(["evaluate", "--checkpoint", str(out), "--data", data]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["dance"], "unknown command"),
+        (["train"], "name a preset"),
+        (["train", "mnist-dream"], "unknown preset"),
+        (["train", "mnist-reconstruct", "--minutes", "-1", "--out", "{tmp}/r"], "--minutes"),
+        (["train", "mnist-reconstruct", "--data.source", "{tmp}/none", "--out", "{tmp}/r"], "no such file"),
+        (["train", "mnist-reconstruct", "--engine", "chalk", "--out", "{tmp}/r"], "unknown engine"),
+        (["train", "mnist-reconstruct", "--data.size", "48", "--out", "{tmp}/r"], "power of two"),
+        (["train", "mnist-reconstruct", "--resume", "--out", "{tmp}/r"], "no checkpoint to resume"),
+        (["train", "mnist-reconstruct", "--run.device", "toaster", "--out", "{tmp}/r"], "unknown device"),
+        (["paint", "--out", "{tmp}/o"], "at least one picture"),
+        (["paint", "{tmp}/none.png", "--out", "{tmp}/o"], "none.png"),
+        (["paint", "{tmp}/text.png", "--out", "{tmp}/o"], "not a readable picture"),
+        (["paint", "{tmp}/a/7.png", "{tmp}/b/7.png", "--out", "{tmp}/o"], "both called '7'"),
+        (["paint", "{tmp}/a/7.png", "--checkpoint", "nobody", "--out", "{tmp}/o"], "no checkpoint"),
+        (["paint", "{tmp}/a/7.png", "--checkpoint", "{tmp}/a", "--out", "{tmp}/o"], "config.json"),
+        (["paint", "{tmp}/a/7.png", "--out", "{tmp}/text.png"], "cannot create the folder"),
+        (["sample", "--checkpoint", AGENTS[-1], "--out", "{tmp}/o"], "spiral paint"),
+        (["render", "{tmp}/none.json", "--out", "{tmp}/x.png"], "none.json"),
+        (["render", "{tmp}/text.png", "--out", "{tmp}/x.png"], "not a program"),
+        (["render", "{tmp}/p.json", "--out", "{tmp}/x.bmp"], "ending"),
+        (["render", "{tmp}/p.json", "--size", "99999", "--out", "{tmp}/x.png"], "size must be"),
+        (["render", "{tmp}/other.json", "--out", "{tmp}/x.png"], "specification"),
+        (["render", "{tmp}/unknown.json", "--out", "{tmp}/x.png"], "unknown engine"),
+        (["evaluate", "--data", "{tmp}/none.npz"], "no such file"),
+        (["evaluate", "--data", "mnist-sample", "--limit", "0"], "--limit"),
+        (["evaluate", "--data", "mnist-sample", "--split", "half"], "--split"),
+    ],
+)
+def test_wrong_input_is_one_line_and_leaves_nothing(arguments, says, capsys, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (9, 9)).save(tmp_path / name / "7.png")
+    (tmp_path / "text.png").write_text("not a picture")
+    vector = agent.load_agent("mnist-reconstruct-vector").preset.strokes
+    rows = ((1,) + (0,) * (len(vector.choices) - 1),)
+    good = Program(vector.specification(), rows, "vector", vector.to_json())
+    good.save(tmp_path / "p.json")
+    (tmp_path / "other.json").write_bytes(good.to_json().replace(b'"grid":32,"radii"', b'"grid":16,"radii"'))
+    (tmp_path / "unknown.json").write_bytes(good.to_json().replace(b'"vector"', b'"chalk"'))
+    before = sorted(tmp_path.rglob("*"))
+    line = fails(capsys, *(argument.format(tmp=tmp_path) for argument in arguments))
+    assert says in line
+    after = [path for path in sorted(tmp_path.rglob("*")) if path not in before]
+    assert [path for path in after if path.is_file()] == []
+
+
+def spoil(folder: Path, how: str) -> None:
+    weights = folder / "policy.safetensors"
+    if how == "truncated":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif how == "missing":
+        weights.unlink()
+    elif how == "pickle":
+        weights.write_bytes(b"\x80\x04K\x01.")
+    elif how == "config":
+        (folder / "config.json").write_text("{")
+    elif how == "empty":
+        (folder / "config.json").write_text("{}")
+    else:
+        tensors = load_file(weights)
+        name = next(iter(sorted(tensors)))
+        if how == "shape":
+            tensors[name] = np.zeros((3, 3), np.float16)
+        elif how == "nan":
+            tensors[name] = np.full_like(tensors[name], np.nan)
+        else:
+            tensors["surplus"] = tensors.pop(name)
+        save_file(tensors, weights)
+
+
+@pytest.mark.parametrize("how", ["truncated", "missing", "pickle", "config", "empty", "shape", "nan", "names"])
+def test_a_spoilt_checkpoint_is_refused(how, capsys, digits, tmp_path):
+    shutil.copytree(agent.find(AGENTS[-1]), tmp_path / "agent")
+    spoil(tmp_path / "agent", how)
+    line = fails(capsys, "paint", str(digits[0]), "--checkpoint", str(tmp_path / "agent"), "--out", str(tmp_path / "o"))
+    assert str(tmp_path / "agent") in line
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_named(capsys, digits, tmp_path):
+    tmp_path.chmod(0o500)
+    assert "Permission denied" in fails(capsys, "paint", str(digits[0]), "--out", str(tmp_path / "o"))
