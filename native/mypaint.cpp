@@ -149,6 +149,8 @@ using Scalars = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::
 using Vectors = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Pixels = nb::ndarray<uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
+uint8_t to_byte(uint16_t fix15) { return static_cast<uint8_t>((fix15 * 255u + kFullFix15 / 2) / kFullFix15); }
+
 // One sheet of paper with its brush and pen.
 class Canvas {
  public:
@@ -182,10 +184,10 @@ class Canvas {
   MyPaintRectangle stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
                           const Colour& colour) {
     const Colour hsv = to_hsv(colour);
-    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(radius));
-    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_H, hsv[0]);
-    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_S, hsv[1]);
-    mypaint_brush_set_base_value(brush_.get(), MYPAINT_BRUSH_SETTING_COLOR_V, hsv[2]);
+    set(MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(radius));
+    set(MYPAINT_BRUSH_SETTING_COLOR_H, hsv[0]);
+    set(MYPAINT_BRUSH_SETTING_COLOR_S, hsv[1]);
+    set(MYPAINT_BRUSH_SETTING_COLOR_V, hsv[2]);
     MyPaintSurface* surface = mypaint_fixed_tiled_surface_interface(surface_.get());
     mypaint_surface_begin_atomic(surface);
     const float first = painting_ ? pressure_ : pressure;
@@ -210,26 +212,38 @@ class Canvas {
 
   // Write a part of the canvas into uint8 [size, size, channels]; grey is the red channel, all three are equal then.
   void read(uint8_t* out, int channels, const MyPaintRectangle& part) {
-    each_pixel(part, true, [&](const uint16_t* pixel, int row, int column) {
+    each_run(part, true, [&](const uint16_t* pixels, int row, int column, int count) {
       uint8_t* target = out + (static_cast<size_t>(row) * size_ + column) * channels;
-      for (int c = 0; c < channels; ++c)
-        // The ground is opaque, so colours are not divided by alpha.
-        target[c] = static_cast<uint8_t>(std::min(255u, (pixel[c] * 255u + kFullFix15 / 2) / kFullFix15));
+      // The ground is opaque, so colours are not divided by alpha. One loop for each number of channels, so that the
+      // compiler can vectorise it.
+      if (channels == 1)
+        for (int i = 0; i < count; ++i) target[i] = to_byte(pixels[4 * i]);
+      else
+        for (int i = 0; i < count; ++i)
+          for (int c = 0; c < 3; ++c) target[3 * i + c] = to_byte(pixels[4 * i + c]);
     });
   }
 
   MyPaintRectangle whole() const { return {0, 0, size_, size_}; }
 
  private:
+  // libmypaint recomputes tables at every change of a setting, so what stays the same is left alone.
+  void set(MyPaintBrushSetting setting, float value) {
+    if (mypaint_brush_get_base_value(brush_.get(), setting) != value)
+      mypaint_brush_set_base_value(brush_.get(), setting, value);
+  }
+
   void stroke_to(float x, float y, float pressure) {
     mypaint_brush_stroke_to(brush_.get(), mypaint_fixed_tiled_surface_interface(surface_.get()), x, y, pressure,
                             kUpright, kUpright, kSubStepSeconds);
   }
 
   void fill() {
-    each_pixel(whole(), false, [&](uint16_t* pixel, int, int) {
-      std::copy(ground_.begin(), ground_.end(), pixel);
-      pixel[3] = kFullFix15;
+    each_run(whole(), false, [&](uint16_t* pixels, int, int, int count) {
+      for (int i = 0; i < count; ++i) {
+        std::copy(ground_.begin(), ground_.end(), pixels + 4 * i);
+        pixels[4 * i + 3] = kFullFix15;
+      }
     });
   }
 
@@ -247,8 +261,9 @@ class Canvas {
       mypaint_brush_stroke_to(brush_.get(), &nowhere.parent, distance * i, 0, 1, kUpright, kUpright, kSubStepSeconds);
   }
 
+  // Visits a part of the canvas in runs of neighbouring pixels, four values each.
   template <typename Visit>
-  void each_pixel(const MyPaintRectangle& part, bool readonly, Visit visit) {
+  void each_run(const MyPaintRectangle& part, bool readonly, Visit visit) {
     auto* tiled = reinterpret_cast<MyPaintTiledSurface*>(surface_.get());
     const int side = tiled->tile_size;
     const int left = std::max(0, part.x), right = std::min(size_, part.x + part.width);
@@ -260,10 +275,10 @@ class Canvas {
         mypaint_tile_request_init(&request, 0, tx, ty, readonly);
         mypaint_tiled_surface_tile_request_start(tiled, &request);
         if (request.buffer) {
+          const int first = std::max(left, tx * side), count = std::min(right, (tx + 1) * side) - first;
           for (int row = std::max(top, ty * side); row < std::min(bottom, (ty + 1) * side); ++row)
-            for (int column = std::max(left, tx * side); column < std::min(right, (tx + 1) * side); ++column)
-              visit(request.buffer + (static_cast<size_t>(row - ty * side) * side + (column - tx * side)) * 4, row,
-                    column);
+            visit(request.buffer + (static_cast<size_t>(row - ty * side) * side + (first - tx * side)) * 4, row, first,
+                  count);
         }
         mypaint_tiled_surface_tile_request_end(tiled, &request);
       }

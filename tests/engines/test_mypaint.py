@@ -95,7 +95,6 @@ def test_stdout_stays_clean():
 
 def test_without_its_extension_the_error_names_the_package(monkeypatch):
     monkeypatch.setattr(mypaint, "_mypaint", None)
-    monkeypatch.setattr(mypaint, "_import_error", "no such module", raising=False)
     with pytest.raises(InputError, match="libmypaint-dev"):
         make("mypaint", 1)
 

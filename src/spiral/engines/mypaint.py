@@ -20,12 +20,10 @@ from spiral.engines.strokes import StrokeSettings, decode
 from spiral.errors import InputError
 from spiral.files import read_bytes
 
-_import_error = ""
 try:
     from spiral.engines import _mypaint  # pyright: ignore[reportAttributeAccessIssue]
-except ImportError as error:
+except ImportError:
     _mypaint = None
-    _import_error = str(error)
 
 BRUSH_FOLDERS = (
     "/usr/share/mypaint-data/2.0/brushes",
@@ -39,7 +37,7 @@ _BRUSH_LIMIT = 2**20
 def missing() -> str | None:
     """Why libmypaint cannot be used here, or None when it can."""
     if _mypaint is None:
-        return f"spiral was installed without its libmypaint extension ({_import_error})"
+        return "spiral was installed without its libmypaint extension"
     if not brush_folders():
         return "the brushes of mypaint-brushes are not installed"
     return None
