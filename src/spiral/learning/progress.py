@@ -107,7 +107,7 @@ class Progress:
         self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - start
 
     def due(self, name: str, period: float) -> bool:
-        """Whether `period` seconds have passed since this was last true for `name` (the first time counts at once)."""
+        """Whether `period` seconds have passed since this was last true for `name`, or since the clock started."""
         now = time.perf_counter()
         if now - self._due.setdefault(name, self._began) < period:
             return False
@@ -132,7 +132,7 @@ class Progress:
         entropy = means.get("policy/entropy", float("nan"))
         losses = f"losses {means.get('policy/policy_loss', 0):+.2f} {means.get('discriminator/loss', 0):+.2f}"
         text = f"{commands:,} commands  {rate:,.0f}/s  entropy {entropy:.1f}  {losses}"
-        self._bar.update(self._task, completed=min(spent, 1.0), figures=f"{text}  error {self._error:.3f}")
+        self._bar.update(self._task, completed=min(spent, 1.0), figures=f"error {self._error:.3f}  {text}")
         self._sums, self._phases, self._count = {}, {}, 0
         self._last_log, self._last_commands = now, commands
 

@@ -78,6 +78,8 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
     progress = Progress.start(out, preset, resume, learner.resume(out / "checkpoints") if resume else 0)
 
     with progress:
+        if not learner.commands:
+            progress.evaluated(0, *learner.evaluate(judge_engine, held_out))
         while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
             targets, figures = _pick(pictures, learning.batch), {}
             with progress.phase("paint"), learner.mixed():
