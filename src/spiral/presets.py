@@ -61,6 +61,8 @@ class LearningSettings:
         policy_beta: Adam's beta1 there.
         rate_end: the policy's rate at the end of the run, as a share of `policy_rate`; it falls linearly.
         warm_up: policy steps over which its rate rises from 0.
+        passes: policy steps on the same batch of commands; those after the first use a clipped ratio.
+        clip: how far that ratio may leave 1.
         entropy_cost: weight of the entropy bonus, per nat.
         entropy_cost_end: the same at the end of the run; it falls geometrically.
         value_cost: weight of the value function's squared error.
@@ -89,6 +91,8 @@ class LearningSettings:
     policy_beta: float = 0.5
     rate_end: float = 1.0
     warm_up: int = 100
+    passes: int = 1
+    clip: float = 0.2
     entropy_cost: float = 0.01
     entropy_cost_end: float = 0.01
     value_cost: float = 0.5
@@ -108,6 +112,7 @@ class LearningSettings:
         unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
         costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
         require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
+        require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
         lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0
         require_within("learning", self, entropy_cost_end=(lowest, 1e6), gradient_clip=(1e-12, 1e12))

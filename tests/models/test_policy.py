@@ -30,42 +30,66 @@ def observation(count: int, size: int = 32, channels: int = 1, noise: int = 0, c
 
 
 @pytest.mark.parametrize("spatial", [False, True])
-@pytest.mark.parametrize(("size", "channels", "grid"), [(32, 1, 16), (64, 3, 32), (32, 1, 20), (8, 1, 4)])
-def test_commands_fit_the_specification(spatial, size, channels, grid):
+@pytest.mark.parametrize(("size", "channels", "grid"), [(32, 1, 16), (64, 3, 32), (32, 1, 20), (16, 1, 4)])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_commands_fit_the_specification(spatial, size, channels, grid, stride):
     specification = StrokeSettings(grid=grid).specification()
-    policy = Policy(specification, size, channels, replace(SMALL, spatial=spatial))
-    decision, state = policy.act(observation(6, size, channels), policy.initial_state(6))
-    assert specification.check(decision.commands.numpy()).shape == (6, 5)
-    assert decision.log_probability.shape == decision.entropy.shape == decision.value.shape == (6,)
+    policy = Policy(specification, size, channels, replace(SMALL, spatial=spatial, stride=stride))
+    commands, state = policy.act(observation(6, size, channels), policy.initial_state(6))
+    assert specification.check(commands.numpy()).shape == (6, 5)
     assert state[0].shape == (6, 32)
+    decision = policy.evaluate(observation(6, size, channels), commands[None], policy.initial_state(6))
+    assert decision.log_probability.shape == decision.entropy.shape == decision.value.shape == (6,)
 
 
 def test_any_specification_will_do():
     choices = (Category("a", 1), Category("b", 7), Location("c", 5, When("b", (0, 2))), Category("d", 3))
     policy = Policy(Specification(choices), 16, 3, replace(SMALL, spatial=True))
-    decision, _ = policy.act(observation(4, 16, 3, choices=4), policy.initial_state(4))
-    assert Specification(choices).check(decision.commands.numpy()) is not None
+    commands, _ = policy.act(observation(4, 16, 3, choices=4), policy.initial_state(4))
+    assert Specification(choices).check(commands.numpy()) is not None
 
 
 @pytest.mark.parametrize("spatial", [False, True])
-def test_reconsidering_gives_what_acting_gave(spatial):
+def test_episodes_at_once_are_judged_as_step_by_step(spatial):
     torch.manual_seed(0)
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, spatial=spatial))
-    seen = observation(3)
-    first, state = policy.act(seen, policy.initial_state(3))
-    second, _ = policy.act(replace(seen, previous=first.commands), state)
+    seen, start = observation(3), policy.initial_state(3)
+    first, state = policy.act(seen, start)
+    then = replace(seen, previous=first)
+    second, _ = policy.act(then, state)
     both = Observation(
         canvas=seen.canvas.repeat(2, 1, 1, 1),
         target=None if seen.target is None else seen.target.repeat(2, 1, 1, 1),
-        previous=torch.cat([seen.previous, first.commands]),
+        previous=torch.cat([seen.previous, first]),
         effective=seen.effective.repeat(2, 1),
         progress=seen.progress.repeat(2),
         noise=None,
     )
-    again = policy.evaluate(both, torch.stack([first.commands, second.commands]), policy.initial_state(3))
-    expected = torch.cat([first.log_probability, second.log_probability])
-    assert torch.allclose(again.log_probability, expected, atol=1e-4)
-    assert torch.allclose(again.value, torch.cat([first.value, second.value]), atol=1e-5)
+    at_once = policy.evaluate(both, torch.stack([first, second]), start)
+    parts = [policy.evaluate(seen, first[None], start), policy.evaluate(then, second[None], state)]
+    for name in ("log_probability", "entropy", "value"):
+        apart = torch.cat([getattr(part, name) for part in parts])
+        assert torch.allclose(getattr(at_once, name), apart, atol=1e-4)
+
+
+@pytest.mark.parametrize("spatial", [False, True])
+def test_commands_are_painted_as_often_as_their_probability_says(spatial):
+    torch.manual_seed(0)
+    specification = Specification((Category("flag", 2), Location("end", 2), Category("size", 2)))
+    policy = Policy(specification, 8, 1, replace(SMALL, spatial=spatial))
+    count = 20_000
+    seen = observation(1, 8, choices=3)
+    with torch.no_grad():
+        for parameter in policy.heads.parameters():
+            parameter.mul_(8.0)  # far from uniform
+        wide = Observation(*(None if v is None else v.expand(count, *v.shape[1:]) for v in vars(seen).values()))
+        painted, _ = policy.act(wide, policy.initial_state(count))
+        every = torch.tensor([[f, e, s] for f in range(2) for e in range(4) for s in range(2)])
+        few = Observation(*(None if v is None else v[:16] for v in vars(wide).values()))
+        chances = policy.evaluate(few, every[None], policy.initial_state(16)).log_probability.exp()
+    seen_share = torch.bincount(painted @ torch.tensor([8, 2, 1]), minlength=16) / count
+    assert chances.max() > 2 / 16
+    assert torch.allclose(seen_share, chances, atol=0.015)
 
 
 def test_probabilities_of_all_commands_add_up_to_one():
@@ -84,16 +108,16 @@ def test_probabilities_of_all_commands_add_up_to_one():
 
 def test_entropy_at_the_start_is_nearly_that_of_uniform_choices():
     policy = Policy(SPECIFICATION, 32, 1, SMALL)
-    decision, _ = policy.act(observation(64), policy.initial_state(64))
-    painting = decision.commands[:, 0] == 1
+    commands, _ = policy.act(observation(64), policy.initial_state(64))
+    decision = policy.evaluate(observation(64), commands[None], policy.initial_state(64))
+    painting = commands[:, 0] == 1
     most = math.log(2) + 2 * math.log(256) + math.log(2) + math.log(3)
     assert 0.8 * most < float(decision.entropy[painting].mean().detach()) <= most + 1e-3
-    assert 0.8 < float(decision.freedom[painting].mean().detach()) <= 1.0 + 1e-5
 
 
 def test_without_temperature_the_most_probable_command_is_repeated():
     policy = Policy(SPECIFICATION, 32, 1, SMALL)
-    runs = [policy.act(observation(4), policy.initial_state(4), temperature=0.0)[0].commands for _ in range(2)]
+    runs = [policy.act(observation(4), policy.initial_state(4), temperature=0.0)[0] for _ in range(2)]
     assert torch.equal(*runs)
 
 
@@ -101,19 +125,19 @@ def test_the_blind_policy_does_not_see_the_canvas():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_canvas=False))
     seen = observation(4)
     other = replace(seen, canvas=255 - seen.canvas)
-    values = [policy.act(one, policy.initial_state(4), 0.0)[0].value for one in (seen, other)]
-    assert torch.equal(*values)
+    states = [policy.act(one, policy.initial_state(4), 0.0)[1][0] for one in (seen, other)]
+    assert torch.equal(*states)
     assert seen.target is not None
-    changed = policy.act(replace(seen, target=255 - seen.target), policy.initial_state(4), 0.0)[0].value
-    assert not torch.equal(values[0], changed)
+    changed = policy.act(replace(seen, target=255 - seen.target), policy.initial_state(4), 0.0)[1][0]
+    assert not torch.equal(states[0], changed)
 
 
 def test_noise_changes_what_a_generating_policy_does():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_target=False, noise=10))
     seen = observation(4, noise=10)
     assert seen.noise is not None
-    values = [policy.act(one, policy.initial_state(4))[0].value for one in (seen, replace(seen, noise=-seen.noise))]
-    assert not torch.equal(*values)
+    states = [policy.act(one, policy.initial_state(4))[1][0] for one in (seen, replace(seen, noise=-seen.noise))]
+    assert not torch.equal(*states)
 
 
 def test_sampling_follows_the_logits():

@@ -14,8 +14,13 @@ def policy_loss(
     value_targets: Tensor,
     entropy_cost: float,
     value_cost: float,
+    before: Tensor | None = None,
+    clip: float = 0.2,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """-sum log pi(a_t) A_t - entropy bonus + value error, averaged over N = T * B commands.
+
+    In a further pass over the same commands the policy is no longer the one that painted them: the first term becomes
+    the clipped ratio of probabilities now and then (Schulman et al. 2017, eq. 7).
 
     Args:
         decision: the policy's reconsideration of the commands, N = T * B.
@@ -23,11 +28,17 @@ def policy_loss(
         value_targets: float32 [N], without gradient.
         entropy_cost: weight of the entropy bonus, per nat.
         value_cost: weight of the value function's squared error.
+        before: float32 [N], log probability of the commands when they were painted; None in the first pass.
+        clip: how far the ratio may leave 1 before its gradient is cut.
 
     Returns:
         The loss and figures for the log, scalars.
     """
-    gain = (decision.log_probability * advantages).mean()
+    if before is None:
+        gain = (decision.log_probability * advantages).mean()
+    else:
+        ratio = (decision.log_probability - before).exp()
+        gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
     entropy = decision.entropy.mean()
     value_error = (decision.value - value_targets).square().mean()
     spread = value_targets.var().clamp_min(1e-8)

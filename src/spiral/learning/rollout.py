@@ -100,9 +100,8 @@ def collect(
                 progress=torch.full((batch,), step / steps, device=device),
                 noise=noise,
             )
-            decision, state = policy.act(seen, state, temperature)
-            commands[step + 1] = decision.commands
-            chosen = decision.commands.cpu().numpy()
+            commands[step + 1], state = policy.act(seen, state, temperature)
+            chosen = commands[step + 1].cpu().numpy()
             effective[step + 1] = torch.from_numpy(engine.specification.active(chosen)).to(device)
             engine.step(chosen)
             observe(engine.canvases(), size, out=pixels[step + 1])

@@ -182,32 +182,41 @@ class Learner:
         return rewards / self.reward_scale.clamp_min(1e-6) + fines
 
     def learn_to_paint(self, episode: Trajectory, rewards: Tensor, spent: float) -> dict[str, float]:
-        """One advantage actor-critic step; `spent` is the share of the budget used up, for the schedules."""
+        """Learn from painted episodes; `spent` is the share of the budget used up, for the schedules.
+
+        One advantage actor-critic step, and `learning.passes` - 1 more on the same commands.
+        """
         learning, shape = self.preset.learning, (episode.steps, episode.batch)
-        start = self.policy.initial_state(shape[1])
-        with self.mixed():
-            decision = self.policy.evaluate(episode.observations(), episode.commands, start)
-        advantages, value_targets = generalised_advantages(
-            rewards, decision.value.detach().view(shape), learning.discount, learning.advantage_decay
-        )
-        ratio = learning.entropy_cost_end / learning.entropy_cost if learning.entropy_cost > 0 else 1.0
-        entropy_cost = learning.entropy_cost * ratio ** min(spent, 1.0)
-        loss, figures = policy_loss(
-            decision, normalise(advantages).flatten(), value_targets.flatten(), entropy_cost, learning.value_cost
-        )
-        self.policy_optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip)
-        self.updates += 1
+        seen, start = episode.observations(), self.policy.initial_state(episode.batch)
+        fall = learning.entropy_cost_end / learning.entropy_cost if learning.entropy_cost > 0 else 1.0
+        entropy_cost = learning.entropy_cost * fall ** min(spent, 1.0)
         rate = learning.policy_rate * (1.0 + (learning.rate_end - 1.0) * min(spent, 1.0))
-        for group in self.policy_optimizer.param_groups:
-            group["lr"] = rate * min(1.0, self.updates / max(learning.warm_up, 1))
-        self.policy_optimizer.step()
-        with torch.no_grad():
-            keep = min(learning.average, self.updates / (self.updates + 10))
-            for mean, now in zip(self.average.parameters(), self.policy.parameters(), strict=True):
-                mean.lerp_(now, 1.0 - keep)
-        figures |= {"gradient_norm": norm, "reward_scale": self.reward_scale}
+        before = advantages = value_targets = None
+        figures: dict[str, Tensor] = {}
+        for _ in range(learning.passes):
+            with self.mixed():
+                decision = self.policy.evaluate(seen, episode.commands, start)
+            if advantages is None or value_targets is None:
+                advantages, value_targets = generalised_advantages(
+                    rewards, decision.value.detach().view(shape), learning.discount, learning.advantage_decay
+                )
+                advantages = normalise(advantages).flatten()
+            loss, figures = policy_loss(
+                decision, advantages, value_targets.flatten(), entropy_cost, learning.value_cost, before, learning.clip
+            )
+            before = decision.log_probability.detach() if before is None else before
+            self.policy_optimizer.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip)
+            figures |= {"gradient_norm": norm, "reward_scale": self.reward_scale}
+            self.updates += 1
+            for group in self.policy_optimizer.param_groups:
+                group["lr"] = rate * min(1.0, self.updates / max(learning.warm_up, 1))
+            self.policy_optimizer.step()
+            with torch.no_grad():
+                keep = min(learning.average, self.updates / (self.updates + 10))
+                for mean, now in zip(self.average.parameters(), self.policy.parameters(), strict=True):
+                    mean.lerp_(now, 1.0 - keep)
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
     def evaluate(self, engine: Engine, pictures: Tensor) -> tuple[dict[str, float], Tensor, Tensor | None]:
