@@ -55,6 +55,7 @@ class LearningSettings:
         paired: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
         discriminator_steps: discriminator steps for one policy step.
+        head_start: rounds in which only the discriminator learns, before the policy begins.
         discriminator_rate: Adam's rate for the discriminator (appendix C: 1e-4).
         discriminator_beta: Adam's beta1 there (appendix C: 0.5).
         policy_rate: Adam's rate for the policy.
@@ -85,6 +86,7 @@ class LearningSettings:
     paired: bool = False
     replay_batches: int = 20
     discriminator_steps: int = 1
+    head_start: int = 0
     discriminator_rate: float = 1e-4
     discriminator_beta: float = 0.5
     policy_rate: float = 3e-4
@@ -111,7 +113,8 @@ class LearningSettings:
         rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
         unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
         costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
-        require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
+        delays = dict.fromkeys(("warm_up", "head_start"), (0, 10**9))
+        require_within("learning", self, **counts, **rates, **delays, discriminator_steps=(0, 1000))
         require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
         lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0
@@ -120,7 +123,7 @@ class LearningSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is carried out; nothing here changes what is learned but `seed` and `precision`.
+    """How a run is carried out; what is learned changes by `seed`, and by the rounding of `precision` and `compile`.
 
     Attributes:
         minutes: length of a run that names neither minutes nor frames.
@@ -128,6 +131,8 @@ class RunSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `bfloat16` mixed precision, `float32`, or `auto`: bfloat16 where the processor multiplies it.
         threads: of the networks and of the engine; 0 for all processors.
+        compile: let `torch.compile` make the policy faster. `auto` does in runs of at least 10 minutes where a C++
+            compiler is found; the rounding differs from `off`, and runs with `--frames` are never compiled by it.
         evaluate_seconds: time between evaluations on held-out pictures.
         checkpoint_seconds: time between checkpoints.
     """
@@ -137,6 +142,7 @@ class RunSettings:
     device: str = "auto"
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     threads: int = 0
+    compile: Literal["auto", "on", "off"] = "auto"
     evaluate_seconds: float = 60.0
     checkpoint_seconds: float = 120.0
 

@@ -106,6 +106,10 @@ class Progress:
         yield
         self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - start
 
+    def say(self, text: str) -> None:
+        """Tell people something, above the live line."""
+        self._console.print(text)
+
     def due(self, name: str, period: float) -> bool:
         """Whether `period` seconds have passed since this was last true for `name`, or since the clock started."""
         now = time.perf_counter()

@@ -1,7 +1,8 @@
 """SPIRAL on one page (Ganin et al. 2018): paint, learn to judge, judge, learn to paint.
 
-`train` is the whole algorithm. Generation, reconstruction, blind, L2, WGAN-GP or spectral norm, terminal or temporal
-credit are settings (`spiral.presets`); the engine is whatever the preset names.
+`train` is the whole algorithm, `one_round` a turn of its loop. Generation, reconstruction, blind,
+L2, WGAN-GP or spectral norm, terminal or temporal credit are settings (`spiral.presets`); the engine is whatever the
+preset names.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import copy
 import functools
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +35,10 @@ from spiral.presets import Preset
 
 EXPLODED = 1e8
 """A loss or norm beyond this stops the run."""
+LONG_ENOUGH = 10.0
+"""Minutes from which compiling pays for itself on two cores, even the first time."""
+
+Phase = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,12 @@ class Budget:
         by_time = 0.0 if self.minutes is None else seconds / (60.0 * max(self.minutes, 1e-9))
         by_frames = 0.0 if self.frames is None else commands / max(self.frames, 1)
         return max(by_time, by_frames)
+
+
+def worth_compiling(budget: Budget) -> bool:
+    """Whether a run is long enough for `torch.compile`, and not one by commands, which must repeat to the last bit."""
+    timed = budget.minutes is not None and budget.frames is None
+    return timed and (budget.minutes or 0.0) >= LONG_ENOUGH and machine.cannot_compile() is None
 
 
 def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start: Path | None = None) -> Path:
@@ -78,31 +91,20 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
     progress = Progress.start(out, preset, resume, learner.resume(out / "checkpoints") if resume else 0)
 
     with progress:
+        if run.compile == "on" or (run.compile == "auto" and worth_compiling(budget)):
+            progress.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
+            machine.compile_policy(learner.policy)
         if not learner.commands:
             progress.evaluated(0, *learner.evaluate(judge_engine, held_out))
         while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
-            targets, figures = _pick(pictures, learning.batch), {}
-            with progress.phase("paint"), learner.mixed():
-                seeds = np.asarray(torch.randint(2**31, (learning.batch,)).numpy())
-                shown = targets if learner.conditional else None
-                episode = collect(learner.policy, engine, shown, learning.steps, seeds)
-            with progress.phase("judge"):
-                if learning.reward == "discriminator":
-                    learner.replay.add(episode.canvases[-1], shown)
-                    for _ in range(learning.discriminator_steps):
-                        figures |= learner.learn_to_judge(_pick(pictures, learning.batch))
-                rewards = learner.rewards(episode, engine)
-            with progress.phase("learn"):
-                figures |= learner.learn_to_paint(episode, rewards, spent)
-            learner.commands += learning.steps * learning.batch
+            episode, figures = one_round(learner, engine, pictures, spent, progress.phase)
             if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
                 what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
                 raise TrainingError(
                     f"{bad[0]} {what} after {learner.commands} commands; the last good checkpoint is in "
                     f"{out / 'checkpoints'}: resume with a smaller --learning.policy-rate or discriminator-rate"
                 )
-            figures |= episode_figures(episode, engine)
-            progress.step(learner.commands, figures, spent)
+            progress.step(learner.commands, figures | episode_figures(episode, engine), spent)
             if progress.due("evaluate", run.evaluate_seconds):
                 progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out))
             if progress.due("checkpoint", run.checkpoint_seconds):
@@ -110,6 +112,41 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
         progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out))
         learner.save(out, progress.seconds)
     return out / "agent"
+
+
+def one_round(
+    learner: Learner, engine: Engine, pictures: Tensor, spent: float, phase: Phase
+) -> tuple[Trajectory, dict[str, float]]:
+    """Paint B canvases, learn to judge, judge them, learn to paint: one turn of the loop.
+
+    Args:
+        learner: everything that learns.
+        engine: B canvases.
+        pictures: uint8 [N, S, S, C], what to imitate.
+        spent: the share of the run that is over, for the schedules.
+        phase: a context manager by the phase's name, for measuring.
+
+    Returns:
+        The painted episodes and figures for the log.
+    """
+    learning = learner.preset.learning
+    figures: dict[str, float] = {}
+    targets = _pick(pictures, learning.batch) if learner.conditional else None
+    with phase("paint"), learner.mixed():
+        seeds = np.asarray(torch.randint(2**31, (learning.batch,)).numpy())
+        episode = collect(learner.policy, engine, targets, learning.steps, seeds)
+    with phase("judge"):
+        if learning.reward == "discriminator":
+            learner.replay.add(episode.canvases[-1], targets)
+            for _ in range(learning.discriminator_steps):
+                figures |= learner.learn_to_judge(_pick(pictures, learning.batch))
+        rewards = learner.rewards(episode, engine)
+    learner.rounds += 1
+    learner.commands += learning.steps * learning.batch
+    with phase("learn"):
+        if learner.rounds > learning.head_start:
+            figures |= learner.learn_to_paint(episode, rewards, spent)
+    return episode, figures
 
 
 class Learner:
@@ -139,7 +176,7 @@ class Learner:
         capacity = learning.replay_batches * learning.batch
         self.replay = Replay(capacity, (size, size, channels), self.conditional, device)
         self.reward_scale = torch.zeros((), device=device)
-        self.updates = self.commands = 0
+        self.rounds = self.updates = self.commands = 0
 
     def learn_to_judge(self, real: Tensor) -> dict[str, float]:
         """One discriminator step on `real` pictures uint8 [B, S, S, C] and as many replayed canvases."""
@@ -176,7 +213,7 @@ class Learner:
                 scores = discriminator_scores(self.discriminator, episode.canvases, episode.targets)
         rewards = from_scores(scores, learning.credit, learning.discount)
         spread = torch.maximum(rewards.sum(0).std(), rewards.std())
-        self.reward_scale = spread if self.updates == 0 else torch.lerp(self.reward_scale, spread, 0.01)
+        self.reward_scale = spread if not self.updates else torch.lerp(self.reward_scale, spread, 0.01)
         starts = stroke_starts(engine.specification, episode.effective)
         fines = penalties(starts, episode.canvases, learning.start_penalty, learning.blank_penalty)
         return rewards / self.reward_scale.clamp_min(1e-6) + fines
@@ -255,7 +292,7 @@ class Learner:
         )
         checkpoint.save_run(
             out / "checkpoints",
-            {**config, "updates": self.updates},
+            {**config, "rounds": self.rounds, "updates": self.updates},
             {
                 "policy": self.policy.state_dict(),
                 "average": self.average.state_dict(),
@@ -295,7 +332,7 @@ class Learner:
         self.replay.restore(checkpoint.read_tensors(folder, "replay"))
         self.reward_scale = checkpoint.read_tensors(folder, "scale")["reward"].to(self.device)
         checkpoint.restore_random(checkpoint.read_tensors(folder, "random"), self.device)
-        self.updates, self.commands = int(config["updates"]), int(config["commands"])
+        self.rounds, self.updates, self.commands = (int(config[name]) for name in ("rounds", "updates", "commands"))
         return float(config["seconds"])
 
 
