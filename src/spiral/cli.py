@@ -211,6 +211,42 @@ class Engines:
 
 
 @dataclass(frozen=True)
+class Bench:
+    """Measure engines and the training loop, beside plain C and a plain loop."""
+
+    preset: str = "mnist-reconstruct"
+    """Whose loop is measured."""
+    repeats: int = 5
+    """How often every rate is measured, in turns."""
+    seconds: float = 6.0
+    """Length of one measurement of a loop."""
+    threads: int = 0
+    """Of the loop; 0 for all processors."""
+    brush: str = "classic/dry_brush"
+    """Brush of the engines' strokes."""
+    compile: bool = False
+    """Compile the policy, as runs of ten minutes and more do."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.benchmarks.report import measure, show
+
+        if self.repeats < 1 or not 0 < self.seconds < 1e6:
+            raise InputError("--repeats must be at least 1 and --seconds more than 0")
+        chosen = preset(self.preset)
+        if not chosen.policy.sees_target or chosen.learning.loss != "wgan-gp":
+            raise InputError(f"the reference loop is for reconstruction by WGAN-GP, which {self.preset} is not")
+        chosen = replace(chosen, run=replace(chosen.run, compile="on" if self.compile else "off"))
+        figures = measure(chosen, self.threads, self.repeats, self.seconds, self.brush)
+        if self.json:
+            print(json.dumps(figures))
+        else:
+            show(figures, _console)
+
+
+@dataclass(frozen=True)
 class Bounds:
     """Where a run writes and when it ends."""
 
@@ -271,6 +307,7 @@ _COMMANDS: dict[str, Any] = {
     "sample": Sample,
     "render": Render,
     "evaluate": Evaluate,
+    "bench": Bench,
     "presets": Presets,
     "engines": Engines,
 }

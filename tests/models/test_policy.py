@@ -38,7 +38,7 @@ def test_commands_fit_the_specification(spatial, size, channels, grid, stride):
     commands, state = policy.act(observation(6, size, channels), policy.initial_state(6))
     assert specification.check(commands.numpy()).shape == (6, 5)
     assert state[0].shape == (6, 32)
-    decision = policy.evaluate(observation(6, size, channels), commands[None], policy.initial_state(6))
+    decision, _ = policy.evaluate(observation(6, size, channels), commands[None], policy.initial_state(6))
     assert decision.log_probability.shape == decision.entropy.shape == decision.value.shape == (6,)
 
 
@@ -65,10 +65,14 @@ def test_episodes_at_once_are_judged_as_step_by_step(spatial):
         progress=seen.progress.repeat(2),
         noise=None,
     )
-    at_once = policy.evaluate(both, torch.stack([first, second]), start)
-    parts = [policy.evaluate(seen, first[None], start), policy.evaluate(then, second[None], state)]
+    at_once, after = policy.evaluate(both, torch.stack([first, second]), start)
+    (before, between), (later, end) = (
+        policy.evaluate(seen, first[None], start),
+        policy.evaluate(then, second[None], state),
+    )
+    assert torch.allclose(between[0], state[0], atol=1e-5) and torch.allclose(after[0], end[0], atol=1e-5)
     for name in ("log_probability", "entropy", "value"):
-        apart = torch.cat([getattr(part, name) for part in parts])
+        apart = torch.cat([getattr(part, name) for part in (before, later)])
         assert torch.allclose(getattr(at_once, name), apart, atol=1e-4)
 
 
@@ -86,7 +90,7 @@ def test_commands_are_painted_as_often_as_their_probability_says(spatial):
         painted, _ = policy.act(wide, policy.initial_state(count))
         every = torch.tensor([[f, e, s] for f in range(2) for e in range(4) for s in range(2)])
         few = Observation(*(None if v is None else v[:16] for v in vars(wide).values()))
-        chances = policy.evaluate(few, every[None], policy.initial_state(16)).log_probability.exp()
+        chances = policy.evaluate(few, every[None], policy.initial_state(16))[0].log_probability.exp()
     seen_share = torch.bincount(painted @ torch.tensor([8, 2, 1]), minlength=16) / count
     assert chances.max() > 2 / 16
     assert torch.allclose(seen_share, chances, atol=0.015)
@@ -99,7 +103,7 @@ def test_probabilities_of_all_commands_add_up_to_one():
     with torch.no_grad():
         seen = observation(1, 8, choices=3)
         wide = Observation(*(None if v is None else v.expand(36, *v.shape[1:]) for v in vars(seen).values()))
-        decision = policy.evaluate(wide, commands[None], policy.initial_state(36))
+        decision, _ = policy.evaluate(wide, commands[None], policy.initial_state(36))
     chances = decision.log_probability.exp()
     jumps = commands[:, 0] == 0
     # After a jump the size has no effect: both of its options stand for one and the same command.
@@ -109,7 +113,7 @@ def test_probabilities_of_all_commands_add_up_to_one():
 def test_entropy_at_the_start_is_nearly_that_of_uniform_choices():
     policy = Policy(SPECIFICATION, 32, 1, SMALL)
     commands, _ = policy.act(observation(64), policy.initial_state(64))
-    decision = policy.evaluate(observation(64), commands[None], policy.initial_state(64))
+    decision, _ = policy.evaluate(observation(64), commands[None], policy.initial_state(64))
     painting = commands[:, 0] == 1
     most = math.log(2) + 2 * math.log(256) + math.log(2) + math.log(3)
     assert 0.8 * most < float(decision.entropy[painting].mean().detach()) <= most + 1e-3

@@ -232,7 +232,7 @@ class Learner:
         figures: dict[str, Tensor] = {}
         for _ in range(learning.passes):
             with self.mixed():
-                decision = self.policy.evaluate(seen, episode.commands, start)
+                decision, _ = self.policy.evaluate(seen, episode.commands, start)
             if advantages is None or value_targets is None:
                 advantages, value_targets = generalised_advantages(
                     rewards, decision.value.detach().view(shape), learning.discount, learning.advantage_decay

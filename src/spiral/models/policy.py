@@ -193,7 +193,7 @@ class Policy(nn.Module):
         chosen = [option for option, _ in self.decode(state[0], features, seen.previous, None, temperature)]
         return torch.stack(chosen, dim=1), state
 
-    def evaluate(self, seen: Observation, commands: Tensor, state: State) -> Decision:
+    def evaluate(self, seen: Observation, commands: Tensor, state: State) -> tuple[Decision, State]:
         """Reconsider whole episodes: all T steps are encoded and decoded at once, only the core runs step by step.
 
         Args:
@@ -202,7 +202,7 @@ class Policy(nn.Module):
             state: the core's state before the first step.
 
         Returns:
-            A decision with N = T * B.
+            What the policy thinks of the commands, N = T * B, and the core's state after the last step.
         """
         steps, batch = commands.shape[:2]
         features, vector = self.encode(seen)
@@ -221,7 +221,7 @@ class Policy(nn.Module):
             log_probabilities = functional.log_softmax(logits, dim=-1)
             log_probability = log_probability + log_probabilities.gather(1, option[:, None])[:, 0] * works
             entropy = entropy - (log_probabilities.exp() * log_probabilities).sum(-1) * works
-        return Decision(log_probability, entropy, value)
+        return Decision(log_probability, entropy, value), state
 
     def encode(self, seen: Observation) -> tuple[list[Tensor], Tensor]:
         """Feature maps from fine to coarse, down to 8x8, and the vector for the core [N, hidden]."""

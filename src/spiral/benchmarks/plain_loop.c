@@ -1,5 +1,5 @@
 // The yardstick: libmypaint alone, one thread, no Python, painting the strokes it reads from a file.
-// Usage: plain_loop BRUSH.myb STROKES.bin CANVASES SIZE    prints strokes per second
+// Usage: plain_loop BRUSH.myb STROKES.bin CANVASES SIZE WARM_UP    prints strokes per second, the first WARM_UP left out
 // STROKES.bin: float32 records of start x y, control x y, end x y, radius, pressure before, pressure after, canvas.
 #include <glib.h>
 #include <math.h>
@@ -28,12 +28,12 @@ static char *read_all(const char *path, long *size) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 5) return 2;
+  if (count != 6) return 2;
   long size;
   char *json = read_all(arguments[1], &size);
   float *strokes = (float *)read_all(arguments[2], &size);
   long number = size / (FIELDS * sizeof(float));
-  int canvases = atoi(arguments[3]), side = atoi(arguments[4]);
+  int canvases = atoi(arguments[3]), side = atoi(arguments[4]), warm_up = atoi(arguments[5]);
   MyPaintBrush **brushes = malloc(canvases * sizeof *brushes);
   MyPaintFixedTiledSurface **surfaces = malloc(canvases * sizeof *surfaces);
   for (int i = 0; i < canvases; ++i) {
@@ -47,8 +47,8 @@ int main(int count, char **arguments) {
     mypaint_brush_set_base_value(brushes[i], MYPAINT_BRUSH_SETTING_COLOR_V, 1.0f);
   }
   struct timespec begin, end;
-  clock_gettime(CLOCK_MONOTONIC, &begin);
   for (long n = 0; n < number; ++n) {
+    if (n == warm_up) clock_gettime(CLOCK_MONOTONIC, &begin);
     const float *s = strokes + n * FIELDS;
     MyPaintBrush *brush = brushes[(int)s[9]];
     MyPaintSurface *surface = mypaint_fixed_tiled_surface_interface(surfaces[(int)s[9]]);
@@ -62,6 +62,6 @@ int main(int count, char **arguments) {
     mypaint_surface_end_atomic(surface, NULL);
   }
   clock_gettime(CLOCK_MONOTONIC, &end);
-  fprintf(stderr, "%.3f\n", number / (end.tv_sec - begin.tv_sec + 1e-9 * (end.tv_nsec - begin.tv_nsec)));
+  fprintf(stderr, "%.3f\n", (number - warm_up) / (end.tv_sec - begin.tv_sec + 1e-9 * (end.tv_nsec - begin.tv_nsec)));
   return 0;
 }

@@ -1,0 +1,1 @@
+"""What `spiral bench` measures: engines against plain C, and the training loop against a plain one."""

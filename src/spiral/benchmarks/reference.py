@@ -1,0 +1,125 @@
+"""The yardstick: SPIRAL's training loop written plainly, on the same networks and the same batch.
+
+Eager PyTorch in float32, one command after the other from the first line of the paper's algorithm to the last: no
+threads of its own, no mixed precision, no compilation, no reuse of work between steps. What `learning/trainer.py` gains
+is measured against this, side by side.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spiral.datasets import load
+from spiral.engines import make, observe
+from spiral.models.blocks import pictures_to_planes
+from spiral.models.discriminator import Discriminator
+from spiral.models.policy import Observation, Policy
+from spiral.presets import Preset
+
+
+class ReferenceLoop:
+    """A plain advantage actor-critic against a plain WGAN-GP critic, with temporal credit, for reconstruction."""
+
+    def __init__(self, preset: Preset) -> None:
+        """Networks, optimisers, an engine on one thread and the pictures of a preset that reconstructs by WGAN-GP."""
+        torch.manual_seed(preset.run.seed)
+        self.learning, self.size, channels = preset.learning, preset.data.size, preset.strokes.channels
+        self.engine = make(preset.engine, self.learning.batch, preset.strokes.to_json(), 1)
+        self.pictures = torch.from_numpy(load(preset.data.source, self.size, channels, "train").images)
+        self.policy = Policy(preset.strokes.specification(), self.size, channels, preset.policy)
+        self.discriminator = Discriminator(self.size, channels, True, preset.discriminator)
+        rate, slow = self.learning.policy_rate, self.learning.discriminator_rate
+        self.policy_optimizer = torch.optim.Adam(self.policy.parameters(), rate, (0.5, 0.999), foreach=False)
+        self.slow_optimizer = torch.optim.Adam(self.discriminator.parameters(), slow, (0.5, 0.999), foreach=False)
+        self.replay: list[tuple[Tensor, Tensor]] = []
+
+    def round(self) -> int:
+        """Paint, learn to judge, judge, learn to paint; returns the number of commands painted."""
+        learning = self.learning
+        targets = self._pick()
+        seen, commands, canvases = self._paint(targets)
+        self.replay = [*self.replay, (canvases[-1], targets)][-learning.replay_batches :]
+        self._learn_to_judge()
+        with torch.no_grad():
+            scores = [self._score(canvas, targets) for canvas in canvases]
+        rewards = [after - before for before, after in itertools.pairwise(scores)]
+        self._learn_to_paint(seen, commands, rewards)
+        return learning.steps * learning.batch
+
+    def _pick(self) -> Tensor:
+        return self.pictures[torch.randint(len(self.pictures), (self.learning.batch,))]
+
+    def _paint(self, targets: Tensor) -> tuple[list[Observation], list[Tensor], list[Tensor]]:
+        batch, specification = self.learning.batch, self.engine.specification
+        self.engine.reset(np.asarray(torch.randint(2**31, (batch,)).numpy()))
+        canvases = [torch.from_numpy(observe(self.engine.canvases(), self.size).copy())]
+        command = torch.zeros(batch, len(specification.choices), dtype=torch.int64)
+        effective = torch.zeros_like(command, dtype=torch.bool)
+        state = self.policy.initial_state(batch)
+        seen, commands = [], []
+        for step in range(self.learning.steps):
+            progress = torch.full((batch,), step / self.learning.steps)
+            seen.append(Observation(canvases[-1], targets, command, effective, progress, None))
+            with torch.no_grad():
+                command, state = self.policy.act(seen[-1], state)
+            effective = torch.from_numpy(specification.active(command.numpy()))
+            self.engine.step(command.numpy())
+            canvases.append(torch.from_numpy(observe(self.engine.canvases(), self.size).copy()))
+            commands.append(command)
+        return seen, commands, canvases
+
+    def _score(self, canvases: Tensor, targets: Tensor) -> Tensor:
+        return self.discriminator(pictures_to_planes(canvases), pictures_to_planes(targets))
+
+    def _learn_to_judge(self) -> None:
+        learning, real = self.learning, self._pick()
+        fakes, conditions = (torch.cat(parts) for parts in zip(*self.replay, strict=True))
+        rows = torch.randint(len(fakes), (learning.batch,))
+        fake, target = fakes[rows], conditions[rows]
+        real_score, fake_score = self._score(real, real).mean(), self._score(fake, target).mean()
+        share = torch.rand(learning.batch, 1, 1, 1)
+        planes = [pictures_to_planes(pictures) for pictures in (fake, real, target)]
+        between = (planes[0] + share * (planes[1] - planes[0])).requires_grad_()
+        score = self.discriminator(between, planes[2] + share * (planes[1] - planes[2]))
+        (gradient,) = torch.autograd.grad(score.sum(), between, create_graph=True)
+        penalty = (2.0 * gradient.flatten(1).norm(dim=1) - 1.0).square().mean()
+        pull = (0.5 * (real_score + fake_score)).square()
+        loss = fake_score - real_score + learning.penalty_weight * penalty + learning.drift * pull
+        self.slow_optimizer.zero_grad()
+        loss.backward()
+        self.slow_optimizer.step()
+
+    def _learn_to_paint(self, seen: list[Observation], commands: list[Tensor], rewards: list[Tensor]) -> None:
+        learning = self.learning
+        state = self.policy.initial_state(learning.batch)
+        decisions = []
+        for step, observation in enumerate(seen):
+            decision, state = self.policy.evaluate(observation, commands[step][None], state)
+            decisions.append(decision)
+        values = [decision.value.detach() for decision in decisions]
+        running, advantages = torch.zeros_like(values[0]), []
+        for step in reversed(range(len(seen))):
+            following = values[step + 1] if step + 1 < len(seen) else torch.zeros_like(values[0])
+            running = (
+                rewards[step]
+                + learning.discount * following
+                - values[step]
+                + (learning.discount * learning.advantage_decay * running)
+            )
+            advantages.insert(0, running)
+        advantage, value = torch.cat(advantages), torch.cat(values)
+        weight = (advantage - advantage.mean()) / advantage.std()
+        log_probability = torch.cat([decision.log_probability for decision in decisions])
+        entropy = torch.cat([decision.entropy for decision in decisions]).mean()
+        error = functional.mse_loss(torch.cat([decision.value for decision in decisions]), advantage + value)
+        gain = (log_probability * weight).mean()
+        loss = -gain - learning.entropy_cost * entropy + learning.value_cost * error
+        self.policy_optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip, foreach=False)
+        self.policy_optimizer.step()
