@@ -55,7 +55,6 @@ class LearningSettings:
         paired: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
         discriminator_steps: discriminator steps for one policy step.
-        head_start: rounds in which only the discriminator learns, before the policy begins.
         discriminator_rate: Adam's rate for the discriminator (appendix C: 1e-4).
         discriminator_beta: Adam's beta1 there (appendix C: 0.5).
         policy_rate: Adam's rate for the policy.
@@ -86,7 +85,6 @@ class LearningSettings:
     paired: bool = False
     replay_batches: int = 20
     discriminator_steps: int = 1
-    head_start: int = 0
     discriminator_rate: float = 1e-4
     discriminator_beta: float = 0.5
     policy_rate: float = 3e-4
@@ -113,8 +111,7 @@ class LearningSettings:
         rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
         unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
         costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
-        delays = dict.fromkeys(("warm_up", "head_start"), (0, 10**9))
-        require_within("learning", self, **counts, **rates, **delays, discriminator_steps=(0, 1000))
+        require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
         require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
         lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0

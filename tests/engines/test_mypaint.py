@@ -106,3 +106,35 @@ def test_without_brushes_the_error_names_the_package(monkeypatch):
     monkeypatch.delenv("SPIRAL_BRUSHES", raising=False)
     with pytest.raises(InputError, match="mypaint-brushes"):
         make("mypaint", 1)
+
+
+@works
+@pytest.mark.parametrize("threads", [1, 2, 3, 64])
+def test_any_number_of_threads_paints_the_same(threads):
+    generator = np.random.default_rng(0)
+    pictures = []
+    for count in (1, threads):
+        engine = make("mypaint", 5, {"radii": (1.0, 6.0)}, count)
+        engine.reset(np.arange(5))
+        for command in engine.specification.random(np.random.default_rng(1), (6, 5)):
+            engine.step(command, generator.permuted([True, True, True, True, True]))
+        pictures.append(engine.canvases().copy())
+    assert np.array_equal(*pictures)
+
+
+@works
+def test_a_forked_process_paints_on():
+    code = """
+import os, numpy as np
+from spiral.engines import make
+engine = make("mypaint", 8, {"brush": "classic/pen"}, 2)
+commands = engine.specification.random(np.random.default_rng(0), (2, 8))
+engine.step(commands[0])
+child = os.fork()
+engine.step(commands[1])
+ink = int((engine.canvases() < 255).sum())
+if child == 0:
+    os._exit(0 if ink else 1)
+assert os.waitpid(child, 0)[1] == 0 and ink
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -88,6 +88,7 @@ def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
         {"reward": "l2"},
         {"sees_target": False, "noise": 4, "blank_penalty": 1.0, "start_penalty": 0.1},
         {"paired": True, "discriminator_steps": 2},
+        {"passes": 3},
     ],
 )
 def test_every_setting_runs_in_the_same_loop(lines, tmp_path, settings):

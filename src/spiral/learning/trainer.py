@@ -141,11 +141,9 @@ def one_round(
             for _ in range(learning.discriminator_steps):
                 figures |= learner.learn_to_judge(_pick(pictures, learning.batch))
         rewards = learner.rewards(episode, engine)
-    learner.rounds += 1
-    learner.commands += learning.steps * learning.batch
     with phase("learn"):
-        if learner.rounds > learning.head_start:
-            figures |= learner.learn_to_paint(episode, rewards, spent)
+        figures |= learner.learn_to_paint(episode, rewards, spent)
+    learner.commands += learning.steps * learning.batch
     return episode, figures
 
 
@@ -176,7 +174,7 @@ class Learner:
         capacity = learning.replay_batches * learning.batch
         self.replay = Replay(capacity, (size, size, channels), self.conditional, device)
         self.reward_scale = torch.zeros((), device=device)
-        self.rounds = self.updates = self.commands = 0
+        self.updates = self.commands = 0
 
     def learn_to_judge(self, real: Tensor) -> dict[str, float]:
         """One discriminator step on `real` pictures uint8 [B, S, S, C] and as many replayed canvases."""
@@ -292,7 +290,7 @@ class Learner:
         )
         checkpoint.save_run(
             out / "checkpoints",
-            {**config, "rounds": self.rounds, "updates": self.updates},
+            {**config, "updates": self.updates},
             {
                 "policy": self.policy.state_dict(),
                 "average": self.average.state_dict(),
@@ -332,7 +330,7 @@ class Learner:
         self.replay.restore(checkpoint.read_tensors(folder, "replay"))
         self.reward_scale = checkpoint.read_tensors(folder, "scale")["reward"].to(self.device)
         checkpoint.restore_random(checkpoint.read_tensors(folder, "random"), self.device)
-        self.rounds, self.updates, self.commands = (int(config[name]) for name in ("rounds", "updates", "commands"))
+        self.updates, self.commands = int(config["updates"]), int(config["commands"])
         return float(config["seconds"])
 
 
