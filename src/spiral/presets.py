@@ -216,14 +216,17 @@ MNIST_RECONSTRUCT = Preset(
     name="mnist-reconstruct",
     summary="redraw a handwritten digit with libmypaint; laptop size",
     strokes=StrokeSettings(size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE),
-    policy=PolicySettings(channels=16, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True),
+    policy=PolicySettings(channels=16, stride=2, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
+        steps=12,
         discriminator_rate=3e-4,
         policy_rate=8e-4,
         rate_end=0.05,
+        passes=2,
         entropy_cost=0.03,
         entropy_cost_end=0.005,
+        blank_penalty=1.0,
         average=0.995,
     ),
 )
