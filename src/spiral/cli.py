@@ -225,7 +225,7 @@ class Bench:
     brush: str = "classic/dry_brush"
     """Brush of the engines' strokes."""
     compile: bool = False
-    """Compile the policy, as runs of ten minutes and more do."""
+    """Compile the policy, as runs of twenty minutes and more do."""
     json: bool = False
     """Print one JSON object on stdout."""
 

@@ -128,7 +128,7 @@ class RunSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `bfloat16` mixed precision, `float32`, or `auto`: bfloat16 where the processor multiplies it.
         threads: of the networks and of the engine; 0 for all processors.
-        compile: let `torch.compile` make the policy faster. `auto` does in runs of at least 10 minutes where a C++
+        compile: let `torch.compile` make the policy faster. `auto` does in runs of at least 20 minutes where a C++
             compiler is found; the rounding differs from `off`, and runs with `--frames` are never compiled by it.
         evaluate_seconds: time between evaluations on held-out pictures.
         checkpoint_seconds: time between checkpoints.

@@ -22,12 +22,13 @@ def small() -> tuple[Policy, Observation]:
     return Policy(specification, 16, 1, settings), seen
 
 
-def test_a_compiled_policy_does_what_the_plain_one_does(monkeypatch):
+def test_a_compiled_policy_does_what_the_plain_one_does(monkeypatch, tmp_path):
     policy, seen = small()
     plain, _ = small()
     # The graph that torch traces is what could go wrong here; generating C++ from it takes a minute and is torch's.
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     monkeypatch.setattr(machine, "cannot_compile", lambda: None)
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     machine.compile_policy(policy)
     with torch.no_grad():
         commands, state = policy.act(seen, policy.initial_state(6), 0.0)
@@ -51,7 +52,7 @@ def test_without_a_compiler_the_message_says_what_to_install(monkeypatch):
 def test_only_long_runs_by_the_clock_are_compiled(monkeypatch):
     monkeypatch.setattr(machine, "cannot_compile", lambda: None)
     assert worth_compiling(Budget(minutes=30))
-    assert not worth_compiling(Budget(minutes=3))
+    assert not worth_compiling(Budget(minutes=10))
     assert not worth_compiling(Budget(frames=10**9))
     assert not worth_compiling(Budget(minutes=30, frames=10**9))
 

@@ -98,5 +98,8 @@ def compile_policy(policy: Policy) -> None:
     """
     if (reason := cannot_compile()) is not None:
         raise InputError(f"--run.compile on: {reason}")
+    # torch's own choice is a folder in /tmp, which is gone after a restart.
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "spiral" / "compiled"))
     policy.act = torch.compile(policy.act, dynamic=False)
     policy.evaluate = torch.compile(policy.evaluate, dynamic=False)

@@ -35,7 +35,7 @@ from spiral.presets import Preset
 
 EXPLODED = 1e8
 """A loss or norm beyond this stops the run."""
-LONG_ENOUGH = 10.0
+LONG_ENOUGH = 20.0
 """Minutes from which compiling pays for itself on two cores, even the first time."""
 
 Phase = Callable[[str], AbstractContextManager[object]]
