@@ -15,6 +15,7 @@ from spiral.benchmarks.report import ratio, ratios, spread
 from spiral.cli import main
 from spiral.engines import make, missing
 from spiral.engines.strokes import StrokeSettings
+from spiral.learning.returns import generalised_advantages
 from spiral.models.policy import PolicySettings
 from spiral.presets import MNIST_RECONSTRUCT, RunSettings
 
@@ -118,3 +119,10 @@ def test_ratios_are_of_neighbours():
     assert ratio(rates, "a", "b") == 3.0
     assert ratio(rates, "a", "c") is None
     assert spread([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0}
+
+
+def test_the_references_advantages_are_those_of_the_formula():
+    plain = ReferenceLoop(SMALL)
+    rewards, values = torch.randn(2, 3, 8)
+    expected, _ = generalised_advantages(rewards, values, SMALL.learning.discount, SMALL.learning.advantage_decay)
+    assert torch.allclose(plain._advantages(list(rewards), list(values)), expected.flatten(), atol=1e-6)

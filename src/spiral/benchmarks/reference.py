@@ -96,30 +96,35 @@ class ReferenceLoop:
 
     def _learn_to_paint(self, seen: list[Observation], commands: list[Tensor], rewards: list[Tensor]) -> None:
         learning = self.learning
-        state = self.policy.initial_state(learning.batch)
-        decisions = []
-        for step, observation in enumerate(seen):
-            decision, state = self.policy.evaluate(observation, commands[step][None], state)
-            decisions.append(decision)
-        values = [decision.value.detach() for decision in decisions]
-        running, advantages = torch.zeros_like(values[0]), []
-        for step in reversed(range(len(seen))):
-            following = values[step + 1] if step + 1 < len(seen) else torch.zeros_like(values[0])
-            running = (
-                rewards[step]
-                + learning.discount * following
-                - values[step]
-                + (learning.discount * learning.advantage_decay * running)
-            )
+        before = weight = returns = torch.zeros(0)
+        for number in range(learning.passes):
+            state = self.policy.initial_state(learning.batch)
+            decisions = []
+            for observation, command in zip(seen, commands, strict=True):
+                decision, state = self.policy.evaluate(observation, command[None], state)
+                decisions.append(decision)
+            log_probability = torch.cat([decision.log_probability for decision in decisions])
+            entropy = torch.cat([decision.entropy for decision in decisions]).mean()
+            value = torch.cat([decision.value for decision in decisions])
+            if number == 0:
+                advantage = self._advantages(rewards, [decision.value.detach() for decision in decisions])
+                weight = (advantage - advantage.mean()) / advantage.std()
+                before, returns = log_probability.detach(), advantage + value.detach()
+            ratio = (log_probability - before).exp()
+            clipped = ratio.clamp(1 - learning.clip, 1 + learning.clip)
+            gain = torch.minimum(ratio * weight, clipped * weight).mean()
+            error = functional.mse_loss(value, returns)
+            loss = -gain - learning.entropy_cost * entropy + learning.value_cost * error
+            self.policy_optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip, foreach=False)
+            self.policy_optimizer.step()
+
+    def _advantages(self, rewards: list[Tensor], values: list[Tensor]) -> Tensor:
+        learning, running = self.learning, torch.zeros_like(values[0])
+        advantages: list[Tensor] = []
+        for reward, value, following in reversed(list(zip(rewards, values, [*values[1:], running], strict=True))):
+            error = reward + learning.discount * following - value
+            running = error + learning.discount * learning.advantage_decay * running
             advantages.insert(0, running)
-        advantage, value = torch.cat(advantages), torch.cat(values)
-        weight = (advantage - advantage.mean()) / advantage.std()
-        log_probability = torch.cat([decision.log_probability for decision in decisions])
-        entropy = torch.cat([decision.entropy for decision in decisions]).mean()
-        error = functional.mse_loss(torch.cat([decision.value for decision in decisions]), advantage + value)
-        gain = (log_probability * weight).mean()
-        loss = -gain - learning.entropy_cost * entropy + learning.value_cost * error
-        self.policy_optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip, foreach=False)
-        self.policy_optimizer.step()
+        return torch.cat(advantages)
