@@ -2,7 +2,8 @@
 
     python scripts/ship.py --name NAME --runs RUN [RUN ...] --commands "spiral train ..." ["spiral train ..." ...]
 
-The last run's agent is shipped; the runs before it are those it began from.
+The last run's agent is shipped; the runs before it are those it began from (of an agent shipped before, a copy of its
+folder, whose metrics are the whole curve that led to it).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Ship:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.runs[-1] / "agent", folder)
         curve, commands, seconds = [], 0, 0.0
+        rows: list[dict[str, float]] = []
         for run in self.runs:
             rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
             for row in rows:
@@ -49,7 +51,7 @@ class Ship:
                 if "mse" in row:
                     curve.append({key: shifted[key] for key in KEPT if key in shifted})
             commands, seconds = curve[-1]["commands"], curve[-1]["seconds"]
-            entropy = next(row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row)
+        entropy = next(row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row)
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in curve))
         draw(curve, folder / "curve.png")
         agent = load_agent(str(folder))
