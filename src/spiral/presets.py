@@ -219,7 +219,6 @@ MNIST_RECONSTRUCT = Preset(
     policy=PolicySettings(channels=16, stride=2, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
-        steps=12,
         discriminator_rate=3e-4,
         policy_rate=8e-4,
         rate_end=0.05,
