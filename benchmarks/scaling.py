@@ -18,6 +18,7 @@ import matplotlib
 import tyro
 
 from spiral.benchmarks.loop import measure_phases
+from spiral.benchmarks.report import PHASES
 from spiral.presets import preset
 
 matplotlib.use("agg")
@@ -54,7 +55,7 @@ class One:
         chosen = replace(chosen, learning=learning, strokes=strokes, data=data, run=run)
         threads = self.value if self.axis == "threads" else 0
         figures = measure_phases(chosen, threads, self.seconds)
-        milliseconds = sum(figures[name]["milliseconds"] for name in ("paint", "judge", "learn"))
+        milliseconds = sum(figures[name]["milliseconds"] for name in PHASES)
         rate = 1000 * learning.batch * learning.steps / milliseconds
         kept = {"rate": rate, "megabytes": figures["peak_megabytes"], "engine": figures["engine_share"]}
         print(json.dumps(kept))

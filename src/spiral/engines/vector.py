@@ -2,7 +2,7 @@
 
 A stroke is the quadratic Bezier from the pen's place over the control point to the end, with round ends, twice the
 radius wide, as opaque as its pressure, in its colour; a jump only moves the pen. Measured on one core at 64x64 with
-radii 1 to 4: 48,000 strokes/s (`benchmarks/engine.py`). Agg was chosen for subpixel widths, round caps and
+radii 1 to 4: 48,000 strokes/s (`spiral bench`). Agg was chosen for subpixel widths, round caps and
 wheels for every system: aggdraw (as fast) has no round caps, skia-python needs a GL library, OpenCV draws whole-pixel
 widths only. The renderer holds the GIL, so threads would not help and `threads` is ignored.
 """
