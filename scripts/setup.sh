@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 say() { printf 'setup: %s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 mypaint_version() { pkg-config --modversion 'libmypaint >= 1.5' 2>/dev/null || echo none; }
+has_fonts() { compgen -G '/usr/share/fonts/truetype/noto/NotoSansVai-Regular.ttf' >/dev/null; }
 has_brushes() { compgen -G '/usr/share/mypaint-data/*/brushes' >/dev/null || [ -n "${SPIRAL_BRUSHES:-}" ]; }
 
 # Changes with everything the installation depends on, this folder's place included.
@@ -50,6 +51,7 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || ec
   has pkg-config || echo pkg-config
   [ "$(mypaint_version)" != none ] || echo libmypaint-dev
   has_brushes || echo mypaint-brushes
+  has_fonts || echo fonts-noto-core
 }
 
 install_packages() {
@@ -92,6 +94,8 @@ if [ "$(mypaint_version)" = none ] || ! has_brushes; then
   say "presets that paint with libmypaint, the paper's engine, do not work until those are installed"
 fi
 
+has_fonts || say "going on without fonts-noto-core: the data set of drawn characters, glyphs, cannot be made"
+
 # A virtual environment knows its own place and its Python: one that was moved, or whose Python is gone, is made anew.
 place=$(.venv/bin/python -c 'import sys; print(sys.prefix)' 2>/dev/null || true)
 if [ "$place" != "$PWD/.venv" ] || [ "$(cat .venv/.spiral-place 2>/dev/null)" != "$PWD" ]; then
@@ -104,7 +108,7 @@ say "installing Python packages into .venv; the first time this takes minutes"
 progress=on
 [ -t 2 ] || progress=off
 .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
-  -c constraints.txt -e '.[dev,video]' >&2 </dev/null
+  -c constraints.txt -e '.[data,dev,video]' >&2 </dev/null
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then

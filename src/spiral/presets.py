@@ -22,7 +22,8 @@ class DataSettings:
         source: `mnist-sample`, a folder, an `.npz` file or `hf:NAME`; see `spiral.datasets.load`.
         size: side S of the pictures as the networks observe them, 8 times a power of two; the engine's own canvas
             may be larger by a whole factor.
-        held_out: number of held-out pictures on which a run measures its error from time to time.
+        held_out: number of held-out pictures, evenly spread over all, on which a run measures its error from time
+            to time.
     """
 
     source: str = "mnist-sample"
@@ -225,7 +226,7 @@ MNIST_RECONSTRUCT = Preset(
         passes=2,
         entropy_cost=0.03,
         entropy_cost_end=0.005,
-        blank_penalty=1.0,
+        blank_penalty=3.0,
         average=0.995,
     ),
 )

@@ -47,3 +47,10 @@ class Dataset:
     def part(self, rows: slice) -> Dataset:
         """The pictures and labels of some rows."""
         return Dataset(self.name, self.images[rows], None if self.labels is None else self.labels[rows])
+
+    def spread(self, limit: int | None) -> Dataset:
+        """At most `limit` pictures, evenly spread over all of them, for archives sort them by class."""
+        if limit is None or limit >= len(self):
+            return self
+        rows = np.linspace(0, len(self) - 1, limit).round().astype(int) if limit > 1 else np.zeros(1, int)
+        return Dataset(self.name, self.images[rows], None if self.labels is None else self.labels[rows])

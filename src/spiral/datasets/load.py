@@ -10,13 +10,18 @@ import numpy as np
 
 from spiral.datasets.archives import find_idx, load_idx, load_npz
 from spiral.datasets.base import Dataset
+from spiral.datasets.omniglot import is_omniglot, load_characters
 from spiral.datasets.pictures import ENDINGS, read_image, recolour, resize
 from spiral.errors import InputError
 
 Split = Literal["train", "test"]
 
-BUILT_IN = {"mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out"}
+BUILT_IN = {
+    "mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out",
+    "glyphs": "1,623 characters of 50 scripts by 20 hands, drawn from fonts-noto-core; 20 scripts held out",
+}
 HUGGING_FACE = "hf:"
+BY_DRAWER = "by-drawer:"
 _SAMPLE_TRAIN = 8000
 _HELD_OUT_SHARE = 10
 """Sources without a split of their own hold out every tenth picture, at least one."""
@@ -26,17 +31,24 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
     """Pictures from any source, resized with antialiasing to `size` x `size` and turned grey or coloured.
 
     Args:
-        source: a name in `BUILT_IN`; a folder with MNIST's IDX archives; a folder of pictures, searched recursively in
-            sorted order; a picture; an `.npz` file; or `hf:NAME` for a Hugging Face data set (extra `huggingface`).
+        source: a name in `BUILT_IN`; a folder with MNIST's IDX archives or OMNIGLOT's zip archives; a folder of
+            pictures, searched recursively in sorted order; a picture; an `.npz` file; or `hf:NAME` for a Hugging Face
+            data set (extra `huggingface`). `by-drawer:` before OMNIGLOT's folder or `glyphs` splits by drawer.
         size: side in pixels.
         channels: 1 or 3.
-        split: `train`, `test`, or all when None. Where the source has no split, every tenth picture is held out.
+        split: `train`, `test`, or all when None. OMNIGLOT holds out alphabets; where the source has no split, every
+            tenth picture is held out.
 
     Raises:
         InputError: the source is missing, broken, or holds nothing for this split.
     """
     name = str(source)
-    if name in BUILT_IN:
+    plain = name.removeprefix(BY_DRAWER)
+    if plain == "glyphs" or (not name.startswith(HUGGING_FACE) and is_omniglot(Path(plain))):
+        data = load_characters(plain, split, by_drawer=plain != name)
+    elif plain != name:
+        raise InputError(f"{plain} cannot be split by drawer: it is neither glyphs nor a folder of OMNIGLOT's archives")
+    elif name in BUILT_IN:
         with resources.as_file(resources.files("spiral.datasets") / f"{name}.npz") as path:
             whole = Dataset(name, *_arrays(load_npz(path)))
         data = {"train": whole.part(slice(_SAMPLE_TRAIN)), "test": whole.part(slice(_SAMPLE_TRAIN, None))}.get(
@@ -47,6 +59,12 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
     else:
         data = _from_disk(Path(source), size, channels, split)
     return Dataset(data.name, resize(recolour(data.images, channels), size), data.labels)
+
+
+def default_split(source: str | Path) -> Split | None:
+    """The split to measure on when none is named: what sources with a split of their own hold out, else everything."""
+    plain = str(source).removeprefix(BY_DRAWER)
+    return "test" if plain in BUILT_IN or is_omniglot(Path(plain)) else None
 
 
 def _arrays(data: Dataset) -> tuple[Any, Any]:

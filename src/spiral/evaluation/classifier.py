@@ -144,9 +144,21 @@ def load_classifier() -> Classifier:
 
 def predict(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Probabilities float32 [N, 10] of pictures uint8 [N, H, W, C], white on black."""
+    return look(classifier, images)[1]
+
+
+def look(
+    classifier: Classifier, images: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
+    """What the classifier makes of pictures uint8 [N, H, W, C], white on black.
+
+    Returns:
+        Features before the last layer float64 [N, 64] and probabilities float32 [N, 10].
+    """
     with torch.no_grad():
         batches = _planes(resize(recolour(images, 1), SIZE)).split(512)
-        return torch.cat([classifier(batch).softmax(1) for batch in batches]).numpy()
+        features = torch.cat([classifier.features(batch) for batch in batches])
+        return features.double().numpy(), classifier.last(features).softmax(1).numpy()
 
 
 def _planes(images: npt.NDArray[np.uint8]) -> Tensor:

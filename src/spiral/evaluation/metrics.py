@@ -66,8 +66,13 @@ def recognition(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, fl
         `accuracy` and `real_accuracy`; None where there are no labels, or labels that are no digits.
     """
     labels = data.labels
-    if labels is None or labels.min() < 0 or labels.max() >= CLASSES:
+    if labels is None or not are_digits(data):
         return {"accuracy": None, "real_accuracy": None}
     classifier = load_classifier()
     painted, real = (predict(classifier, images).argmax(1) for images in (paintings, data.images))
     return {"accuracy": float((painted == labels).mean()), "real_accuracy": float((real == labels).mean())}
+
+
+def are_digits(data: Dataset) -> bool:
+    """Whether the labels are digits, so that the digit classifier's opinion counts."""
+    return data.labels is not None and data.labels.min() >= 0 and data.labels.max() < CLASSES

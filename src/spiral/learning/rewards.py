@@ -49,6 +49,10 @@ def penalties(starts: Tensor, canvases: Tensor, start_penalty: float, blank_pena
         blank_penalty: cost of a blank canvas, at the last step, at least 0.
     """
     result = starts * -start_penalty
-    blank = (canvases[-1] == canvases[0]).flatten(1).all(1)
-    result[-1] -= blank * blank_penalty
+    result[-1] -= left_blank(canvases) * blank_penalty
     return result
+
+
+def left_blank(canvases: Tensor) -> Tensor:
+    """Which episodes end as they began: bool [B] from uint8 [T + 1, B, ...]."""
+    return (canvases[-1] == canvases[0]).flatten(1).all(1)

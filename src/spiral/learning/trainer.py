@@ -27,7 +27,7 @@ from spiral.learning.adversary import Replay, discriminator_loss
 from spiral.learning.policy_gradient import normalise, policy_loss
 from spiral.learning.progress import Progress
 from spiral.learning.returns import generalised_advantages
-from spiral.learning.rewards import discriminator_scores, from_scores, l2_scores, penalties
+from spiral.learning.rewards import discriminator_scores, from_scores, l2_scores, left_blank, penalties
 from spiral.learning.rollout import Trajectory, collect, stroke_starts
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
@@ -83,8 +83,8 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
     engine = make(preset.engine, learning.batch, preset.strokes.to_json(), threads)
     channels = preset.strokes.channels
     pictures = torch.from_numpy(load(preset.data.source, preset.data.size, channels, "train").images).to(device)
-    held_out = torch.from_numpy(load(preset.data.source, preset.data.size, channels, "test").images)
-    held_out = held_out[: preset.data.held_out].to(device)
+    unseen = load(preset.data.source, preset.data.size, channels, "test").spread(preset.data.held_out)
+    held_out = torch.from_numpy(unseen.images).to(device)
     judge_engine = make(preset.engine, len(held_out), preset.strokes.to_json(), threads)
     if start is not None:
         learner.begin_from(start)
@@ -201,7 +201,9 @@ class Learner:
         """Rewards float32 [T, B] of painted episodes, penalties included, scaled to a deviation of about 1.
 
         A critic's scores have no unit of their own; dividing by the running deviation of an episode's return keeps the
-        value function's error comparable from the first minute to the last.
+        value function's error comparable from the first minute to the last. Only canvases that are not blank count:
+        a blank one earns 0, and batches full of them would shrink the unit until the penalty for leaving a canvas blank
+        was nothing beside what any stroke costs.
         """
         learning = self.preset.learning
         if learning.reward == "l2" and episode.targets is not None:
@@ -210,8 +212,10 @@ class Learner:
             with self.mixed():
                 scores = discriminator_scores(self.discriminator, episode.canvases, episode.targets)
         rewards = from_scores(scores, learning.credit, learning.discount)
-        spread = torch.maximum(rewards.sum(0).std(), rewards.std())
-        self.reward_scale = spread if not self.updates else torch.lerp(self.reward_scale, spread, 0.01)
+        painted = rewards[:, ~left_blank(episode.canvases)]
+        if painted.shape[1] > 1:
+            spread = torch.maximum(painted.sum(0).std(), painted.std())
+            self.reward_scale = spread if not self.reward_scale else torch.lerp(self.reward_scale, spread, 0.01)
         starts = stroke_starts(engine.specification, episode.effective)
         fines = penalties(starts, episode.canvases, learning.start_penalty, learning.blank_penalty)
         return rewards / self.reward_scale.clamp_min(1e-6) + fines
@@ -339,11 +343,12 @@ def episode_figures(episode: Trajectory, engine: Engine) -> dict[str, float]:
     visible = episode.effective.all(-1).float()
     starts = stroke_starts(engine.specification, episode.effective).float()
     changed = (episode.canvases[-1] != episode.canvases[0]).float()
+    blank = left_blank(episode.canvases).float()
     return {
         "ink": float(changed.mean()),
         "strokes": float(visible.sum(0).mean()),
         "starts": float(starts.sum(0).mean()),
-        "blank": float((changed.flatten(1).sum(1) == 0).float().mean()),
+        "blank": float(blank.mean()),
     }
 
 

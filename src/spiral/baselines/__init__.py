@@ -1,0 +1,1 @@
+"""What the agents are compared with."""

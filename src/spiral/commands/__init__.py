@@ -1,0 +1,1 @@
+"""What `spiral COMMAND` does, one dataclass of typed flags a command."""

@@ -1,0 +1,113 @@
+"""Commands that measure: evaluate, bench, report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tyro
+
+from spiral.commands.output import console, show_figures
+from spiral.errors import InputError
+from spiral.presets import preset
+
+Positional = tyro.conf.Positional
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure an agent: how well it redraws pictures, or how good the pictures are that it invents."""
+
+    data: str
+    """A data set: `mnist-sample`, `glyphs`, a folder, an .npz file, hf:NAME. What an inventing agent paints is compared
+    with as many of its pictures."""
+    checkpoint: str | None = None
+    """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
+    mnist-reconstruct-vector, when left out."""
+    split: str | None = None
+    """train or test, where the data set has them; all when left out (mnist-sample, glyphs and OMNIGLOT: test)."""
+    limit: int | None = None
+    """At most so many pictures, spread evenly over the data set."""
+    seed: int = 0
+    """Seed of the brush, and of sampling."""
+    temperature: float | None = None
+    """Of sampling; when left out 0 for redrawing (the most probable commands) and 1 for inventing."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.agent import load_agent
+        from spiral.datasets import default_split, load
+        from spiral.evaluation import summary
+
+        split = self.split or default_split(self.data)
+        if split not in (None, "train", "test"):
+            raise InputError(f"--split must be train or test, got {split!r}")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit must be at least 1, got {self.limit}")
+        agent = load_agent(self.checkpoint)
+        data = load(self.data, agent.size, agent.channels, split).spread(self.limit)
+        if agent.conditional:
+            figures = summary.of_reconstruction(agent, data, self.seed, self.temperature or 0.0)
+        else:
+            other = load(self.data, agent.size, agent.channels, "train").spread(len(data))
+            temperature = 1.0 if self.temperature is None else self.temperature
+            figures = summary.of_generation(agent, data, other, self.seed, temperature)
+        show_figures(figures, self.json)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure engines and the training loop, beside plain C and a plain loop."""
+
+    preset: str = "mnist-reconstruct"
+    """Whose loop is measured."""
+    repeats: int = 5
+    """How often every rate is measured, in turns."""
+    seconds: float = 6.0
+    """Length of one measurement of a loop."""
+    threads: int = 0
+    """Of the loop; 0 for all processors."""
+    brush: str = "classic/dry_brush"
+    """Brush of the engines' strokes."""
+    compile: bool = False
+    """Compile the policy, as runs of twenty minutes and more do."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.benchmarks.report import measure, show
+
+        if self.repeats < 1 or not 0 < self.seconds < 1e6:
+            raise InputError("--repeats must be at least 1 and --seconds more than 0")
+        chosen = preset(self.preset)
+        if not chosen.policy.sees_target or chosen.learning.loss != "wgan-gp":
+            raise InputError(f"the reference loop is for reconstruction by WGAN-GP, which {self.preset} is not")
+        chosen = replace(chosen, run=replace(chosen.run, compile="on" if self.compile else "off"))
+        figures = measure(chosen, self.threads, self.repeats, self.seconds, self.brush)
+        if self.json:
+            print(json.dumps(figures))
+        else:
+            show(figures, console)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Draw curves and sheets of runs and searches: one SVG a plot, and index.html with all."""
+
+    runs: Positional[tuple[Path, ...]]
+    """Folders of runs or searches; a folder that holds several is one figure."""
+    out: Path
+    """Folder for the plots and the page."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.evaluation.report import write_report
+
+        if not self.runs:
+            raise InputError("name at least one run's folder")
+        for path in write_report(self.runs, self.out):
+            console.print(f"wrote {path}")

@@ -1,0 +1,38 @@
+"""What commands tell: tables and messages to stderr, one JSON object to stdout where it is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from spiral.files import make_folder
+from spiral.program import Program
+
+console = Console(stderr=True, soft_wrap=True)
+
+
+def write_paintings(out: Path, names: Sequence[str], programs: Sequence[Program], canvases: Any) -> None:
+    """Write NAME.png and NAME.program.json for each painting, canvases uint8 [H, W, C]."""
+    from spiral.exports.pictures import write_png
+
+    make_folder(out)
+    for name, program, canvas in zip(names, programs, canvases, strict=True):
+        program.save(out / f"{name}.program.json")
+        write_png(out / f"{name}.png", canvas)
+    console.print(f"wrote {len(names)} pictures and programs to {out}")
+
+
+def show_figures(figures: dict[str, Any], as_json: bool) -> None:
+    """Print figures: one JSON object on stdout, or a table for people."""
+    if as_json:
+        print(json.dumps(figures))
+        return
+    table = Table("figure", "value")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
+    console.print(table)

@@ -1,0 +1,108 @@
+"""Commands that paint: paint, sample, render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from spiral.commands.output import console, write_paintings
+from spiral.errors import InputError
+from spiral.files import make_folder
+from spiral.program import Program
+
+Positional = tyro.conf.Positional
+
+
+@dataclass(frozen=True)
+class Paint:
+    """Redraw pictures: writes NAME.png and NAME.program.json for each."""
+
+    images: Positional[tuple[Path, ...]]
+    """Picture files."""
+    out: Path
+    """Folder for the results."""
+    checkpoint: str | None = None
+    """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
+    mnist-reconstruct-vector, when left out."""
+    seed: int = 0
+    """Seed of the brush and of sampling."""
+    temperature: float = 0.0
+    """0 paints the most probable commands, 1 samples as in training."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        import numpy as np
+
+        from spiral.agent import load_agent
+        from spiral.datasets import read_image
+
+        if not self.images:
+            raise InputError("name at least one picture to paint")
+        names = [path.stem for path in self.images]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError(f"two pictures are both called {twice[0]!r}; paint them into different folders")
+        agent = load_agent(self.checkpoint)
+        pictures = np.stack([read_image(path, agent.size, agent.channels) for path in self.images])
+        paintings = agent.paint(pictures, self.seed, self.temperature)
+        write_paintings(self.out, names, paintings.programs, paintings.canvases)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Invent pictures: writes 0000.png and 0000.program.json and so on."""
+
+    out: Path
+    """Folder for the results."""
+    count: int = 16
+    """How many."""
+    checkpoint: str = "mnist-generate"
+    """A shipped agent, an agent's folder, or a run's folder."""
+    seed: int = 0
+    """Seed of everything random."""
+    temperature: float = 1.0
+    """Below 1 the agent is more cautious, above 1 wilder."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.agent import load_agent
+
+        if not 1 <= self.count <= 100_000:
+            raise InputError(f"--count must be 1 to 100000, got {self.count}")
+        paintings = load_agent(self.checkpoint).sample(self.count, self.seed, self.temperature)
+        names = [f"{index:04d}" for index in range(self.count)]
+        write_paintings(self.out, names, paintings.programs, paintings.canvases)
+
+
+@dataclass(frozen=True)
+class Render:
+    """Execute a program and write the picture; the format follows from the file's ending."""
+
+    program: Positional[Path]
+    """A program's JSON file."""
+    out: Path
+    """The picture to write: .png, or .gif for the painting process."""
+    size: int | None = None
+    """Side of the picture in pixels; brushes scale with it."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.engines import render
+        from spiral.exports.animation import write_gif
+        from spiral.exports.pictures import write_png
+
+        loaded = Program.load(self.program)
+        ending = self.out.suffix.lower()
+        if ending not in (".png", ".gif"):
+            raise InputError(f"cannot write {self.out}: the ending must be .png or .gif")
+        make_folder(self.out.parent)
+        try:
+            picture = render(loaded, self.size, every_step=ending == ".gif")
+        except InputError as error:
+            raise InputError(f"{self.program}: {error}") from error
+        if ending == ".gif":
+            write_gif(self.out, picture)
+        else:
+            write_png(self.out, picture)
+        console.print(f"wrote {self.out}")

@@ -1,0 +1,99 @@
+"""The command that searches: the Metropolis-Hastings baseline."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from spiral.baselines.search import SearchSettings, search
+from spiral.commands.output import console, show_figures, write_paintings
+from spiral.errors import InputError
+from spiral.files import write_atomically
+from spiral.presets import preset
+
+Positional = tyro.conf.Positional
+RECORD = "search.json"
+
+
+@dataclass(frozen=True)
+class Search:
+    """Search for the programs of pictures, without an agent: writes NAME.png, NAME.program.json and search.json."""
+
+    images: Positional[tuple[Path, ...]]
+    """Picture files."""
+    out: Path
+    """Folder for the results."""
+    evaluations: int = 2000
+    """Renderings a picture."""
+    data: str | None = None
+    """A data set instead of picture files: `mnist-sample` (its held-out digits), a folder, an .npz file."""
+    limit: int | None = None
+    """At most so many pictures of the data set, evenly spread."""
+    preset: str = "mnist-reconstruct"
+    """Whose engine, commands and picture size are searched."""
+    seed: int = 0
+    """Seed of the search and of the brush."""
+    settings: tyro.conf.OmitArgPrefixes[SearchSettings] = field(default_factory=SearchSettings)
+    """The search's own settings."""
+    json: bool = False
+    """Print one JSON object on stdout."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.evaluation.metrics import reconstruction
+
+        chosen = preset(self.preset)
+        names, pictures = self._pictures(chosen.data.size, chosen.strokes.channels)
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console
+        ) as progress:
+            task = progress.add_task("searching", total=self.evaluations)
+
+            def report(done: int, errors: npt.NDArray[np.float64]) -> None:
+                progress.update(task, completed=done, description=f"squared error a picture {errors.mean():.2f}")
+
+            found = search(
+                chosen.engine,
+                chosen.strokes.to_json(),
+                pictures,
+                self.evaluations,
+                self.settings,
+                self.seed,
+                None,
+                report,
+            )
+        write_paintings(self.out, names, found.programs, found.canvases)
+        figures: dict[str, Any] = asdict(reconstruction(pictures, found.observed, chosen.strokes.ground))
+        figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
+        figures |= {
+            "evaluations": int(found.evaluations[-1]),
+            "accepted": found.accepted,
+            "seconds": found.seconds,
+            "engine_share": found.engine_seconds / found.seconds,
+            "programs_per_second": len(pictures) / found.seconds,
+        }
+        curve = [
+            {"evaluations": int(done), "l2": float(errors.mean())}
+            for done, errors in zip(found.evaluations, found.errors, strict=True)
+        ]
+        record = {**figures, "preset": self.preset, "seed": self.seed, "settings": asdict(self.settings)}
+        text = json.dumps({**record, "curve": curve}, indent=1)
+        write_atomically(self.out / RECORD, text.encode())
+        show_figures({**figures, "curve": curve} if self.json else figures, self.json)
+
+    def _pictures(self, size: int, channels: int) -> tuple[list[str], npt.NDArray[np.uint8]]:
+        from spiral.datasets import default_split, load, read_image
+
+        if (self.data is None) == (not self.images):
+            raise InputError("name pictures to search for, or a data set with --data")
+        if self.data is None:
+            return [path.stem for path in self.images], np.stack([read_image(p, size, channels) for p in self.images])
+        pictures = load(self.data, size, channels, default_split(self.data)).spread(self.limit).images
+        return [f"{index:04d}" for index in range(len(pictures))], pictures

@@ -1,0 +1,136 @@
+"""OMNIGLOT (Lake, Salakhutdinov and Tenenbaum 2015) from its official archives, and the splits of its characters.
+
+`images_background.zip` holds 964 characters of 30 alphabets, `images_evaluation.zip` 659 of 20 others; inside are
+`images_background/ALPHABET/characterNN/####_DD.png`, DD the drawer, 1 to 20, 105x105 pixels, black on white.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spiral.datasets import glyphs
+from spiral.datasets.base import Dataset
+from spiral.errors import InputError
+from spiral.files import read_bytes
+
+SIZE = 105
+HELD_OUT_DRAWERS = 4
+"""The last of the 20 are held out where characters are split by drawer."""
+_PICTURE = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
+_PICTURE_BYTES = 2**20
+_PICTURES = 100_000
+
+Part = Literal["background", "evaluation"]
+PARTS: tuple[Part, Part] = ("background", "evaluation")
+Characters = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Images uint8 [N, 105, 105, 1], white on black; the character's number int64 [N]; the drawer's int64 [N]."""
+
+
+def is_omniglot(folder: Path) -> bool:
+    """Whether a folder holds OMNIGLOT's archives, or the folders that were in them."""
+    return any((folder / f"images_{part}.zip").is_file() or (folder / f"images_{part}").is_dir() for part in PARTS)
+
+
+def load_characters(source: str | Path, split: Literal["train", "test"] | None, by_drawer: bool) -> Dataset:
+    """OMNIGLOT from a folder, or the drawn stand-in `glyphs`.
+
+    Pictures are turned to white on black, as MNIST's are, so that agents of one can be shown the other. Labels number
+    the characters, those of the evaluation alphabets after the others.
+
+    Args:
+        source: `glyphs`, or a folder for which `is_omniglot`.
+        split: by alphabet, `train` is the 30 background alphabets and `test` the 20 evaluation alphabets; all when
+            None.
+        by_drawer: instead, `train` is the first 16 drawers of every character and `test` the last 4.
+
+    Raises:
+        InputError: an archive is missing, broken, or holds something else; fonts are missing.
+    """
+    background, evaluation = PARTS
+    parts = PARTS if split is None or by_drawer else (background,) if split == "train" else (evaluation,)
+    loaded = [_part(source, part) for part in parts]
+    images, characters, drawers = (np.concatenate(arrays) for arrays in zip(*loaded, strict=True))
+    if by_drawer and split is not None:
+        held_out = drawers >= glyphs.DRAWERS - HELD_OUT_DRAWERS
+        rows = held_out if split == "test" else ~held_out
+        images, characters = images[rows], characters[rows]
+    return Dataset(str(source), images, characters)
+
+
+def _part(source: str | Path, part: Part) -> Characters:
+    if source == "glyphs":
+        return glyphs.load_glyphs(part)
+    folder = Path(source)
+    archive, unpacked = folder / f"images_{part}.zip", folder / f"images_{part}"
+    if archive.is_file():
+        return _collect(archive, _from_archive(archive), part)
+    if unpacked.is_dir():
+        files = sorted(path for path in unpacked.rglob("*.png") if path.is_file())
+        found = ((str(path.relative_to(unpacked)), read_bytes(path, _PICTURE_BYTES)) for path in files)
+        return _collect(unpacked, found, part)
+    raise InputError(f"{folder} holds neither images_{part}.zip nor a folder images_{part}")
+
+
+def _from_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of an archive's pictures, in sorted order; nothing is unpacked to disk."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+            for entry in entries:
+                inside = PurePosixPath(entry.filename.replace("\\", "/"))
+                if inside.is_absolute() or ".." in inside.parts:
+                    raise InputError(f"{path}: the path {entry.filename!r} leads out of the archive")
+                if entry.is_dir() or inside.suffix.lower() != ".png" or "__MACOSX" in inside.parts:
+                    continue
+                if entry.file_size > _PICTURE_BYTES:
+                    raise InputError(f"{path}: {entry.filename} has {entry.file_size} bytes, too many for a character")
+                yield entry.filename, archive.read(entry)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise InputError(f"{path} is not a whole zip archive: {error}") from error
+
+
+def _collect(path: Path, pictures: Iterator[tuple[str, bytes]], part: Part) -> Characters:
+    images: list[npt.NDArray[np.uint8]] = []
+    numbers: dict[tuple[str, str], int] = {}
+    characters: list[int] = []
+    drawers: list[int] = []
+    first = 0 if part == "background" else sum(alphabet.count for alphabet in glyphs.BACKGROUND)
+    for name, data in pictures:
+        match = _PICTURE.search(name)
+        if match is None:
+            raise InputError(f"{path}: {name} is not named ALPHABET/characterNN/####_DD.png")
+        if len(images) == _PICTURES:
+            raise InputError(f"{path} holds more than {_PICTURES} pictures")
+        alphabet, character, drawer = match.groups()
+        images.append(_picture(f"{path}: {name}", data))
+        characters.append(first + numbers.setdefault((alphabet, character), len(numbers)))
+        drawers.append(int(drawer) - 1)
+    if not images:
+        raise InputError(f"{path} holds no pictures of characters")
+    return np.stack(images), np.array(characters), np.array(drawers)
+
+
+def _picture(name: str, data: bytes) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            if picture.size != (SIZE, SIZE):
+                raise InputError(f"{name} has {picture.width}x{picture.height} pixels, not {SIZE}x{SIZE}")
+            return 255 - np.asarray(picture.convert("L"), np.uint8)[..., None]
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly every kind of exception on broken files
+        raise InputError(f"{name} is not a readable picture: {error}") from error

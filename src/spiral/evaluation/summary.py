@@ -1,0 +1,116 @@
+"""All figures of an agent at once: what `spiral evaluate` prints and shipped agents are described by."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from spiral.agent import Agent, Paintings
+from spiral.datasets import Dataset
+from spiral.engines import make, observe
+from spiral.errors import InputError
+from spiral.evaluation.classifier import load_classifier, look
+from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
+from spiral.evaluation.metrics import are_digits, recognition, reconstruction
+
+_LEAST = 2
+"""A covariance needs as many pictures."""
+
+
+def of_reconstruction(agent: Agent, data: Dataset, seed: int = 0, temperature: float = 0.0) -> dict[str, Any]:
+    """Paint every picture of `data` and compare.
+
+    Returns:
+        `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `accuracy` and `real_accuracy` (None without
+        labels that are digits), `strokes` and `ink` of `usage`, `programs_per_second`.
+    """
+    paintings, seconds = _timed(lambda: agent.paint(data.images, seed, temperature))
+    figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, agent.preset.strokes.ground))
+    figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
+    figures |= recognition(data, paintings.observed)
+    return {**figures, **usage(paintings), "programs_per_second": len(data) / seconds}
+
+
+def of_generation(
+    agent: Agent, real: Dataset, other: Dataset, seed: int = 0, temperature: float = 1.0
+) -> dict[str, Any]:
+    """Invent as many pictures as `real` holds and compare the two sets.
+
+    Distances, precision and recall are taken in the feature space of the digit classifier, which for other data than
+    digits is a feature space like any other. `..._real` is the same figure of `other`, real pictures too: what a
+    perfect agent would get at this sample size.
+
+    Args:
+        agent: paints without a target.
+        real: pictures of the data set.
+        other: as many other pictures of it.
+        seed: of sampling and of the brush.
+        temperature: of sampling.
+
+    Returns:
+        `images`; `class_entropy` (nats), `classes`, `confidence` and `class_entropy_real`, `confidence_real` (None
+        where `real` has no labels that are digits); `frechet`, `frechet_real`, `frechet_blank` (of blank canvases),
+        `frechet_random` (of uniformly random programs); `precision`, `recall`, `precision_real`, `recall_real`;
+        `repeats`, the share of exact repeats; `strokes` and `ink` of `usage`; `programs_per_second`.
+
+    Raises:
+        InputError: fewer than two real pictures.
+    """
+    if len(real) < _LEAST:
+        raise InputError(f"comparing invented pictures needs at least {_LEAST} real ones, got {len(real)}")
+    paintings, seconds = _timed(lambda: agent.sample(len(real), seed, temperature))
+    classifier = load_classifier()
+    features, probabilities = look(classifier, paintings.observed)
+    real_features, real_probabilities = look(classifier, real.images)
+    other_features, _ = look(classifier, other.images)
+    random, blank = (look(classifier, pictures)[0] for pictures in _random_and_blank(agent, len(real), seed))
+    seen, seen_real = asdict(variety(probabilities)), asdict(variety(real_probabilities))
+    if not are_digits(real):
+        seen, seen_real = dict.fromkeys(seen), dict.fromkeys(seen_real)
+    precision, recall = precision_and_recall(real_features, features)
+    precision_real, recall_real = precision_and_recall(real_features, other_features)
+    return {
+        "images": len(real),
+        **seen,
+        "class_entropy_real": seen_real["class_entropy"],
+        "confidence_real": seen_real["confidence"],
+        "frechet": frechet_distance(real_features, features),
+        "frechet_real": frechet_distance(real_features, other_features),
+        "frechet_blank": frechet_distance(real_features, blank),
+        "frechet_random": frechet_distance(real_features, random),
+        "precision": precision,
+        "recall": recall,
+        "precision_real": precision_real,
+        "recall_real": recall_real,
+        "repeats": repeat_rate(paintings.observed),
+        **usage(paintings),
+        "programs_per_second": len(real) / seconds,
+    }
+
+
+def usage(paintings: Paintings) -> dict[str, float]:
+    """`strokes`, the mean number of commands a program whose choices all have an effect, and `ink`, the mean share of
+    a canvas's pixels that are not the ground."""  # noqa: D205, D209
+    specification = paintings.programs[0].specification
+    strokes = [int(specification.active(program.array()).all(1).sum()) for program in paintings.programs]
+    ground = np.round(255 * np.asarray(paintings.programs[0].settings["ground"]))[: paintings.observed.shape[3]]
+    return {"strokes": float(np.mean(strokes)), "ink": float((paintings.observed != ground).any(-1).mean())}
+
+
+def _timed(work: Any) -> tuple[Paintings, float]:
+    began = time.perf_counter()
+    return work(), time.perf_counter() - began
+
+
+def _random_and_blank(agent: Agent, count: int, seed: int) -> tuple[Any, Any]:
+    """What uniformly random programs of the agent's length paint, and blank canvases: uint8 [count, S, S, C] both."""
+    engine = make(agent.preset.engine, count, agent.preset.strokes.to_json())
+    engine.reset(np.full(count, seed, np.int64))
+    blank = observe(engine.canvases(), agent.size)
+    generator = np.random.default_rng(seed)
+    for _ in range(agent.preset.learning.steps):
+        engine.step(engine.specification.random(generator, (count,)))
+    return observe(engine.canvases(), agent.size), blank
