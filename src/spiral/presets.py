@@ -236,6 +236,18 @@ MNIST_RECONSTRUCT_VECTOR = replace(
     summary="redraw a handwritten digit with the embedded vector engine; laptop size",
     engine="vector",
 )
+MNIST_RECONSTRUCT_BLIND = replace(
+    MNIST_RECONSTRUCT,
+    name="mnist-reconstruct-blind",
+    summary="redraw a handwritten digit without ever seeing the canvas; laptop size",
+    policy=replace(MNIST_RECONSTRUCT.policy, sees_canvas=False),
+)
+MNIST_RECONSTRUCT_L2 = replace(
+    MNIST_RECONSTRUCT,
+    name="mnist-reconstruct-l2",
+    summary="redraw a handwritten digit for minus its Euclidean distance, without a discriminator; laptop size",
+    learning=replace(MNIST_RECONSTRUCT.learning, reward="l2"),
+)
 MNIST_RECONSTRUCT_PAPER = replace(
     MNIST_RECONSTRUCT,
     name="mnist-reconstruct-paper",
@@ -257,10 +269,41 @@ MNIST_GENERATE = replace(
         policy_rate=1e-4, entropy_cost=0.1, entropy_cost_end=0.1, blank_penalty=1.0, start_penalty=0.01
     ),
 )
+OMNIGLOT_RECONSTRUCT = replace(
+    MNIST_RECONSTRUCT,
+    name="omniglot-reconstruct",
+    summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
+    strokes=replace(MNIST_RECONSTRUCT.strokes, radii=(0.5, 0.8, 1.2)),
+    data=DataSettings(source="glyphs"),
+    learning=replace(MNIST_RECONSTRUCT.learning, steps=12),
+)
+OMNIGLOT_RECONSTRUCT_L2 = replace(
+    OMNIGLOT_RECONSTRUCT,
+    name="omniglot-reconstruct-l2",
+    summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
+    learning=replace(OMNIGLOT_RECONSTRUCT.learning, reward="l2"),
+)
+OMNIGLOT_GENERATE = replace(
+    MNIST_GENERATE,
+    name="omniglot-generate",
+    summary="invent characters from noise; laptop size; --data.source names OMNIGLOT's folder",
+    strokes=OMNIGLOT_RECONSTRUCT.strokes,
+    data=OMNIGLOT_RECONSTRUCT.data,
+)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
-    for preset in (MNIST_RECONSTRUCT, MNIST_RECONSTRUCT_VECTOR, MNIST_RECONSTRUCT_PAPER, MNIST_GENERATE)
+    for preset in (
+        MNIST_RECONSTRUCT,
+        MNIST_RECONSTRUCT_VECTOR,
+        MNIST_RECONSTRUCT_BLIND,
+        MNIST_RECONSTRUCT_L2,
+        MNIST_RECONSTRUCT_PAPER,
+        MNIST_GENERATE,
+        OMNIGLOT_RECONSTRUCT,
+        OMNIGLOT_RECONSTRUCT_L2,
+        OMNIGLOT_GENERATE,
+    )
 }
 
 

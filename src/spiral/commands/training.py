@@ -41,6 +41,7 @@ def train_command(arguments: Sequence[str]) -> None:
     base = preset(arguments[0])
     chosen, bounds = _parse_train(base, arguments[1:])
     from spiral.agent import find
+    from spiral.evaluation.summary import watch
     from spiral.learning.trainer import Budget, train
 
     if bounds.minutes is not None and not bounds.minutes > 0:
@@ -50,7 +51,7 @@ def train_command(arguments: Sequence[str]) -> None:
     minutes = bounds.minutes if bounds.minutes or bounds.frames else chosen.run.minutes
     out = bounds.out or Path("runs") / base.name
     start = find(bounds.start) if bounds.start else None
-    agent = train(chosen, out, Budget(minutes, bounds.frames), bounds.resume, start)
+    agent = train(chosen, out, Budget(minutes, bounds.frames), bounds.resume, start, watch)
     console.print(f"the agent is in {agent}; metrics, sheets and checkpoints are beside it")
 
 

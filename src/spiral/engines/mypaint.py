@@ -10,13 +10,15 @@ from __future__ import annotations
 import functools
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.strokes import StrokeSettings, decode
+from spiral.engines.splines import Splines
+from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
 from spiral.files import read_bytes
 
@@ -98,6 +100,7 @@ class MypaintEngine:
         self.shape = (settings.size, settings.size, settings.channels)
         self._threads = threads or os.cpu_count() or 1
         self._pixels = np.zeros((batch, *self.shape), np.uint8)
+        self._splines = Splines(batch) if settings.spline else None
         try:
             self._native = _mypaint.Canvases(
                 batch, settings.size, settings.channels, read_brush(settings.brush), list(settings.ground)
@@ -109,16 +112,35 @@ class MypaintEngine:
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Blank the canvases in `which`, put their pens in the upper left corner, and seed their brushes."""
         seeds = np.ascontiguousarray(np.broadcast_to(seeds, (self.batch,)), dtype=np.int64)
-        self._native.reset(self._mask(which), seeds, self._pixels, self._threads)
+        chosen = self._mask(which)
+        self._native.reset(chosen, seeds, self._pixels, self._threads)
+        if self._splines is not None:
+            self._splines.reset(chosen.view(bool))
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
         commands = self.specification.check(commands)
         if commands.shape != (self.batch, len(self.specification.choices)):
             raise InputError(f"expected {self.batch} commands, got an array of shape {commands.shape}")
-        strokes = decode(self._stroke_settings, commands)
+        strokes, chosen = decode(self._stroke_settings, commands), self._mask(which)
+        if self._splines is None:
+            self._execute(strokes, chosen)
+            return
+        flags = commands[:, self._stroke_settings.choices.index("flag")]
+        pieces = self._splines.add(flags, strokes.end, chosen.view(bool))
+        if (jumps := chosen & (flags == MOVE)).any():
+            self._execute(strokes, jumps)
+        lengths = np.array([len(some) for some in pieces])
+        for piece in range(int(lengths.max())):
+            drawn = lengths > piece
+            control, end = np.zeros_like(strokes.control), np.zeros_like(strokes.end)
+            for index in np.flatnonzero(drawn):
+                control[index], end[index] = pieces[index][piece]
+            self._execute(replace(strokes, control=control, end=end, midway=False), drawn.view(np.uint8))
+
+    def _execute(self, strokes: Strokes, chosen: npt.NDArray[np.uint8]) -> None:
         self._native.stroke(
-            self._mask(which),
+            chosen,
             strokes.paint.view(np.uint8),
             strokes.control,
             strokes.midway,

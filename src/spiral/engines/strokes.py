@@ -19,7 +19,8 @@ from spiral.errors import InputError
 from spiral.program import Category, Choice, Location, Specification, When
 
 CHOICES = ("flag", "end", "control", "size", "pressure", "red", "green", "blue")
-MOVE, PAINT = 0, 1
+MOVE, PAINT, POINT = 0, 1, 2
+"""Options of the flag; `POINT` only with `StrokeSettings.spline`."""
 PAINTING = When("flag", (PAINT,))
 MAXIMUM_SIZE = 4096
 
@@ -41,6 +42,8 @@ class StrokeSettings:
         ground: colour of the blank canvas, red, green and blue 0 to 1.
         ink: colour of a stroke when colour is not chosen.
         channels: 3, or 1 for grey.
+        spline: the compound stroke of SPIRAL++: the flag's third option adds a point without painting, and painting
+            draws a spline through all points added since; then there is no control point. See `spiral.engines.splines`.
         brush: name of a brush of mypaint-brushes, or path of a `.myb` file (`vector` has one brush and ignores it).
     """
 
@@ -54,6 +57,7 @@ class StrokeSettings:
     ground: tuple[float, float, float] = (1.0, 1.0, 1.0)
     ink: tuple[float, float, float] = (0.0, 0.0, 0.0)
     channels: Literal[1, 3] = 1
+    spline: bool = False
     brush: str = "classic/dry_brush"
 
     def __post_init__(self) -> None:
@@ -79,6 +83,10 @@ class StrokeSettings:
             (1 <= self.pressures <= 256, "pressures must be 1 to 256"),
             (2 <= self.levels <= 256, "levels must be 2 to 256"),
             (unit, "ground and ink must be 0 to 1"),
+            (
+                not self.spline or ("flag" in self.choices and "control" not in self.choices),
+                "spline needs the choice 'flag' and excludes 'control'",
+            ),
             (
                 self.channels == 3 or len({*self.ground}) == len({*self.ink}) == 1,
                 "with channels=1 ground and ink must be greys",
@@ -109,7 +117,7 @@ class StrokeSettings:
 
     def specification(self) -> Specification:
         """The specification of a command under these settings."""
-        sizes = {"flag": 2, "size": len(self.radii), "pressure": self.pressures}
+        sizes = {"flag": 3 if self.spline else 2, "size": len(self.radii), "pressure": self.pressures}
         when = PAINTING if "flag" in self.choices else None
         choices: list[Choice] = []
         for name in self.choices:

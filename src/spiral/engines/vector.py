@@ -17,10 +17,10 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
-from spiral.engines.strokes import StrokeSettings, decode
+from spiral.engines.splines import Splines
+from spiral.engines.strokes import POINT, StrokeSettings, decode
 from spiral.errors import InputError
 
-_CODES = np.array([Path.MOVETO, Path.CURVE3, Path.CURVE3], Path.code_type)
 _POINTS_PER_INCH = 72  # at this resolution one point is one pixel
 _DOT = 1e-3  # a stroke that ends where it starts gets this length in pixels, so that its round ends are drawn
 
@@ -42,6 +42,7 @@ class VectorEngine:
         self._pixels = np.zeros((batch, *self.shape), np.uint8)
         self._ground = np.array([round(255 * value) for value in (*settings.ground, 1.0)], np.uint8)
         self._pens = np.zeros((batch, 2))
+        self._splines = Splines(batch) if settings.spline else None
         self._brush = self._renderers[0].new_gc()
         self._brush.set_capstyle("round")
         self._brush.set_joinstyle("round")
@@ -51,10 +52,13 @@ class VectorEngine:
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Blank the canvases in `which` and put their pens in the upper left corner; nothing here is random."""
-        for index in np.flatnonzero(self._mask(which)):
+        chosen = self._mask(which)
+        for index in np.flatnonzero(chosen):
             self._memory[index][...] = self._ground
             self._pixels[index] = self._ground[: self.shape[2]]
             self._pens[index] = 0.0
+        if self._splines is not None:
+            self._splines.reset(chosen)
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
@@ -63,20 +67,31 @@ class VectorEngine:
             raise InputError(f"expected {self.batch} commands, got an array of shape {commands.shape}")
         strokes = decode(self._stroke_settings, commands)
         chosen = self._mask(which)
-        starts = self._pens
         ends = strokes.end.astype(np.float64)
-        controls = (starts + ends) / 2 if strokes.midway else strokes.control.astype(np.float64)
-        curves = np.stack([starts, controls, ends], axis=1)
-        curves[:, 2, 0] += _DOT * (curves == curves[:, :1]).all(axis=(1, 2))
+        if self._splines is None:
+            controls = (self._pens + ends) / 2 if strokes.midway else strokes.control.astype(np.float64)
+            curves = list(np.stack([self._pens, controls, ends], axis=1))
+            self._pens = np.where(chosen[:, None], ends, self._pens)
+        else:
+            flags = commands[:, self._stroke_settings.choices.index("flag")]
+            pieces = self._splines.add(flags, strokes.end, chosen)
+            curves = [
+                np.concatenate([pen[None], some.reshape(-1, 2)]) for pen, some in zip(self._pens, pieces, strict=True)
+            ]
+            # The pen stays where the next spline will begin until one is drawn.
+            moved = chosen & (flags != POINT)
+            self._pens = np.where(moved[:, None], ends, self._pens)
         for index in np.flatnonzero(chosen & strokes.paint):
+            curve = np.array(curves[index], np.float64)
+            curve[-1, 0] += _DOT * (curve == curve[0]).all()
             self._brush.set_linewidth(2.0 * float(strokes.radius[index]))
             red, green, blue = strokes.colour[index].tolist()
             self._brush.set_foreground((red, green, blue, float(strokes.pressure[index])), isRGBA=True)
             self._brush.set_alpha(float(strokes.pressure[index]))
-            path = Path(curves[index], _CODES)
-            self._renderers[index].draw_path(self._brush, path, self._upright, None)
+            codes = np.full(len(curve), Path.CURVE3, Path.code_type)
+            codes[0] = Path.MOVETO
+            self._renderers[index].draw_path(self._brush, Path(curve, codes), self._upright, None)
             self._pixels[index] = self._memory[index][..., : self.shape[2]]
-        self._pens = np.where(chosen[:, None], ends, self._pens)
 
     def canvases(self) -> npt.NDArray[np.uint8]:
         """The canvases, uint8 [B, H, W, C]: the engine's own memory."""

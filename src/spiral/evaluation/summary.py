@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spiral.agent import Agent, Paintings
 from spiral.datasets import Dataset
@@ -91,9 +92,27 @@ def of_generation(
     }
 
 
+def watch(real: npt.NDArray[np.uint8], invented: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """What a run without targets logs about its pictures uint8 [N, S, S, C] beside real ones: variety and distance."""
+    classifier = load_classifier()
+    real_features, _ = look(classifier, real)
+    features, probabilities = look(classifier, invented)
+    seen = variety(probabilities)
+    return {
+        "class_entropy": seen.class_entropy,
+        "confidence": seen.confidence,
+        "frechet": frechet_distance(real_features, features),
+        "repeats": repeat_rate(invented),
+    }
+
+
 def usage(paintings: Paintings) -> dict[str, float]:
-    """`strokes`, the mean number of commands a program whose choices all have an effect, and `ink`, the mean share of
-    a canvas's pixels that are not the ground."""  # noqa: D205, D209
+    """How much is painted.
+
+    Returns:
+        `strokes`, the mean number of a program's commands that paint, and `ink`, the mean share of
+        a canvas's pixels that are not the ground.
+    """
     specification = paintings.programs[0].specification
     strokes = [int(specification.active(program.array()).all(1).sum()) for program in paintings.programs]
     ground = np.round(255 * np.asarray(paintings.programs[0].settings["ground"]))[: paintings.observed.shape[3]]

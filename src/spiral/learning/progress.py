@@ -149,11 +149,19 @@ class Progress:
                 f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  error {figures['mse']:.4f}"
                 f"  ({self._error:.3f} of a blank canvas)"
             )
+        elif self._seen(figures):
+            self._console.print(f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  {self._seen(figures)}")
         rows = [] if targets is None else [targets[:_SHEET_PICTURES].cpu().numpy()]
         sheet = contact_sheet([*rows, canvases[:_SHEET_PICTURES].cpu().numpy()], scale=2)
         self._writer.add_image("held out", sheet, commands, dataformats="HWC")
         folder = make_folder(self._out / "sheets")
         write_atomically(folder / f"{commands:012d}.png", lambda path: Image.fromarray(sheet).save(path))
+
+    @staticmethod
+    def _seen(figures: dict[str, float]) -> str:
+        names = {"class_entropy": "entropy of classes", "confidence": "confidence", "frechet": "Fréchet distance"}
+        told = {words: figures.get(f"held_out/{name}") for name, words in names.items()}
+        return ", ".join(f"{words} {value:.3f}" for words, value in told.items() if value is not None)
 
     def _write(self, commands: int, figures: dict[str, float]) -> None:
         row: dict[str, Any] = {"commands": commands, "seconds": round(self.seconds, 2)}

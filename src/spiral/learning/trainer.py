@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -39,6 +40,8 @@ LONG_ENOUGH = 20.0
 """Minutes from which compiling pays for itself on two cores, even the first time."""
 
 Phase = Callable[[str], AbstractContextManager[object]]
+Watch = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], dict[str, float]]
+"""Figures of invented pictures uint8 [N, S, S, C] beside as many real ones, for the log of a run without targets."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,14 @@ def worth_compiling(budget: Budget) -> bool:
     return timed and (budget.minutes or 0.0) >= LONG_ENOUGH and machine.cannot_compile() is None
 
 
-def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start: Path | None = None) -> Path:
+def train(
+    preset: Preset,
+    out: Path,
+    budget: Budget,
+    resume: bool = False,
+    start: Path | None = None,
+    watch: Watch | None = None,
+) -> Path:
     """Train an agent and return the folder that holds it, `out/agent`.
 
     Args:
@@ -70,6 +80,7 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
         budget: when to stop, counted from the run's very beginning even when it is resumed.
         resume: go on from the last checkpoint in `out`.
         start: folder of an agent whose networks to begin from, instead of random ones.
+        watch: measures what an agent without targets invents at every evaluation; nothing is learned from it.
 
     Raises:
         InputError: wrong settings, or `out` holds a run and `resume` is False.
@@ -95,7 +106,7 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
             progress.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
             machine.compile_policy(learner.policy)
         if not learner.commands:
-            progress.evaluated(0, *learner.evaluate(judge_engine, held_out))
+            progress.evaluated(0, *learner.evaluate(judge_engine, held_out, watch))
         while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
             episode, figures = one_round(learner, engine, pictures, spent, progress.phase)
             if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
@@ -106,10 +117,10 @@ def train(preset: Preset, out: Path, budget: Budget, resume: bool = False, start
                 )
             progress.step(learner.commands, figures | episode_figures(episode, engine), spent)
             if progress.due("evaluate", run.evaluate_seconds):
-                progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out))
+                progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out, watch))
             if progress.due("checkpoint", run.checkpoint_seconds):
                 learner.save(out, progress.seconds)
-        progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out))
+        progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out, watch))
         learner.save(out, progress.seconds)
     return out / "agent"
 
@@ -258,8 +269,12 @@ class Learner:
                     mean.lerp_(now, 1.0 - keep)
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
-    def evaluate(self, engine: Engine, pictures: Tensor) -> tuple[dict[str, float], Tensor, Tensor | None]:
+    def evaluate(
+        self, engine: Engine, pictures: Tensor, watch: Watch | None = None
+    ) -> tuple[dict[str, float], Tensor, Tensor | None]:
         """Paint held-out pictures uint8 [N, S, S, C] with the averaged policy, most probable commands first.
+
+        An agent without targets invents as many, which `watch` measures.
 
         Returns:
             Figures (mse and blank_mse per pixel and channel in [0, 1], where there are targets), the canvases uint8
@@ -276,6 +291,9 @@ class Learner:
             real = targets.float() / 255.0
             figures["mse"] = float((episode.canvases[-1].float() / 255.0 - real).square().mean())
             figures["blank_mse"] = float((episode.canvases[0].float() / 255.0 - real).square().mean())
+        elif watch is not None:
+            seen = watch(pictures.cpu().numpy(), episode.canvases[-1].cpu().numpy())
+            figures |= {f"held_out/{name}": value for name, value in seen.items()}
         return figures, episode.canvases[-1], targets
 
     def begin_from(self, agent: Path) -> None:
