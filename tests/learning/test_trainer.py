@@ -55,7 +55,9 @@ def tiny(data: Path, **learning) -> Preset:
             channels=8, core_channels=16, residual_blocks=1, hidden=64, location_channels=8, location_blocks=1,
             spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
         ),
-        discriminator=DiscriminatorSettings(channels=16, spectral=learning.get("loss") == "gan"),
+        discriminator=DiscriminatorSettings(
+            channels=16, spectral=learning.get("loss") == "gan", complement=learning.pop("complement", False)
+        ),
         learning=LearningSettings(
             **{
                 "batch": 64, "steps": 1, "policy_rate": 1e-3, "discriminator_rate": 1e-3, "entropy_cost": 0.1,
@@ -89,6 +91,7 @@ def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
         {"sees_target": False, "noise": 4, "blank_penalty": 1.0, "start_penalty": 0.1},
         {"paired": True, "discriminator_steps": 2},
         {"passes": 3},
+        {"complement": True},
     ],
 )
 def test_every_setting_runs_in_the_same_loop(lines, tmp_path, settings):

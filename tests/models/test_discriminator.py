@@ -45,3 +45,20 @@ def test_batch_statistics_tell_twins_from_a_crowd():
 def test_a_size_that_cannot_be_halved_to_four_is_refused():
     with pytest.raises(ValueError, match="power of two"):
         Discriminator(20, 1, False, DiscriminatorSettings())
+
+
+def test_a_complement_discriminator_sees_one_half_of_the_picture_and_the_other_of_the_target():
+    torch.manual_seed(0)
+    judge = Discriminator(16, 1, True, DiscriminatorSettings(channels=8, complement=True))
+    picture, target = torch.randn(2, 1, 1, 16, 16)
+    other_picture, other_target = picture.clone(), target.clone()
+    other_picture[..., 8:] += 1.0  # the right half of the picture
+    other_target[..., :8] += 1.0  # the left half of the target
+    assert torch.equal(judge(picture, target, 0), judge(other_picture, target, 0))
+    assert torch.equal(judge(picture, target, 0), judge(picture, other_target, 0))
+    for half in (1, 2, 3):
+        assert not torch.equal(judge(picture, target, half), judge(other_picture, target, half))
+    seen = [judge(picture, target, half) for half in range(4)]
+    pixels = torch.randint(0, 256, (3, 16, 16, 1), dtype=torch.uint8)
+    assert judge.judge(pixels, pixels).shape == (3,)
+    assert len({float(score) for score in seen}) == 4

@@ -15,6 +15,7 @@ from spiral.errors import InputError, require_within
 from spiral.models.blocks import pictures_to_planes
 
 _LAST_SIDE = 4
+_HALVES = 4
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,14 @@ class DiscriminatorSettings:
         spectral: spectral normalisation of every layer (SPIRAL++ section 2.1).
         groups: samples whose deviation from each other becomes one more channel before the last layer, against
             collapse in unconditional generation; 0 for none.
+        complement: judge one half of a picture beside the other half of its target, instead of the whole picture beside
+            the whole target (SPIRAL++ section 2.4). Learning takes a half at random, judging the mean over all four.
     """
 
     channels: int = 64
     spectral: bool = False
     groups: int = 0
+    complement: bool = False
 
     def __post_init__(self) -> None:
         """Check the sizes.
@@ -55,6 +59,8 @@ class Discriminator(nn.Module):
         if _LAST_SIDE * 2**downs != size or downs < 1:
             raise InputError(f"the observation size must be {_LAST_SIDE} times a power of two, got {size}")
         self.conditional, self.groups = conditional, settings.groups
+        self.complement = settings.complement and conditional
+        self.register_buffer("halves", _halves(size), persistent=False)
         widths = [channels * (1 + conditional)] + [settings.channels * min(2**i, 8) for i in range(downs)]
         normalise = spectral_norm if settings.spectral else lambda layer: layer
         self.convolutions = nn.ModuleList(
@@ -62,13 +68,20 @@ class Discriminator(nn.Module):
         )
         self.score = normalise(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
 
-    def forward(self, pictures: Tensor, targets: Tensor | None) -> Tensor:
+    def forward(self, pictures: Tensor, targets: Tensor | None, half: int | None = None) -> Tensor:
         """Scores, float32 [N]; higher means more real.
 
         Args:
             pictures: float32 [N, C, S, S] in [-1, 1].
             targets: likewise when conditional, else None. The real pair is (target, target), eq. 6.
+            half: which half of the pictures a complement discriminator sees, 0 to 3; at random for each when None.
         """
+        if self.complement and targets is not None:
+            halves: Tensor = self.halves  # pyright: ignore[reportAssignmentType]
+            kept = halves[
+                torch.randint(len(halves), (len(pictures),), device=halves.device) if half is None else [half]
+            ]
+            pictures, targets = pictures * kept, targets * (1.0 - kept)
         x = torch.cat([pictures, targets], dim=1) if targets is not None else pictures
         x = x.contiguous(memory_format=torch.channels_last)
         for convolution in self.convolutions:
@@ -83,7 +96,17 @@ class Discriminator(nn.Module):
         """Scores, float32 [N], of uint8 [N, S, S, C] pictures, without gradient."""
         with torch.no_grad():
             planes = pictures_to_planes(pictures)
-            return self(planes, pictures_to_planes(targets) if self.conditional and targets is not None else None)
+            conditions = pictures_to_planes(targets) if self.conditional and targets is not None else None
+            if not self.complement:
+                return self(planes, conditions)
+            return torch.stack([self(planes, conditions, half) for half in range(_HALVES)]).mean(0)
+
+
+def _halves(size: int) -> Tensor:
+    """Masks of the left, right, upper and lower half: float32 [4, 1, size, size]."""
+    left = torch.zeros(size, size)
+    left[:, : size // 2] = 1.0
+    return torch.stack([left, 1.0 - left, left.T, 1.0 - left.T])[:, None]
 
 
 def _deviation(x: Tensor, size: int) -> Tensor:
