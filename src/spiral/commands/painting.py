@@ -85,11 +85,14 @@ class Render:
     """The picture to write: .png, or .gif for the painting process."""
     size: int | None = None
     """Side of the picture in pixels; brushes scale with it."""
+    colour_by_time: bool = False
+    """Colour each stroke by its place in time, from blue to red."""
 
     def __call__(self) -> None:
         """Run it."""
         from spiral.engines import render
         from spiral.exports.animation import write_gif
+        from spiral.exports.colours import coloured_by_time
         from spiral.exports.pictures import write_png
 
         loaded = Program.load(self.program)
@@ -98,6 +101,7 @@ class Render:
             raise InputError(f"cannot write {self.out}: the ending must be .png or .gif")
         make_folder(self.out.parent)
         try:
+            loaded = coloured_by_time(loaded) if self.colour_by_time else loaded
             picture = render(loaded, self.size, every_step=ending == ".gif")
         except InputError as error:
             raise InputError(f"{self.program}: {error}") from error
