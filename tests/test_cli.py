@@ -194,3 +194,53 @@ def test_a_folder_without_permission_is_named(capsys, digits, tmp_path):
     arguments = ("paint", str(digits[0]), "--checkpoint", AGENTS[-1], "--out")
     assert "Permission denied" in fails(capsys, *arguments, str(tmp_path / "o"))
     assert "Permission denied" in fails(capsys, *arguments, str(tmp_path))
+
+
+def test_an_inventing_agent_is_trained_sampled_and_measured(tmp_path, capsys):
+    run, out = tmp_path / "run", tmp_path / "out"
+    small = ["--engine", "vector", "--frames", "128", "--learning.steps", "2", "--data.held-out", "16"]
+    assert main(["train", "mnist-generate", *small, "--run.threads", "1", "--out", str(run)]) == 0
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert {"held_out/class_entropy", "held_out/frechet", "held_out/repeats"} <= set(last)
+    assert "Fréchet distance" in capsys.readouterr().err
+    assert main(["sample", "--checkpoint", str(run), "--count", "3", "--seed", "5", "--out", str(out)]) == 0
+    assert sorted(path.name for path in out.glob("*.png")) == ["0000.png", "0001.png", "0002.png"]
+    capsys.readouterr()
+    assert main(["evaluate", "--checkpoint", str(run), "--data", "mnist-sample", "--limit", "100", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["images"] == 100
+    assert figures["class_entropy_real"] > 2.2 and figures["confidence_real"] > 0.8
+    untrained = (figures["frechet"], figures["frechet_random"], figures["frechet_blank"])
+    assert figures["frechet_real"] < 0.3 * min(untrained)
+    assert 0 < figures["precision_real"] <= 1 and 0 <= figures["recall"] <= figures["recall_real"]
+
+
+def test_search_writes_programs_and_its_record(digits, tmp_path, capsys):
+    out = tmp_path / "found"
+    engine = ["--preset", "mnist-reconstruct-vector", "--evaluations", "60", "--commands", "5", "--chains", "2"]
+    assert main(["search", str(digits[0]), *engine, "--out", str(out), "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    record = json.loads((out / "search.json").read_text())
+    assert figures["evaluations"] == record["evaluations"] == 60
+    assert record["curve"][0]["l2"] >= record["curve"][-1]["l2"] == pytest.approx(figures["l2"], rel=1e-4)
+    assert len(Program.load(out / "0.program.json").commands) <= 5
+    assert main(["search", "--data", "mnist-sample", "--limit", "2", *engine, "--out", str(tmp_path / "data")]) == 0
+    assert len(list((tmp_path / "data").glob("*.program.json"))) == 2
+
+
+def test_search_wants_pictures_or_a_data_set(digits, tmp_path, capsys):
+    assert "--data" in fails(capsys, "search", "--out", str(tmp_path))
+    assert "--data" in fails(capsys, "search", str(digits[0]), "--data", "mnist-sample", "--out", str(tmp_path))
+    with pytest.raises(SystemExit, match="2"):
+        main(["search", str(digits[0]), "--variance", "-1", "--out", str(tmp_path)])
+    assert "search.variance must be" in capsys.readouterr().err
+
+
+def test_render_colours_strokes_by_time(digits, tmp_path):
+    out = tmp_path / "out"
+    assert main(["paint", str(digits[0]), "--checkpoint", AGENTS[-1], "--out", str(out)]) == 0
+    command = ["render", str(out / "0.program.json"), "--colour-by-time", "--size", "256", "--out"]
+    assert main([*command, str(tmp_path / "time.png")]) == 0
+    picture = np.asarray(Image.open(tmp_path / "time.png"))
+    assert picture.shape == (256, 256, 3)
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
