@@ -1,4 +1,4 @@
-"""The compound stroke of SPIRAL++ (section 2.3 there): points are added command by command, then a curve is drawn.
+"""The compound stroke of SPIRAL++: points are added command by command, then a curve is drawn.
 
 The curve is the cubic Catmull-Rom spline through the pen's place and all points added since; at its ends the tangent is
 that of the first and last chord. Engines draw it as quadratic Bezier pieces, two for each cubic.

@@ -2,14 +2,14 @@
 
     python -m spiral.evaluation.discs --out discs.svg
 
-A discriminator learns to tell pairs of the same disc from pairs of different ones. For a target in the middle its score
-of a disc at (x, y) falls with the distance all over the plane, where the L2 distance is flat as soon as the two discs
-no longer overlap: a gradient, and so a reward, leads to the target from everywhere.
+A discriminator learns to tell one disc, the target in the middle, from discs anywhere. Its score of a disc at (x, y) is
+drawn as a surface beside minus the L2 distance to the target, which is flat as soon as the two discs no longer overlap.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from spiral.files import write_atomically
-from spiral.learning.adversary import discriminator_loss
+from spiral.learning.adversary import AdversarialLoss, discriminator_loss
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
 SIZE = 32
@@ -33,32 +33,17 @@ class Discs:
         out: the plot to write, .svg.
         radius: of a disc, pixels of 32.
         steps: of the discriminator.
-        batch: pairs a step, real and fake each.
+        batch: discs a step, real and fake each.
         rate: Adam's.
         seed: of everything random.
     """
 
     out: Path = Path("discs.svg")
     radius: float = 4.0
-    steps: int = 1500
-    batch: int = 64
+    steps: int = 1000
+    batch: int = 32
     rate: float = 5e-4
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Surfaces:
-    """Over the places of a disc beside a target in the middle.
-
-    Attributes:
-        places: float64 [P], coordinates in pixels; rows and columns of the surfaces.
-        score: float64 [P, P], the discriminator's.
-        l2: float64 [P, P], minus the Euclidean distance of the pictures, pixels in [0, 1].
-    """
-
-    places: npt.NDArray[np.float64]
-    score: npt.NDArray[np.float64]
-    l2: npt.NDArray[np.float64]
 
 
 def draw_discs(places: Tensor, radius: float) -> Tensor:
@@ -70,45 +55,57 @@ def draw_discs(places: Tensor, radius: float) -> Tensor:
     return ((radius + 0.5 - distance).clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)[..., None]
 
 
-def learn_to_judge_discs(settings: Discs) -> Discriminator:
-    """A conditional discriminator trained with WGAN-GP on pairs of discs: real pairs are alike."""
+def learn_to_judge_discs(settings: Discs, loss: AdversarialLoss) -> Discriminator:
+    """A discriminator of the target from discs anywhere; spectrally normalised for the loss `gan`."""
     torch.manual_seed(settings.seed)
-    judge = Discriminator(SIZE, 1, True, DiscriminatorSettings(channels=32))
+    judge = Discriminator(SIZE, 1, False, DiscriminatorSettings(channels=16, spectral=loss == "gan"))
     optimizer = torch.optim.Adam(judge.parameters(), settings.rate, (0.5, 0.999))
+    target = _target(settings).repeat(settings.batch, 1, 1, 1)
     for _ in range(settings.steps):
-        real, target, fake = (draw_discs(_somewhere(settings), settings.radius) for _ in range(3))
-        loss, _ = discriminator_loss(judge, real, real, fake, target, "wgan-gp", 10.0, 1e-3)
+        somewhere = settings.radius + torch.rand(settings.batch, 2) * (SIZE - 2 * settings.radius)
+        fake = draw_discs(somewhere, settings.radius)
+        value, _ = discriminator_loss(judge, target, None, fake, None, loss, 10.0, 1e-3)
         optimizer.zero_grad()
-        loss.backward()
+        value.backward()
         optimizer.step()
-    return judge
+    return judge.eval()
 
 
-def surfaces(judge: Discriminator, settings: Discs) -> Surfaces:
-    """Score and L2 of discs all over the plane beside a target in the middle."""
-    places = torch.arange(math.ceil(settings.radius), SIZE - math.ceil(settings.radius) + 1).float()
-    rows, columns = torch.meshgrid(places, places, indexing="ij")
+def places(settings: Discs) -> npt.NDArray[np.float64]:
+    """Coordinates in pixels at which a disc lies wholly on the canvas: float64 [P], rows and columns of surfaces."""
+    rim = math.ceil(settings.radius)
+    return np.arange(rim, SIZE - rim + 1).astype(np.float64)
+
+
+def surface(score: Callable[[Tensor], Tensor], settings: Discs) -> npt.NDArray[np.float64]:
+    """A score of discs all over the plane: float64 [P, P]; `score` takes uint8 [N, 32, 32, 1] and gives [N]."""
+    axis = torch.from_numpy(places(settings)).float()
+    rows, columns = torch.meshgrid(axis, axis, indexing="ij")
     discs = draw_discs(torch.stack([columns, rows], -1).view(-1, 2), settings.radius)
-    target = draw_discs(torch.full((1, 2), SIZE / 2), settings.radius).expand_as(discs)
-    score = judge.judge(discs, target).view(rows.shape)
-    l2 = -((discs.float() - target.float()) / 255.0).flatten(1).norm(dim=1).view(rows.shape)
-    return Surfaces(places.double().numpy(), score.double().numpy(), l2.double().numpy())
+    return score(discs).view(rows.shape).double().numpy()
 
 
-def agreement(surface: npt.NDArray[np.float64], places: npt.NDArray[np.float64], beyond: float) -> float:
-    """Correlation of a surface [P, P] with minus the distance to the middle, over places farther away than `beyond`.
+def minus_l2(settings: Discs) -> Callable[[Tensor], Tensor]:
+    """Minus the Euclidean distance to the target, of pixels in [0, 1]."""
+    target = _target(settings).float()
+    return lambda discs: -((discs.float() - target) / 255.0).flatten(1).norm(dim=1)
 
-    1 where it leads straight home; 0 where it is flat.
+
+def agreement(surface: npt.NDArray[np.float64], settings: Discs) -> float:
+    """Correlation of a surface [P, P] with nearness to the target, over the places where the discs do not overlap.
+
+    1 where it leads straight home, 0 where it is flat, below 0 where it leads away.
     """
-    distance = np.hypot(places[:, None] - SIZE / 2, places[None, :] - SIZE / 2)
-    far = distance > beyond
+    offset = places(settings) - SIZE / 2
+    distance = np.hypot(offset[:, None], offset[None, :])
+    far = distance > 2 * settings.radius + 1
     if surface[far].std() < 1e-3 * max(np.ptp(surface), 1e-12):
         return 0.0
     return float(np.corrcoef(surface[far], -distance[far])[0, 1])
 
 
-def plot(found: Surfaces, out: Path) -> None:
-    """Both surfaces side by side, from above and cut through the middle.
+def plot(surfaces: Mapping[str, npt.NDArray[np.float64]], settings: Discs) -> None:
+    """Surfaces [P, P] side by side from above, and cut through the middle; writes `settings.out`.
 
     Raises:
         InputError: the file cannot be written.
@@ -117,34 +114,35 @@ def plot(found: Surfaces, out: Path) -> None:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.5, 3.0), layout="constrained")
-    panels = figure.subplots(1, 3)
-    extent = (found.places[0], found.places[-1], found.places[-1], found.places[0])
-    for axes, surface, title in ((panels[0], found.score, "discriminator's score"), (panels[1], found.l2, "minus L2")):
-        axes.imshow(surface, extent=extent, cmap="viridis")
-        axes.set_title(title, fontsize="medium")
+    figure = Figure(figsize=(2.8 * (len(surfaces) + 1), 3.0), layout="constrained")
+    *panels, last = figure.subplots(1, len(surfaces) + 1)
+    axis = places(settings)
+    for axes, (name, values) in zip(panels, surfaces.items(), strict=True):
+        axes.imshow(values, extent=(axis[0], axis[-1], axis[-1], axis[0]), cmap="viridis")
+        axes.set_title(name, fontsize="medium")
         axes.set_xlabel("x of the disc, pixels")
-    middle = len(found.places) // 2
-    for surface, name in ((found.score, "score"), (found.l2, "minus L2")):
-        cut = surface[middle]
-        panels[2].plot(found.places, (cut - cut.min()) / np.ptp(cut), label=name)
-    panels[2].set_title("cut through the middle, scaled to 0..1", fontsize="medium")
-    panels[2].set_xlabel("x of the disc, pixels")
-    panels[2].legend(frameon=False, fontsize="small")
+        cut = values[len(axis) // 2]
+        last.plot(axis, (cut - values.min()) / np.ptp(values), label=name)
+    last.set_title("cut through the middle, 0 to 1", fontsize="medium")
+    last.set_xlabel("x of the disc, pixels")
+    last.legend(frameon=False, fontsize="small")
     with rc_context({"svg.hashsalt": "discs"}):
-        write_atomically(out, lambda path: FigureCanvasSVG(figure).print_svg(str(path), metadata={"Date": None}))
+        write_atomically(
+            settings.out, lambda path: FigureCanvasSVG(figure).print_svg(str(path), metadata={"Date": None})
+        )
 
 
-def _somewhere(settings: Discs) -> Tensor:
-    return settings.radius + torch.rand(settings.batch, 2) * (SIZE - 2 * settings.radius)
+def _target(settings: Discs) -> Tensor:
+    return draw_discs(torch.full((1, 2), SIZE / 2), settings.radius)
 
 
 if __name__ == "__main__":
     import tyro
 
     chosen = tyro.cli(Discs)
-    seen = surfaces(learn_to_judge_discs(chosen), chosen)
-    plot(seen, chosen.out)
-    for name, surface in (("score", seen.score), ("L2", seen.l2)):
-        value = agreement(surface, seen.places, 2 * chosen.radius + 1)
-        print(f"{name}: correlation with nearness where the discs do not overlap {value:.3f}")
+    losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp")
+    found = {f"score, {loss}": surface(learn_to_judge_discs(chosen, loss).judge, chosen) for loss in losses}
+    found["minus L2"] = surface(minus_l2(chosen), chosen)
+    plot(found, chosen)
+    for name, values in found.items():
+        print(f"{name}: correlation with nearness where the discs do not overlap {agreement(values, chosen):.3f}")

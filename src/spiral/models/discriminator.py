@@ -28,7 +28,7 @@ class DiscriminatorSettings:
         groups: samples whose deviation from each other becomes one more channel before the last layer, against
             collapse in unconditional generation; 0 for none.
         complement: judge one half of a picture beside the other half of its target, instead of the whole picture beside
-            the whole target (SPIRAL++ section 2.4). Learning takes a half at random, judging the mean over all four.
+            the whole target (SPIRAL++). Learning takes a half at random, judging the mean over all four.
     """
 
     channels: int = 64
@@ -92,7 +92,7 @@ class Discriminator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return self.score(x.flatten(1).float())[:, 0]
 
-    def judge(self, pictures: Tensor, targets: Tensor | None) -> Tensor:
+    def judge(self, pictures: Tensor, targets: Tensor | None = None) -> Tensor:
         """Scores, float32 [N], of uint8 [N, S, S, C] pictures, without gradient."""
         with torch.no_grad():
             planes = pictures_to_planes(pictures)
