@@ -16,9 +16,9 @@ from pathlib import Path
 import matplotlib
 import tyro
 
-from spiral.agent import load_agent
+from spiral.agent import Agent, load_agent
 from spiral.datasets import load
-from spiral.evaluation.metrics import recognition, reconstruction
+from spiral.evaluation import summary
 from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
 from spiral.learning.progress import METRICS
@@ -27,8 +27,8 @@ matplotlib.use("agg")
 from matplotlib import pyplot
 
 AGENTS = Path("src/spiral/agents")
-KEPT = ("commands", "seconds", "mse", "blank_mse", "held_out/ink", "held_out/strokes", "held_out/blank")
-SHEET = 64
+KEPT = ("commands", "seconds", "mse", "blank_mse")
+SHEET, MEASURED = 64, 1000
 
 
 @dataclass(frozen=True)
@@ -48,47 +48,78 @@ class Ship:
             rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
             for row in rows:
                 shifted = {**row, "commands": row["commands"] + commands, "seconds": row["seconds"] + seconds}
-                if "mse" in row:
-                    curve.append({key: shifted[key] for key in KEPT if key in shifted})
+                kept = {key: value for key, value in shifted.items() if key in KEPT or key.startswith("held_out/")}
+                if len(kept) > 2:
+                    curve.append(kept)
             commands, seconds = curve[-1]["commands"], curve[-1]["seconds"]
         entropy = next(row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row)
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in curve))
         draw(curve, folder / "curve.png")
         agent = load_agent(str(folder))
-        data = load("mnist-sample", agent.size, agent.channels, "test")
-        painted = agent.paint(data.images).observed
-        errors = reconstruction(data.images, painted, agent.preset.strokes.ground)
-        seen = recognition(data, painted)
-        write_png(folder / "sheet.png", contact_sheet([data.images[:SHEET], painted[:SHEET]], 2))
-        ratio = errors.mse / errors.blank_mse
+        source = agent.preset.data.source
+        table = measure(agent, folder / "sheet.png")
+        lines = "\n".join(f"| {name} | {value} |" for name, value in table.items())
+        made = "\n    ".join(self.commands)
         text = f"""# {self.name}
 
 Made by
 
-    {(chr(10) + "    ").join(self.commands)}
+    {made}
 
 on two processor cores: {commands:,} commands painted in {seconds / 60:.0f} minutes.
 
-| on the 1,000 held-out digits of mnist-sample | |
+| {MEASURED:,} held-out pictures of {source} | |
 | --- | --- |
-| mse | {errors.mse:.5f} |
-| of a blank canvas's | {ratio:.3f} |
-| squared error a picture (l2) | {errors.l2:.2f} |
-| recognised by the digit classifier | {seen["accuracy"]:.3f} (the real digits: {seen["real_accuracy"]:.3f}) |
+{lines}
+| commands a picture | {agent.preset.learning.steps} |
 | entropy of a command at the end | {entropy:.2f} nats |
-| visible strokes a picture | {curve[-1]["held_out/strokes"]:.1f} of {agent.preset.learning.steps} commands |
 
-`metrics.jsonl` and `curve.png`: error on held-out digits over the whole training. `sheet.png`: the first {SHEET}
-held-out digits, targets above paintings, none left out.
+`metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
 """
         (folder / "README.md").write_text(text)
         print(text)
 
 
+def measure(agent: Agent, sheet: Path) -> dict[str, str]:
+    """Figures for the table; draws the sheet."""
+    preset = agent.preset
+    data = load(preset.data.source, agent.size, agent.channels, "test").spread(MEASURED)
+    if agent.conditional:
+        shown = data.spread(SHEET).images
+        write_png(sheet, contact_sheet([shown, agent.paint(shown).observed], 2))
+        figures = summary.of_reconstruction(agent, data)
+        names = {
+            "mse": "mse",
+            "ratio": "of a blank canvas's",
+            "l2": "squared error a picture (l2)",
+            "accuracy": "recognised by the digit classifier",
+            "real_accuracy": "the same of the real pictures",
+            "strokes": "visible strokes a picture",
+        }
+    else:
+        write_png(sheet, contact_sheet([agent.sample(SHEET).observed], 2))
+        other = load(preset.data.source, agent.size, agent.channels, "train").spread(len(data))
+        figures = summary.of_generation(agent, data, other)
+        names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}
+    return {words: f"{figures[name]:.4g}" for name, words in names.items() if figures[name] is not None}
+
+
+def caption(agent: Agent) -> str:
+    if agent.conditional:
+        return f"{SHEET} held-out pictures, evenly spread, targets above paintings"
+    return f"the first {SHEET} pictures of seed 0"
+
+
 def draw(curve: list[dict[str, float]], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
-    axes.plot([row["seconds"] / 60 for row in curve], [row["mse"] / row["blank_mse"] for row in curve], color="black")
-    axes.set(xlabel="minutes of training", ylabel="mse / mse of a blank canvas", ylim=(0, 1.05))
+    minutes = [row["seconds"] / 60 for row in curve]
+    if "mse" in curve[-1]:
+        axes.plot(minutes, [row["mse"] / row["blank_mse"] for row in curve], color="black")
+        axes.set(ylabel="mse / mse of a blank canvas", ylim=(0, 1.05))
+    else:
+        axes.plot(minutes, [row["held_out/class_entropy"] for row in curve], color="black")
+        axes.set(ylabel="entropy of predicted classes, nats", ylim=(0, 2.4))
+    axes.set(xlabel="minutes of training")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
 

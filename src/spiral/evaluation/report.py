@@ -71,12 +71,13 @@ PLOTS: dict[str, tuple[str, str]] = {
     "blank": ("commands painted in training", "share of canvases left blank"),
 }
 """Every quantity that is plotted, with the axes' labels; the order of the page."""
-_FIELDS = {
+FIELDS = {
     "class_entropy": "held_out/class_entropy",
     "frechet": "held_out/frechet",
     "entropy": "policy/entropy",
     "blank": "blank",
 }
+"""Quantities by the name they have in `metrics.jsonl`; `error` is the ratio of two of its fields."""
 
 
 def read_record(folder: Path) -> Record:
@@ -103,7 +104,7 @@ def _read_run(folder: Path) -> Record:
             rows.append(row)
     if not rows:
         raise InputError(f"{folder / METRICS} holds no rows")
-    curves = {name: _curve(rows, field) for name, field in _FIELDS.items()}
+    curves = {name: _curve(rows, field) for name, field in FIELDS.items()}
     measured = [{**row, "error": row["mse"] / row["blank_mse"]} for row in rows if row.get("blank_mse")]
     curves["error"] = _curve(measured, "error")
     sheets = sorted((folder / SHEETS).glob("*.png"))

@@ -1,0 +1,39 @@
+"""Keep what the plots need of runs and searches, small enough to be committed.
+
+python scripts/keep.py --runs RUN... --out docs/runs/FIGURE
+spiral report docs/runs --out docs/figures        # draws every figure again
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from spiral.evaluation.report import FIELDS, METRICS, SEARCH
+from spiral.files import make_folder
+
+KEPT = ("commands", "seconds", "mse", "blank_mse", *FIELDS.values())
+
+
+@dataclass(frozen=True)
+class Keep:
+    runs: tuple[Path, ...]
+    out: Path
+
+    def __call__(self) -> None:
+        for run in self.runs:
+            folder = make_folder(self.out / run.name)
+            if (run / SEARCH).is_file():
+                shutil.copy(run / SEARCH, folder / SEARCH)
+                continue
+            rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
+            kept = [{name: row[name] for name in KEPT if name in row} for row in rows]
+            (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in kept if len(row) > 2))
+
+
+if __name__ == "__main__":
+    tyro.cli(Keep)()
