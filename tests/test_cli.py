@@ -244,3 +244,16 @@ def test_render_colours_strokes_by_time(digits, tmp_path):
     picture = np.asarray(Image.open(tmp_path / "time.png"))
     assert picture.shape == (256, 256, 3)
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
+
+
+def test_a_folder_of_drawings_black_on_white_is_painted(digits, tmp_path):
+    folder = tmp_path / "drawings" / "deeper"
+    folder.mkdir(parents=True)
+    for path in digits:
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(folder / path.name)
+    for name, source, turn in (("one", str(digits[0].parent), []), ("other", str(folder.parent), ["--invert"])):
+        out = ["--out", str(tmp_path / name)]
+        assert main(["paint", source, *turn, "--checkpoint", AGENTS[-1], *out]) == 0
+    for path in digits:
+        program = f"{path.stem}.program.json"
+        assert (tmp_path / "one" / program).read_bytes() == (tmp_path / "other" / program).read_bytes()

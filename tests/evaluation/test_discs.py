@@ -1,22 +1,38 @@
-"""Appendix A in small: where L2 is flat a learned score is not."""
+"""Appendix A in small: the score's hill is wider than that of L2."""
 
 import numpy as np
 import pytest
 import torch
 
-from spiral.evaluation.discs import Discs, agreement, draw_discs, learn_to_judge_discs, minus_l2, plot, surface
+from spiral.evaluation.discs import (
+    Discs,
+    agreement,
+    draw_discs,
+    half_width,
+    learn_to_judge_discs,
+    minus_l2,
+    plot,
+    surface,
+)
 
 
-def test_the_learned_score_leads_on_where_l2_is_flat(tmp_path):
-    settings = Discs(out=tmp_path / "discs.svg", steps=400)
-    score = surface(learn_to_judge_discs(settings, "gan").judge, settings)
+def test_the_score_of_wgan_gp_is_a_wider_hill_than_l2(tmp_path):
+    settings = Discs(out=tmp_path / "discs.svg", steps=200)
+    score = surface(learn_to_judge_discs(settings, "wgan-gp").judge, settings)
     l2 = surface(minus_l2(settings), settings)
-    assert agreement(l2, settings) == 0.0
-    assert agreement(score, settings) > 0.2
-    for values in (score, l2):
-        assert np.unravel_index(values.argmax(), values.shape) == (12, 12)
+    assert half_width(score, settings) > 1.2 * half_width(l2, settings)
+    assert agreement(l2, settings) == 0.0 != agreement(score, settings)
+    assert np.unravel_index(l2.argmax(), l2.shape) == (12, 12)
     plot({"score": score, "minus L2": l2}, settings)
     assert settings.out.read_text().count("<image") == 2
+
+
+def test_a_cone_falls_by_half_halfway():
+    settings = Discs()
+    rows, columns = np.mgrid[4:29, 4:29]
+    cone = -np.minimum(np.hypot(rows - 16, columns - 16), 10.0)
+    assert half_width(cone, settings) == pytest.approx(5.0, abs=0.15)
+    assert agreement(-np.hypot(rows - 16, columns - 16), settings) == pytest.approx(1.0)
 
 
 def test_discs_have_their_area():

@@ -20,9 +20,11 @@ class Paint:
     """Redraw pictures: writes NAME.png and NAME.program.json for each."""
 
     images: Positional[tuple[Path, ...]]
-    """Picture files."""
+    """Picture files, or folders of them."""
     out: Path
     """Folder for the results."""
+    invert: bool = False
+    """Turn dark and light over first: for drawings black on white, where the agent paints white on black."""
     checkpoint: str | None = None
     """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
     mnist-reconstruct-vector, when left out."""
@@ -36,15 +38,17 @@ class Paint:
         import numpy as np
 
         from spiral.agent import load_agent
-        from spiral.datasets import read_image
+        from spiral.datasets import find_images, read_image
 
-        if not self.images:
+        images = [file for path in self.images for file in (find_images(path) if path.is_dir() else [path])]
+        if not images:
             raise InputError("name at least one picture to paint")
-        names = [path.stem for path in self.images]
+        names = [path.stem for path in images]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"two pictures are both called {twice[0]!r}; paint them into different folders")
         agent = load_agent(self.checkpoint)
-        pictures = np.stack([read_image(path, agent.size, agent.channels) for path in self.images])
+        pictures = np.stack([read_image(path, agent.size, agent.channels) for path in images])
+        pictures = 255 - pictures if self.invert else pictures
         paintings = agent.paint(pictures, self.seed, self.temperature)
         write_paintings(self.out, names, paintings.programs, paintings.canvases)
 

@@ -11,7 +11,7 @@ import numpy as np
 from spiral.datasets.archives import find_idx, load_idx, load_npz
 from spiral.datasets.base import Dataset
 from spiral.datasets.omniglot import is_omniglot, load_characters
-from spiral.datasets.pictures import ENDINGS, read_image, recolour, resize
+from spiral.datasets.pictures import ENDINGS, find_images, read_image, recolour, resize
 from spiral.errors import InputError
 
 Split = Literal["train", "test"]
@@ -80,9 +80,8 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
             return Dataset(str(path), np.concatenate([data.images for data in loaded]), np.concatenate(labels))
         if find_idx(path, "train") or find_idx(path, "test"):
             raise InputError(f"{path} holds no archive of the split {split!r}")
-        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
-        if not files:
-            raise InputError(f"{path} holds neither MNIST archives nor pictures ({' '.join(ENDINGS)})")
+        if not (files := find_images(path)):
+            raise InputError(f"{path} holds neither archives of MNIST or OMNIGLOT nor pictures ({' '.join(ENDINGS)})")
         if split:
             files = [file for index, file in enumerate(files) if _belongs(index, len(files), split)]
         return Dataset(str(path), np.stack([read_image(file, size, channels) for file in files]))

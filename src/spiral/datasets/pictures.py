@@ -18,6 +18,11 @@ MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 64 * 2**20
 
 
+def find_images(folder: Path) -> list[Path]:
+    """The picture files in a folder and all below it, sorted."""
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+
+
 def read_image(path: Path, size: int, channels: int) -> npt.NDArray[np.uint8]:
     """One picture file, resized onto the whole canvas: uint8 [size, size, channels].
 
