@@ -246,14 +246,20 @@ def test_render_colours_strokes_by_time(digits, tmp_path):
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 50
 
 
-def test_a_folder_of_drawings_black_on_white_is_painted(digits, tmp_path):
-    folder = tmp_path / "drawings" / "deeper"
-    folder.mkdir(parents=True)
-    for path in digits:
-        Image.fromarray(255 - np.asarray(Image.open(path))).save(folder / path.name)
-    for name, source, turn in (("one", str(digits[0].parent), []), ("other", str(folder.parent), ["--invert"])):
-        out = ["--out", str(tmp_path / name)]
-        assert main(["paint", source, *turn, "--checkpoint", AGENTS[-1], *out]) == 0
-    for path in digits:
-        program = f"{path.stem}.program.json"
-        assert (tmp_path / "one" / program).read_bytes() == (tmp_path / "other" / program).read_bytes()
+def test_a_folder_of_drawings_black_on_white_is_painted(tmp_path):
+    for name, turn in (("white-on-black", False), ("black-on-white", True)):
+        folder = tmp_path / name / "deeper"
+        folder.mkdir(parents=True)
+        for index, digit in enumerate(load("mnist-sample", 32, 1, "test").images[:2, :, :, 0]):
+            Image.fromarray(255 - digit if turn else digit).save(folder / f"{index}.png")
+        arguments = [
+            "--checkpoint",
+            AGENTS[-1],
+            "--out",
+            str(tmp_path / f"{name}-out"),
+            *(["--invert"] if turn else []),
+        ]
+        assert main(["paint", str(tmp_path / name), *arguments]) == 0
+    for program in ("0.program.json", "1.program.json"):
+        one, other = (tmp_path / f"{name}-out" / program for name in ("white-on-black", "black-on-white"))
+        assert one.read_bytes() == other.read_bytes()

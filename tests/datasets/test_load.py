@@ -144,7 +144,7 @@ def test_sources_that_are_not_to_be_had_are_named(name):
 
 
 def test_an_empty_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match="neither MNIST archives nor pictures"):
+    with pytest.raises(InputError, match="neither archives of MNIST or OMNIGLOT nor pictures"):
         load(tmp_path, 28, 1)
 
 
