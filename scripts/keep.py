@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from spiral.evaluation.report import FIELDS, METRICS, SEARCH
+from spiral.evaluation.report import FIELDS, METRICS, SEARCH, read_rows
 from spiral.files import make_folder
 
 KEPT = ("commands", "seconds", "mse", "blank_mse", *FIELDS.values())
@@ -30,8 +30,7 @@ class Keep:
             if (run / SEARCH).is_file():
                 shutil.copy(run / SEARCH, folder / SEARCH)
                 continue
-            rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
-            kept = [{name: row[name] for name in KEPT if name in row} for row in rows]
+            kept = [{name: row[name] for name in KEPT if name in row} for row in read_rows(run)]
             (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in kept if len(row) > 2))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import tyro
 from spiral.agent import Agent, load_agent
 from spiral.datasets import load
 from spiral.evaluation import summary
+from spiral.evaluation.report import read_rows
 from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
 from spiral.learning.progress import METRICS
@@ -39,25 +41,24 @@ class Ship:
     """The commands that made the runs, in order."""
 
     def __call__(self) -> None:
-        folder = AGENTS / self.name
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{self.name}.", dir=AGENTS)) / self.name
         shutil.copytree(self.runs[-1] / "agent", folder)
         curve, commands, seconds = [], 0, 0.0
         rows: list[dict[str, float]] = []
         for run in self.runs:
-            rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
+            rows = read_rows(run)
             for row in rows:
                 shifted = {**row, "commands": row["commands"] + commands, "seconds": row["seconds"] + seconds}
                 kept = {key: value for key, value in shifted.items() if key in KEPT or key.startswith("held_out/")}
                 if len(kept) > 2:
                     curve.append(kept)
             commands, seconds = curve[-1]["commands"], curve[-1]["seconds"]
-        entropy = next(row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row)
+        entropy = next((row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row), float("nan"))
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in curve))
         draw(curve, folder / "curve.png")
         agent = load_agent(str(folder))
         source = agent.preset.data.source
-        table = measure(agent, folder / "sheet.png")
+        count, table = measure(agent, folder / "sheet.png")
         lines = "\n".join(f"| {name} | {value} |" for name, value in table.items())
         made = "\n    ".join(self.commands)
         text = f"""# {self.name}
@@ -68,7 +69,7 @@ Made by
 
 on two processor cores: {commands:,} commands painted in {seconds / 60:.0f} minutes.
 
-| {MEASURED:,} held-out pictures of {source} | |
+| {count:,} held-out pictures of {source} | |
 | --- | --- |
 {lines}
 | commands a picture | {agent.preset.learning.steps} |
@@ -77,11 +78,15 @@ on two processor cores: {commands:,} commands painted in {seconds / 60:.0f} minu
 `metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
 """
         (folder / "README.md").write_text(text)
+        # Only what is complete takes the place of the agent that is there.
+        shutil.rmtree(AGENTS / self.name, ignore_errors=True)
+        folder.rename(AGENTS / self.name)
+        folder.parent.rmdir()
         print(text)
 
 
-def measure(agent: Agent, sheet: Path) -> dict[str, str]:
-    """Figures for the table; draws the sheet."""
+def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
+    """Number of pictures and figures for the table; draws the sheet."""
     preset = agent.preset
     data = load(preset.data.source, agent.size, agent.channels, "test").spread(MEASURED)
     if agent.conditional:
@@ -101,7 +106,7 @@ def measure(agent: Agent, sheet: Path) -> dict[str, str]:
         other = load(preset.data.source, agent.size, agent.channels, "train").spread(len(data))
         figures = summary.of_generation(agent, data, other)
         names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}
-    return {words: f"{figures[name]:.4g}" for name, words in names.items() if figures[name] is not None}
+    return len(data), {words: f"{figures[name]:.4g}" for name, words in names.items() if figures[name] is not None}
 
 
 def caption(agent: Agent) -> str:
@@ -117,8 +122,10 @@ def draw(curve: list[dict[str, float]], path: Path) -> None:
         axes.plot(minutes, [row["mse"] / row["blank_mse"] for row in curve], color="black")
         axes.set(ylabel="mse / mse of a blank canvas", ylim=(0, 1.05))
     else:
-        axes.plot(minutes, [row["held_out/class_entropy"] for row in curve], color="black")
-        axes.set(ylabel="entropy of predicted classes, nats", ylim=(0, 2.4))
+        digits = "held_out/class_entropy" in curve[-1]
+        quantity = "held_out/class_entropy" if digits else "held_out/frechet"
+        axes.plot(minutes, [row[quantity] for row in curve], color="black")
+        axes.set(ylabel="entropy of predicted classes, nats" if digits else "Fréchet distance", ylim=(0, None))
     axes.set(xlabel="minutes of training")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)

@@ -229,6 +229,11 @@ def test_search_writes_programs_and_its_record(digits, tmp_path, capsys):
 
 
 def test_search_wants_pictures_or_a_data_set(digits, tmp_path, capsys):
+    twins = [str(digits[0]), str(shutil.copy(digits[0], tmp_path / digits[0].name))]
+    assert "both called" in fails(capsys, "search", *twins, "--out", str(tmp_path / "o"))
+    assert "--limit" in fails(capsys, "search", "--data", "mnist-sample", "--limit", "-3", "--out", str(tmp_path))
+    assert "seed" in fails(capsys, "search", str(digits[0]), "--seed", "-1", "--out", str(tmp_path))
+    assert "cannot read" in fails(capsys, "paint", "a" * 300 + ".png", "--out", str(tmp_path))
     assert "--data" in fails(capsys, "search", "--out", str(tmp_path))
     assert "--data" in fails(capsys, "search", str(digits[0]), "--data", "mnist-sample", "--out", str(tmp_path))
     with pytest.raises(SystemExit, match="2"):

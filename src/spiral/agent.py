@@ -96,7 +96,7 @@ class Agent:
     ) -> Paintings:
         settings, programs, canvases, observed = self.preset.strokes.to_json(), [], [], []
         device = self.policy.squeeze.weight.device
-        with torch.random.fork_rng(devices=[]), machine.mixed_precision(device, "float32"):
+        with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
             for start in range(0, count, _BATCH):
                 number = min(_BATCH, count - start)
                 # Every batch is seeded by its place, so that painting more pictures does not change the first ones.

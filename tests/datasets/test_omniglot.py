@@ -95,6 +95,16 @@ def test_damaged_contents_are_refused(tmp_path):
         load(tmp_path, 105, 1, "train")
 
 
+def test_an_archive_that_lies_about_its_sizes_is_refused_without_filling_memory(tmp_path):
+    path = tmp_path / "images_background.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as stream:
+        stream.writestr("images_background/Latin/character01/0001_01.png", bytes(64 * 2**20))
+    true, claimed = (64 * 2**20).to_bytes(4, "little"), (1000).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(true, claimed))
+    with pytest.raises(InputError, match=r"not a whole zip|too many bytes|not a readable picture"):
+        load(tmp_path, 105, 1, "train")
+
+
 @pytest.mark.parametrize("name", ["../../etc/evil/character01/0001_01.png", "/evil/character01/0001_01.png"])
 def test_a_path_that_climbs_out_is_refused(tmp_path, name):
     archive(tmp_path, "background", {name: drawing(1)})

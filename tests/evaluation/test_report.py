@@ -1,6 +1,7 @@
 """Reports from runs' records: figures, seeds as one curve, the same bytes for the same runs, broken records refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,16 +31,16 @@ def run(folder, errors, sheet=False):
 def search(folder):
     folder.mkdir(parents=True)
     curve = [{"evaluations": 10, "l2": 80.0}, {"evaluations": 100, "l2": 40.0}]
-    (folder / "search.json").write_text(json.dumps({"l2": 40.0, "ratio": 0.4, "seconds": 5.0, "curve": curve}))
+    (folder / "search.json").write_text(json.dumps({"l2": 40.0, "blank_l2": 100.0, "seconds": 5.0, "curve": curve}))
     return folder
 
 
 def test_seeds_are_one_curve_and_folders_one_figure(tmp_path):
-    for name, errors in (("l2-seed0", [1, 0.8, 0.6]), ("l2-seed1", [1, 0.9, 0.8]), ("spiral-0", [1, 0.5, 0.2])):
+    for name, errors in (("l2-seed0", [1, 0.8, 0.6]), ("l2-seed1", [1, 0.9, 0.8]), ("spiral-12", [1, 0.5, 0.2])):
         run(tmp_path / "digits" / name, errors)
     found = figures([tmp_path])
     assert list(found) == ["digits"]
-    assert {label: len(group) for label, group in grouped(found["digits"]).items()} == {"l2": 2, "spiral": 1}
+    assert {label: len(group) for label, group in grouped(found["digits"]).items()} == {"l2": 2, "spiral-12": 1}
     x, y = across([record.curves["error"] for record in found["digits"][:2]])
     assert (x[0], x[-1]) == (0.0, 2000.0)
     assert np.median(y, axis=0)[[0, -1]] == pytest.approx([1.0, 0.7])
@@ -71,6 +72,13 @@ def test_what_holds_no_run_is_refused(tmp_path):
     (tmp_path / "search.json").write_text('{"l2": 1}')
     with pytest.raises(InputError, match="not a search's record"):
         read_record(tmp_path)
-    (tmp_path / "metrics.jsonl").write_text("not JSON\n")
-    with pytest.raises(InputError, match="holds no rows"):
-        read_record(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text('not JSON\n{"commands": 5, "seconds": null, "blank_mse": 1}\n')
+    assert read_record(tmp_path).curves == {}
+
+
+def test_figures_of_one_name_stay_apart_and_the_folder_here_has_its_name(tmp_path, monkeypatch):
+    for top in ("a", "b"):
+        run(tmp_path / top / "digits" / "spiral", [1, 0.5])
+    assert list(figures([tmp_path / "a", tmp_path / "b"])) == ["digits", "digits-2"]
+    monkeypatch.chdir(tmp_path / "a" / "digits")
+    assert list(figures([Path()])) == ["digits"]

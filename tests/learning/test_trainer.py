@@ -15,9 +15,13 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
+from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, TrainingError
+from spiral.evaluation.classifier import load_classifier
+from spiral.evaluation.summary import watch
 from spiral.learning import trainer
+from spiral.learning.rollout import Trajectory, collect
 from spiral.learning.trainer import Budget, Learner, train
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy import PolicySettings
@@ -114,6 +118,42 @@ def test_a_resumed_run_is_the_run_that_was_not_interrupted(lines, tmp_path):
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     commands = [row["commands"] for row in rows(tmp_path / "parts")]
     assert commands == sorted(commands)
+
+
+def test_watching_leaves_the_run_as_it_was(lines, tmp_path):
+    """Measured or not, interrupted or not: the classifier must not use up the run's random numbers."""
+    preset = tiny(lines, sees_target=False, noise=4, rate_end=1.0, entropy_cost_end=0.1)
+    preset = replace(preset, run=replace(preset.run, evaluate_seconds=0.0))
+    weights = []
+    for name, watched in (("plain", None), ("watched", watch)):
+        load_classifier.cache_clear()
+        agent = train(preset, tmp_path / name, Budget(frames=64 * 4), watch=watched)
+        weights.append(load_file(agent / "policy.safetensors"))
+    assert "held_out/frechet" in rows(tmp_path / "watched")[-1]
+    assert "held_out/class_entropy" not in rows(tmp_path / "watched")[-1], "lines are no digits"
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
+    learner = Learner(tiny(lines, blank_penalty=3.0, batch=8), torch.device("cpu"))
+    engine = make("vector", 8, learner.preset.strokes.to_json())
+    targets = torch.zeros(8, 16, 16, 1, dtype=torch.uint8)
+    painted = collect(learner.policy, engine, targets, 1, np.zeros(8, np.int64))
+
+    def with_blank(count: int) -> Trajectory:
+        canvases = painted.canvases.clone()
+        canvases[-1, :count] = canvases[0, :count]
+        return replace(painted, canvases=canvases)
+
+    assert learner.rewards(with_blank(8), engine).tolist() == [[-3.0] * 8], "no unit yet: no division by nearly nothing"
+    assert float(learner.reward_scale) == 0.0
+    assert learner.rewards(with_blank(7), engine).abs().max() < 10.0
+    learner.rewards(painted, engine)
+    unit = float(learner.reward_scale)
+    assert unit > 0.0
+    for _ in range(200):
+        learner.rewards(with_blank(8), engine)
+    assert float(learner.reward_scale) == unit, "blank canvases leave it as it is"
 
 
 def test_resuming_needs_a_checkpoint_of_the_same_experiment(lines, tmp_path):

@@ -102,11 +102,13 @@ def search(
         report: called from time to time with the evaluations so far and the best errors so far, float64 [N].
 
     Raises:
-        InputError: fewer evaluations than chains, or targets that do not fit the engine.
+        InputError: fewer evaluations than chains, a seed out of range, or targets that do not fit the engine.
     """
     settings = settings or SearchSettings()
     if evaluations < settings.chains:
         raise InputError(f"{evaluations} evaluations are fewer than {settings.chains} chains")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be 0 to 2**63 - 1, got {seed}")
     count, size = len(targets), targets.shape[1]
     renderer = _Renderer(engine, engine_settings, count * settings.chains, size, seed, threads)
     if targets.ndim != 4 or targets.shape[1:] != (size, size, renderer.engine.shape[2]):

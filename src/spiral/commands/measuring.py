@@ -21,12 +21,13 @@ class Evaluate:
 
     data: str
     """A data set: `mnist-sample`, `glyphs`, a folder, an .npz file, hf:NAME. What an inventing agent paints is compared
-    with as many of its pictures."""
+    with as many of its held-out pictures, at most 10,000."""
     checkpoint: str | None = None
     """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
     mnist-reconstruct-vector, when left out."""
     split: str | None = None
-    """train or test, where the data set has them; all when left out (mnist-sample, glyphs and OMNIGLOT: test)."""
+    """train or test, where the data set has them; all when left out (mnist-sample, glyphs and OMNIGLOT,
+    and for inventing agents always: test)."""
     limit: int | None = None
     """At most so many pictures, spread evenly over the data set."""
     seed: int = 0
@@ -48,13 +49,16 @@ class Evaluate:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         agent = load_agent(self.checkpoint)
-        data = load(self.data, agent.size, agent.channels, split).spread(self.limit)
         if agent.conditional:
+            data = load(self.data, agent.size, agent.channels, split).spread(self.limit)
             figures = summary.of_reconstruction(agent, data, self.seed, self.temperature or 0.0)
         else:
-            other = load(self.data, agent.size, agent.channels, "train").spread(len(data))
+            # Real pictures are compared with other real pictures, so those must come from the other split.
+            split, rest = ("train", "test") if split == "train" else ("test", "train")
+            data, other = (load(self.data, agent.size, agent.channels, part) for part in (split, rest))
+            count = min(len(data), len(other), self.limit or summary.MOST)
             temperature = 1.0 if self.temperature is None else self.temperature
-            figures = summary.of_generation(agent, data, other, self.seed, temperature)
+            figures = summary.of_generation(agent, data.spread(count), other.spread(count), self.seed, temperature)
         show_figures(figures, self.json)
 
 

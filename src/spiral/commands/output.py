@@ -10,10 +10,25 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from spiral.errors import InputError
 from spiral.files import make_folder
 from spiral.program import Program
 
 console = Console(stderr=True, soft_wrap=True)
+
+
+def names_of(images: Sequence[Path]) -> list[str]:
+    """Names for the results of picture files.
+
+    Raises:
+        InputError: no pictures, or two of one name.
+    """
+    names = [path.stem for path in images]
+    if not names:
+        raise InputError("name at least one picture")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two pictures are both called {twice[0]!r}; put the results into different folders")
+    return names
 
 
 def write_paintings(out: Path, names: Sequence[str], programs: Sequence[Program], canvases: Any) -> None:

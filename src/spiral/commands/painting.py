@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
-from spiral.commands.output import console, write_paintings
+from spiral.commands.output import console, names_of, write_paintings
 from spiral.errors import InputError
 from spiral.files import make_folder
 from spiral.program import Program
@@ -40,12 +41,13 @@ class Paint:
         from spiral.agent import load_agent
         from spiral.datasets import find_images, read_image
 
-        images = [file for path in self.images for file in (find_images(path) if path.is_dir() else [path])]
-        if not images:
-            raise InputError("name at least one picture to paint")
-        names = [path.stem for path in images]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise InputError(f"two pictures are both called {twice[0]!r}; paint them into different folders")
+        images: list[Path] = []
+        for path in self.images:
+            found = find_images(path) if os.path.isdir(path) else [path]  # unlike Path.is_dir it never raises
+            if not found:
+                raise InputError(f"there are no pictures in the folder {path}")
+            images += found
+        names = names_of(images)
         agent = load_agent(self.checkpoint)
         pictures = np.stack([read_image(path, agent.size, agent.channels) for path in images])
         pictures = 255 - pictures if self.invert else pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,9 +14,9 @@ import tyro
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spiral.baselines.search import SearchSettings, search
-from spiral.commands.output import console, show_figures, write_paintings
+from spiral.commands.output import console, names_of, show_figures, write_paintings
 from spiral.errors import InputError
-from spiral.files import write_atomically
+from spiral.files import make_folder, write_atomically
 from spiral.presets import preset
 
 Positional = tyro.conf.Positional
@@ -51,28 +52,24 @@ class Search:
 
         chosen = preset(self.preset)
         names, pictures = self._pictures(chosen.data.size, chosen.strokes.channels)
-        with Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console
-        ) as progress:
-            task = progress.add_task("searching", total=self.evaluations)
+        make_folder(self.out)
+        bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console)
+        task = bar.add_task("searching", total=self.evaluations)
+
+        strokes = chosen.strokes.to_json()
+        with contextlib.ExitStack() as shown:
 
             def report(done: int, errors: npt.NDArray[np.float64]) -> None:
-                progress.update(task, completed=done, description=f"squared error a picture {errors.mean():.2f}")
+                if not bar.live.is_started:  # not before the search has accepted its inputs
+                    shown.enter_context(bar)
+                bar.update(task, completed=done, description=f"squared error a picture {errors.mean():.2f}")
 
-            found = search(
-                chosen.engine,
-                chosen.strokes.to_json(),
-                pictures,
-                self.evaluations,
-                self.settings,
-                self.seed,
-                None,
-                report,
-            )
+            found = search(chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report)
         write_paintings(self.out, names, found.programs, found.canvases)
         figures: dict[str, Any] = asdict(reconstruction(pictures, found.observed, chosen.strokes.ground))
         figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
         figures |= {
+            "blank_l2": figures["blank_mse"] * pictures[0].size,
             "evaluations": int(found.evaluations[-1]),
             "accepted": found.accepted,
             "seconds": found.seconds,
@@ -93,7 +90,10 @@ class Search:
 
         if (self.data is None) == (not self.images):
             raise InputError("name pictures to search for, or a data set with --data")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.data is None:
-            return [path.stem for path in self.images], np.stack([read_image(p, size, channels) for p in self.images])
+            names = names_of(self.images)
+            return names, np.stack([read_image(path, size, channels) for path in self.images])
         pictures = load(self.data, size, channels, default_split(self.data)).spread(self.limit).images
         return [f"{index:04d}" for index in range(len(pictures))], pictures

@@ -11,6 +11,8 @@ import torch
 from spiral.evaluation.classifier import CLASSES
 
 NEIGHBOURS = 3
+_ROWS = 1000
+"""Distances are computed for so many pictures at a time: all at once they would not fit into memory."""
 
 Features = npt.NDArray[np.float64]
 """A classifier's view of N pictures before its last layer: float64 [N, F]."""
@@ -66,9 +68,12 @@ def _within(manifold: Features, points: Features, neighbours: int) -> float:
     # Kept in double precision and computed by differences: repeated pictures are exactly 0 apart.
     basis, queries = torch.from_numpy(manifold), torch.from_numpy(points)
     exact = "donot_use_mm_for_euclid_dist"
-    own = torch.cdist(basis, basis, compute_mode=exact)
-    radii = own.kthvalue(min(neighbours + 1, len(basis)), dim=1).values  # the nearest is the picture itself
-    return float((torch.cdist(queries, basis, compute_mode=exact) <= radii).any(1).double().mean())
+    nearest = min(neighbours + 1, len(basis))  # the nearest of all is the picture itself
+    radii = torch.cat(
+        [torch.cdist(rows, basis, compute_mode=exact).kthvalue(nearest, dim=1).values for rows in basis.split(_ROWS)]
+    )
+    inside = [(torch.cdist(rows, basis, compute_mode=exact) <= radii).any(1) for rows in queries.split(_ROWS)]
+    return float(torch.cat(inside).double().mean())
 
 
 def repeat_rate(pictures: npt.NDArray[np.uint8]) -> float:

@@ -25,7 +25,7 @@ from spiral.files import make_folder, read_bytes, write_atomically
 
 METRICS, SEARCH, SHEETS = "metrics.jsonl", "search.json", "sheets"
 _LIMIT = 256 * 2**20
-_SEED = re.compile(r"[-_](?:seed)?\d+$")
+_SEED = re.compile(r"[-_]seed\d+$")
 _POINTS = 200
 _COLOURS = ("#0b5fa5", "#c8501e", "#2e8540", "#7b3fa0", "#8a6d1d", "#b0245c", "#1f7a8c", "#555555")
 _HEIGHT, _WIDTH = 3.6, 6.0
@@ -93,25 +93,35 @@ def read_record(folder: Path) -> Record:
     raise InputError(f"{folder} holds neither {METRICS} nor {SEARCH}")
 
 
-def _read_run(folder: Path) -> Record:
-    rows: list[dict[str, Any]] = []
+def read_rows(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's `metrics.jsonl`, numbers only; what a crash cut off is left out.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    rows: list[dict[str, float]] = []
     for line in read_bytes(folder / METRICS, _LIMIT).decode(errors="replace").splitlines():
         try:
             row = json.loads(line)
         except ValueError:
-            continue  # a line cut off by a crash
-        if isinstance(row, dict) and isinstance(row.get("commands"), int | float):
-            rows.append(row)
-    if not rows:
-        raise InputError(f"{folder / METRICS} holds no rows")
+            continue
+        if isinstance(row, dict):
+            rows.append({name: value for name, value in row.items() if isinstance(value, int | float)})
+    return [row for row in rows if "commands" in row]
+
+
+def _read_run(folder: Path) -> Record:
+    rows = read_rows(folder)
     curves = {name: _curve(rows, field) for name, field in FIELDS.items()}
-    measured = [{**row, "error": row["mse"] / row["blank_mse"]} for row in rows if row.get("blank_mse")]
+    measured = [
+        {**row, "error": row["mse"] / row["blank_mse"]} for row in rows if "mse" in row and row.get("blank_mse")
+    ]
     curves["error"] = _curve(measured, "error")
     sheets = sorted((folder / SHEETS).glob("*.png"))
     return Record(
         name=folder.name,
         curves={name: curve for name, curve in curves.items() if len(curve.x) > 1},
-        seconds=float(rows[-1].get("seconds", 0.0)),
+        seconds=float(rows[-1].get("seconds", 0.0)) if rows else 0.0,
         sheet=read_bytes(sheets[-1], _LIMIT) if sheets else None,
     )
 
@@ -125,8 +135,9 @@ def _curve(rows: Sequence[dict[str, Any]], field: str) -> Curve:
 def _read_search(folder: Path) -> Record:
     try:
         found = json.loads(read_bytes(folder / SEARCH, _LIMIT))
-        blank = found["l2"] / found["ratio"]
-        points = [(point["evaluations"], point["l2"] / blank) for point in found["curve"]]
+        points = [(point["evaluations"], point["l2"] / found["blank_l2"]) for point in found["curve"]]
+        if not points:
+            raise ValueError("its curve is empty")
         array = np.array(points, np.float64).reshape(-1, 2)
         return Record(folder.name, {"search": Curve(array[:, 0], array[:, 1])}, float(found["seconds"]), None)
     except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
@@ -136,19 +147,25 @@ def _read_search(folder: Path) -> Record:
 def figures(paths: Sequence[Path]) -> dict[str, list[Record]]:
     """Records by figure: those named directly are one figure called `runs`, a folder of runs is one of its own.
 
+    A run that has not measured anything yet has no curves.
+
     Raises:
         InputError: a path holds no run.
     """
     result: dict[str, list[Record]] = {}
-    for path in paths:
+    for path in map(Path.resolve, paths):
         if (path / METRICS).is_file() or (path / SEARCH).is_file():
             result.setdefault("runs", []).append(read_record(path))
             continue
         inner = sorted({file.parent for name in (METRICS, SEARCH) for file in path.rglob(name)})
         if not inner:
             raise InputError(f"{path} holds no run: no {METRICS} and no {SEARCH} in it or below it")
-        for folder in inner:
-            result.setdefault(folder.parent.name, []).append(read_record(folder))
+        for parent in dict.fromkeys(folder.parent for folder in inner):
+            records = [read_record(folder) for folder in inner if folder.parent == parent]
+            title, count = parent.name, 2
+            while title in result:  # another figure of this name
+                title, count = f"{parent.name}-{count}", count + 1
+            result[title] = records
     return result
 
 

@@ -17,6 +17,9 @@ from spiral.evaluation.classifier import load_classifier, look
 from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
 from spiral.evaluation.metrics import are_digits, recognition, reconstruction
 
+MOST = 10_000
+"""Invented pictures that are compared with real ones unless fewer are asked for."""
+_BATCH = 256
 _LEAST = 2
 """A covariance needs as many pictures."""
 
@@ -92,18 +95,22 @@ def of_generation(
     }
 
 
-def watch(real: npt.NDArray[np.uint8], invented: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """What a run without targets logs about its pictures uint8 [N, S, S, C] beside real ones: variety and distance."""
+def watch(real: Dataset, invented: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """What a run without targets logs about its pictures uint8 [N, S, S, C] beside N real ones.
+
+    Returns:
+        `repeats`; `frechet` where there are two pictures or more; `class_entropy` and `confidence` where the real ones
+        have labels that are digits.
+    """
     classifier = load_classifier()
-    real_features, _ = look(classifier, real)
     features, probabilities = look(classifier, invented)
-    seen = variety(probabilities)
-    return {
-        "class_entropy": seen.class_entropy,
-        "confidence": seen.confidence,
-        "frechet": frechet_distance(real_features, features),
-        "repeats": repeat_rate(invented),
-    }
+    figures = {"repeats": repeat_rate(invented)}
+    if len(real) >= _LEAST:
+        figures["frechet"] = frechet_distance(look(classifier, real.images)[0], features)
+    if are_digits(real):
+        seen = variety(probabilities)
+        figures |= {"class_entropy": seen.class_entropy, "confidence": seen.confidence}
+    return figures
 
 
 def usage(paintings: Paintings) -> dict[str, float]:
@@ -126,10 +133,13 @@ def _timed(work: Any) -> tuple[Paintings, float]:
 
 def _random_and_blank(agent: Agent, count: int, seed: int) -> tuple[Any, Any]:
     """What uniformly random programs of the agent's length paint, and blank canvases: uint8 [count, S, S, C] both."""
-    engine = make(agent.preset.engine, count, agent.preset.strokes.to_json())
-    engine.reset(np.full(count, seed, np.int64))
-    blank = observe(engine.canvases(), agent.size)
-    generator = np.random.default_rng(seed)
-    for _ in range(agent.preset.learning.steps):
-        engine.step(engine.specification.random(generator, (count,)))
-    return observe(engine.canvases(), agent.size), blank
+    generator, random, blank = np.random.default_rng(seed), [], []
+    for start in range(0, count, _BATCH):
+        number = min(_BATCH, count - start)
+        engine = make(agent.preset.engine, number, agent.preset.strokes.to_json())
+        engine.reset(np.full(number, seed, np.int64))
+        blank.append(observe(engine.canvases(), agent.size))
+        for _ in range(agent.preset.learning.steps):
+            engine.step(engine.specification.random(generator, (number,)))
+        random.append(observe(engine.canvases(), agent.size))
+    return np.concatenate(random), np.concatenate(blank)

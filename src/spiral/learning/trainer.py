@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spiral.datasets import load
+from spiral.datasets import Dataset, load
 from spiral.engines import Engine, make
 from spiral.errors import InputError, TrainingError
 from spiral.learning import checkpoint, machine
@@ -40,7 +40,7 @@ LONG_ENOUGH = 20.0
 """Minutes from which compiling pays for itself on two cores, even the first time."""
 
 Phase = Callable[[str], AbstractContextManager[object]]
-Watch = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.uint8]], dict[str, float]]
+Watch = Callable[[Dataset, npt.NDArray[np.uint8]], dict[str, float]]
 """Figures of invented pictures uint8 [N, S, S, C] beside as many real ones, for the log of a run without targets."""
 
 
@@ -95,8 +95,7 @@ def train(
     channels = preset.strokes.channels
     pictures = torch.from_numpy(load(preset.data.source, preset.data.size, channels, "train").images).to(device)
     unseen = load(preset.data.source, preset.data.size, channels, "test").spread(preset.data.held_out)
-    held_out = torch.from_numpy(unseen.images).to(device)
-    judge_engine = make(preset.engine, len(held_out), preset.strokes.to_json(), threads)
+    judge_engine = make(preset.engine, len(unseen), preset.strokes.to_json(), threads)
     if start is not None:
         learner.begin_from(start)
     progress = Progress.start(out, preset, resume, learner.resume(out / "checkpoints") if resume else 0)
@@ -106,7 +105,7 @@ def train(
             progress.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
             machine.compile_policy(learner.policy)
         if not learner.commands:
-            progress.evaluated(0, *learner.evaluate(judge_engine, held_out, watch))
+            progress.evaluated(0, *learner.evaluate(judge_engine, unseen, watch))
         while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
             episode, figures = one_round(learner, engine, pictures, spent, progress.phase)
             if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
@@ -117,10 +116,10 @@ def train(
                 )
             progress.step(learner.commands, figures | episode_figures(episode, engine), spent)
             if progress.due("evaluate", run.evaluate_seconds):
-                progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out, watch))
+                progress.evaluated(learner.commands, *learner.evaluate(judge_engine, unseen, watch))
             if progress.due("checkpoint", run.checkpoint_seconds):
                 learner.save(out, progress.seconds)
-        progress.evaluated(learner.commands, *learner.evaluate(judge_engine, held_out, watch))
+        progress.evaluated(learner.commands, *learner.evaluate(judge_engine, unseen, watch))
         learner.save(out, progress.seconds)
     return out / "agent"
 
@@ -170,7 +169,7 @@ class Learner:
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
         self.conditional = preset.policy.sees_target
         if learning.reward == "l2" and not self.conditional:
-            raise InputError("an L2 reward needs a target: set --policy.sees-target True")
+            raise InputError("an L2 reward needs a target: set --policy.sees-target")
         self.policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
         self.discriminator = Discriminator(size, channels, self.conditional, preset.discriminator)
         for network in (self.policy, self.discriminator):
@@ -212,9 +211,9 @@ class Learner:
         """Rewards float32 [T, B] of painted episodes, penalties included, scaled to a deviation of about 1.
 
         A critic's scores have no unit of their own; dividing by the running deviation of an episode's return keeps the
-        value function's error comparable from the first minute to the last. Only canvases that are not blank count:
-        a blank one earns 0, and batches full of them would shrink the unit until the penalty for leaving a canvas blank
-        was nothing beside what any stroke costs.
+        value function's error comparable from the first minute to the last. Only canvases that are not blank count,
+        and the fewer they are the less: batches full of blank ones would shrink the unit until the penalty for leaving
+        a canvas blank was nothing beside what any stroke costs.
         """
         learning = self.preset.learning
         if learning.reward == "l2" and episode.targets is not None:
@@ -224,12 +223,18 @@ class Learner:
                 scores = discriminator_scores(self.discriminator, episode.canvases, episode.targets)
         rewards = from_scores(scores, learning.credit, learning.discount)
         painted = rewards[:, ~left_blank(episode.canvases)]
-        if painted.shape[1] > 1:
+        count = painted.shape[1]
+        if count > 1:
             spread = torch.maximum(painted.sum(0).std(), painted.std())
-            self.reward_scale = spread if not self.reward_scale else torch.lerp(self.reward_scale, spread, 0.01)
+            known = bool(self.reward_scale)
+            share = 0.01 * count / episode.batch if known else 1.0
+            if known or count >= episode.batch // 2:
+                self.reward_scale = torch.lerp(self.reward_scale, spread, share)
         starts = stroke_starts(engine.specification, episode.effective)
         fines = penalties(starts, episode.canvases, learning.start_penalty, learning.blank_penalty)
-        return rewards / self.reward_scale.clamp_min(1e-6) + fines
+        # Until half a batch has painted there is no unit; then the scores stand as they are.
+        unit = torch.where(self.reward_scale > 0, self.reward_scale, 1.0)
+        return rewards / unit.clamp_min(1e-6) + fines
 
     def learn_to_paint(self, episode: Trajectory, rewards: Tensor, spent: float) -> dict[str, float]:
         """Learn from painted episodes; `spent` is the share of the budget used up, for the schedules.
@@ -270,9 +275,9 @@ class Learner:
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
     def evaluate(
-        self, engine: Engine, pictures: Tensor, watch: Watch | None = None
+        self, engine: Engine, unseen: Dataset, watch: Watch | None = None
     ) -> tuple[dict[str, float], Tensor, Tensor | None]:
-        """Paint held-out pictures uint8 [N, S, S, C] with the averaged policy, most probable commands first.
+        """Paint N held-out pictures with the averaged policy, most probable commands first.
 
         An agent without targets invents as many, which `watch` measures.
 
@@ -281,10 +286,9 @@ class Learner:
             [N, S, S, C] and the targets.
         """
         temperature = 0.0 if self.conditional else 1.0
-        targets = pictures if self.conditional else None
-        with torch.random.fork_rng(devices=[]), self.mixed():
-            torch.manual_seed(0)
-            seeds = np.arange(len(pictures))
+        targets = torch.from_numpy(unseen.images).to(self.device) if self.conditional else None
+        with machine.seeded(0, self.device), self.mixed():
+            seeds = np.arange(len(unseen))
             episode = collect(self.average, engine, targets, self.preset.learning.steps, seeds, temperature)
         figures = {f"held_out/{name}": value for name, value in episode_figures(episode, engine).items()}
         if targets is not None:
@@ -292,7 +296,7 @@ class Learner:
             figures["mse"] = float((episode.canvases[-1].float() / 255.0 - real).square().mean())
             figures["blank_mse"] = float((episode.canvases[0].float() / 255.0 - real).square().mean())
         elif watch is not None:
-            seen = watch(pictures.cpu().numpy(), episode.canvases[-1].cpu().numpy())
+            seen = watch(unseen, episode.canvases[-1].cpu().numpy())
             figures |= {f"held_out/{name}": value for name, value in seen.items()}
         return figures, episode.canvases[-1], targets
 

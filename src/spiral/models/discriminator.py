@@ -59,7 +59,9 @@ class Discriminator(nn.Module):
         if _LAST_SIDE * 2**downs != size or downs < 1:
             raise InputError(f"the observation size must be {_LAST_SIDE} times a power of two, got {size}")
         self.conditional, self.groups = conditional, settings.groups
-        self.complement = settings.complement and conditional
+        if settings.complement and not conditional:
+            raise InputError("a complement discriminator needs a target: leave out --discriminator.complement")
+        self.complement = settings.complement
         self.register_buffer("halves", _halves(size), persistent=False)
         widths = [channels * (1 + conditional)] + [settings.channels * min(2**i, 8) for i in range(downs)]
         normalise = spectral_norm if settings.spectral else lambda layer: layer
