@@ -28,7 +28,10 @@ _LIMIT = 256 * 2**20
 _SEED = re.compile(r"[-_]seed\d+$")
 _POINTS = 200
 _COLOURS = ("#0b5fa5", "#c8501e", "#2e8540", "#7b3fa0", "#8a6d1d", "#b0245c", "#1f7a8c", "#555555")
+_LINES = ("-", "--", ":")
 _HEIGHT, _WIDTH = 3.6, 6.0
+_FEW = 6
+"""Up to so many curves have their bands; more would hide each other."""
 
 
 @dataclass(frozen=True)
@@ -228,13 +231,15 @@ def draw(quantity: str, records: Sequence[Record]) -> bytes | None:
     groups = {label: curves for label, curves in groups.items() if curves}
     if not groups:
         return None
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    crowded = len(groups) > _FEW
+    figure = Figure(figsize=(_WIDTH * (1.4 if crowded else 1.0), _HEIGHT), layout="constrained")
     axes = figure.subplots()
-    for colour, (label, curves) in zip(_cycle(len(groups)), groups.items(), strict=True):
+    for index, (colour, (label, curves)) in enumerate(zip(_cycle(len(groups)), groups.items(), strict=True)):
         x, y = across(curves)
         note = f"{label} ({len(curves)} seeds)" if len(curves) > 1 else label
-        axes.plot(x, np.median(y, axis=0), color=colour, label=note, linewidth=1.6)
-        if len(curves) > 1:
+        line = _LINES[index // len(_COLOURS) % len(_LINES)]
+        axes.plot(x, np.median(y, axis=0), color=colour, label=note, linewidth=1.6, linestyle=line)
+        if len(curves) > 1 and not crowded:
             axes.fill_between(x, y.min(0), y.max(0), color=colour, alpha=0.18, linewidth=0)
     if quantity == "search":
         axes.set_xscale("log")
@@ -247,7 +252,8 @@ def draw(quantity: str, records: Sequence[Record]) -> bytes | None:
     axes.set_xlabel(PLOTS[quantity][0])
     axes.set_ylabel(PLOTS[quantity][1])
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize="small")
+    beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5)} if crowded else {}
+    axes.legend(frameon=False, fontsize="small", **beside)
     stream = io.BytesIO()
     # Without date and with fixed identifiers the same runs give the same file.
     with rc_context({"svg.hashsalt": quantity}):
