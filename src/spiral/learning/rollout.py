@@ -112,7 +112,8 @@ def stroke_starts(specification: Specification, effective: Tensor) -> Tensor:
     """Which commands begin a new continuous sequence of strokes: bool [T, B] from bool [T, B, K].
 
     A visible command is one whose choices all have an effect; it begins a sequence when the command before it was not
-    visible. Specifications without conditional choices have one sequence, which the first command begins.
+    visible. Specifications without conditional choices have one sequence, which the first command begins. A compound
+    stroke is a sequence of its own, since adding its points is not visible.
     """
     visible = effective.all(-1)
     before = torch.cat([torch.zeros_like(visible[:1]), visible[:-1]])
