@@ -16,10 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from spiral.benchmarks.reference import ReferenceLoop
-from spiral.datasets import load
-from spiral.engines import Engine, make
+from spiral.engines import Engine
 from spiral.learning import machine
-from spiral.learning.trainer import Learner, one_round
+from spiral.learning.trainer import one_round, set_up
 from spiral.presets import Preset
 
 MATRIX_SIDE = 2048
@@ -69,15 +68,11 @@ class Loop:
 
     def __init__(self, preset: Preset, threads: int) -> None:
         """Everything that `train` sets up, without a run's folder."""
-        machine.keep_memory()
         self.preset, self.threads, self.clock = preset, machine.use_threads(threads), Clock()
-        self.learner = Learner(preset, machine.choose_device(preset.run.device))
+        self.learner, engine, self.pictures = set_up(preset, self.threads)
         if preset.run.compile == "on":
             machine.compile_policy(self.learner.policy)
-        engine = make(preset.engine, preset.learning.batch, preset.strokes.to_json(), self.threads)
         self.engine = TimedEngine(engine, self.clock)
-        data = load(preset.data.source, preset.data.size, preset.strokes.channels, "train")
-        self.pictures = torch.from_numpy(data.images).to(self.learner.device)
 
     def round(self) -> int:
         """One turn of the loop; returns the number of commands painted."""

@@ -122,8 +122,11 @@ def usage(paintings: Paintings) -> dict[str, float]:
     """
     specification = paintings.programs[0].specification
     strokes = [int(specification.active(program.array()).all(1).sum()) for program in paintings.programs]
-    ground = np.round(255 * np.asarray(paintings.programs[0].settings["ground"]))[: paintings.observed.shape[3]]
-    return {"strokes": float(np.mean(strokes)), "ink": float((paintings.observed != ground).any(-1).mean())}
+    # A blank canvas of the same engine, because engines round the ground differently.
+    blank = make(paintings.programs[0].engine, 1, paintings.programs[0].settings)
+    blank.reset(np.zeros(1, np.int64))
+    inked = (paintings.observed != observe(blank.canvases(), paintings.observed.shape[1])).any(-1)
+    return {"strokes": float(np.mean(strokes)), "ink": float(inked.mean())}
 
 
 def _timed(work: Any) -> tuple[Paintings, float]:

@@ -86,15 +86,10 @@ def train(
         InputError: wrong settings, or `out` holds a run and `resume` is False.
         TrainingError: a quantity is not finite; the last checkpoint is intact.
     """
-    learning, run = preset.learning, preset.run
-    machine.keep_memory()
+    run = preset.run
     threads = machine.use_threads(run.threads)
-    device = machine.choose_device(run.device)
-    learner = Learner(preset, device)
-    engine = make(preset.engine, learning.batch, preset.strokes.to_json(), threads)
-    channels = preset.strokes.channels
-    pictures = torch.from_numpy(load(preset.data.source, preset.data.size, channels, "train").images).to(device)
-    unseen = load(preset.data.source, preset.data.size, channels, "test").spread(preset.data.held_out)
+    learner, engine, pictures = set_up(preset, threads)
+    unseen = load(preset.data.source, preset.data.size, preset.strokes.channels, "test").spread(preset.data.held_out)
     judge_engine = make(preset.engine, len(unseen), preset.strokes.to_json(), threads)
     if start is not None:
         learner.begin_from(start)
@@ -122,6 +117,19 @@ def train(
         progress.evaluated(learner.commands, *learner.evaluate(judge_engine, unseen, watch))
         learner.save(out, progress.seconds)
     return out / "agent"
+
+
+def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Tensor]:
+    """What a round needs: the networks, B canvases on `threads` threads, and the pictures uint8 [N, S, S, C].
+
+    Raises:
+        InputError: settings that do not go together, or the pictures cannot be had.
+    """
+    machine.keep_memory()
+    learner = Learner(preset, machine.choose_device(preset.run.device))
+    engine = make(preset.engine, preset.learning.batch, preset.strokes.to_json(), threads)
+    data = load(preset.data.source, preset.data.size, preset.strokes.channels, "train")
+    return learner, engine, torch.from_numpy(data.images).to(learner.device)
 
 
 def one_round(
