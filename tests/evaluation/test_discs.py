@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from spiral.errors import InputError
 from spiral.evaluation.discs import (
     Discs,
     agreement,
@@ -11,20 +12,29 @@ from spiral.evaluation.discs import (
     half_width,
     learn_to_judge_discs,
     minus_l2,
-    plot,
+    plot_surfaces,
     surface,
+    write_surfaces,
 )
 
 
 def test_the_score_of_wgan_gp_is_a_wider_hill_than_l2(tmp_path):
-    settings = Discs(out=tmp_path / "discs.svg", steps=200)
+    settings = Discs(out=tmp_path, steps=200)
     score = surface(learn_to_judge_discs(settings, "wgan-gp").judge, settings)
     l2 = surface(minus_l2(settings), settings)
     assert half_width(score, settings) > 1.2 * half_width(l2, settings)
     assert agreement(l2, settings) == 0.0
     assert np.unravel_index(l2.argmax(), l2.shape) == (12, 12)
-    plot({"score": score, "minus L2": l2}, settings)
-    assert settings.out.read_text().count("<image") == 2
+    path = write_surfaces({"score": score, "minus L2": l2}, settings)
+    assert plot_surfaces(path).count(b"<image") == 2
+
+
+def test_surfaces_that_are_none(tmp_path):
+    path = tmp_path / "surfaces.json"
+    for text in ("{", "[]", '{"pixels": [1, 2], "surfaces": {"a": [[1, 2]]}}', '{"pixels": [1], "surfaces": {}}'):
+        path.write_text(text)
+        with pytest.raises(InputError, match="does not hold surfaces"):
+            plot_surfaces(path)
 
 
 def test_a_cone_falls_by_half_halfway():

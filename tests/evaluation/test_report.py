@@ -9,6 +9,7 @@ from PIL import Image
 
 from spiral.cli import main
 from spiral.errors import InputError
+from spiral.evaluation.discs import Discs, minus_l2, surface, write_surfaces
 from spiral.evaluation.report import across, figures, grouped, read_record, write_report
 
 
@@ -82,3 +83,11 @@ def test_figures_of_one_name_stay_apart_and_the_folder_here_has_its_name(tmp_pat
     assert list(figures([tmp_path / "a", tmp_path / "b"])) == ["digits", "digits-2"]
     monkeypatch.chdir(tmp_path / "a" / "digits")
     assert list(figures([Path()])) == ["digits"]
+
+
+def test_surfaces_of_the_discs_are_a_plot_too(tmp_path):
+    write_surfaces({"minus L2": surface(minus_l2(Discs()), Discs())}, Discs(out=tmp_path / "runs" / "discs"))
+    written = write_report([tmp_path / "runs"], tmp_path / "report")
+    assert [path.name for path in written] == ["discs.svg", "index.html"]
+    assert written[0].read_bytes().count(b"<image") == 1
+    assert "<h2>discs</h2>" in written[1].read_text()

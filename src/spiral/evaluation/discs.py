@@ -1,6 +1,7 @@
 """Why not L2: the paper's toy problem of discs on a plane (SPIRAL section 3.3 and appendix A).
 
-    python -m spiral.evaluation.discs --out discs.svg
+    python -m spiral.evaluation.discs --out runs/discs     # writes runs/discs/surfaces.json
+    spiral report runs/discs --out report                  # draws report/discs.svg
 
 A discriminator learns to tell one disc, the target in the middle, from discs anywhere. Its score of a disc at (x, y) is
 drawn as a surface beside minus the L2 distance to the target, which is flat as soon as the two discs no longer overlap.
@@ -12,6 +13,8 @@ distances, and of those all discs that do not overlap the target have the same.
 
 from __future__ import annotations
 
+import io
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,11 +25,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spiral.files import write_atomically
+from spiral.errors import InputError
+from spiral.files import make_folder, read_bytes, write_atomically
 from spiral.learning.adversary import AdversarialLoss, discriminator_loss
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
 SIZE = 32
+SURFACES = "surfaces.json"
+_LIMIT = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Discs:
     """The experiment's settings.
 
     Attributes:
-        out: the plot to write, .svg.
+        out: folder to write `surfaces.json` into.
         radius: of a disc, pixels of 32.
         steps: of the discriminator.
         batch: discs a step, real and fake each.
@@ -42,7 +48,7 @@ class Discs:
         seed: of everything random.
     """
 
-    out: Path = Path("discs.svg")
+    out: Path = Path("runs/discs")
     radius: float = 4.0
     steps: int = 1000
     batch: int = 32
@@ -122,19 +128,38 @@ def _distance(settings: Discs) -> npt.NDArray[np.float64]:
     return np.hypot(offset[:, None], offset[None, :])
 
 
-def plot(surfaces: Mapping[str, npt.NDArray[np.float64]], settings: Discs) -> None:
-    """Surfaces [P, P] side by side from above, and cut through the middle; writes `settings.out`.
+def write_surfaces(surfaces: Mapping[str, npt.NDArray[np.float64]], settings: Discs) -> Path:
+    """Write surfaces [P, P] and their coordinates as `surfaces.json` into `settings.out`.
 
     Raises:
         InputError: the file cannot be written.
+    """
+    path = make_folder(settings.out) / SURFACES
+    found = {"pixels": places(settings).tolist(), "surfaces": {n: v.round(4).tolist() for n, v in surfaces.items()}}
+    write_atomically(path, json.dumps(found).encode())
+    return path
+
+
+def plot_surfaces(path: Path) -> bytes:
+    """SVG of the surfaces in a `surfaces.json`: side by side from above, and cut through the middle.
+
+    Raises:
+        InputError: the file cannot be read or does not hold surfaces.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
+    try:
+        found = json.loads(read_bytes(path, _LIMIT))
+        axis = np.array(found["pixels"], np.float64)
+        surfaces = {str(name): np.array(values, np.float64) for name, values in found["surfaces"].items()}
+        if not surfaces or axis.ndim != 1 or any(v.shape != (len(axis), len(axis)) for v in surfaces.values()):
+            raise ValueError("surfaces must be square, as many rows as pixels")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} does not hold surfaces: {error}") from error
     figure = Figure(figsize=(2.8 * (len(surfaces) + 1), 3.0), layout="constrained")
     *panels, last = figure.subplots(1, len(surfaces) + 1)
-    axis = places(settings)
     for axes, (name, values) in zip(panels, surfaces.items(), strict=True):
         axes.imshow(values, extent=(axis[0], axis[-1], axis[-1], axis[0]), cmap="viridis")
         axes.set_title(name, fontsize="medium")
@@ -144,10 +169,11 @@ def plot(surfaces: Mapping[str, npt.NDArray[np.float64]], settings: Discs) -> No
     last.set_title("cut through the middle, 0 to 1", fontsize="medium")
     last.set_xlabel("x of the disc, pixels")
     last.legend(frameon=False, fontsize="small")
+    stream = io.BytesIO()
+    # Without date and with fixed identifiers the same surfaces give the same file.
     with rc_context({"svg.hashsalt": "discs"}):
-        write_atomically(
-            settings.out, lambda path: FigureCanvasSVG(figure).print_svg(str(path), metadata={"Date": None})
-        )
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})
+    return stream.getvalue()
 
 
 def _target(settings: Discs) -> Tensor:
@@ -161,7 +187,7 @@ if __name__ == "__main__":
     losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp")
     found = {f"score, {loss}": surface(learn_to_judge_discs(chosen, loss).judge, chosen) for loss in losses}
     found["minus L2"] = surface(minus_l2(chosen), chosen)
-    plot(found, chosen)
+    print(f"written: {write_surfaces(found, chosen)}")
     for name, values in found.items():
         width, nearness = half_width(values, chosen), agreement(values, chosen)
         print(

@@ -1,8 +1,9 @@
 """The paper's plots from runs' own records: error over training commands, error over evaluations of a search.
 
-`spiral report RUN... --out DIR` gives one SVG a plot and `index.html` with all of them. A folder that holds runs is one
-figure, named as the folder; runs whose names differ only in a seed at the end (`l2-seed0`, `l2-seed1`) are one curve:
-the median, with the range of the seeds as a band.
+`spiral report RUN... --out DIR` gives one SVG a plot and `index.html` with all of them; surfaces of the discs
+(`spiral.evaluation.discs`) are a plot, too. A folder that holds runs is one figure, named as the folder; runs whose
+names differ only in a seed at the end (`l2-seed0`, `l2-seed1`) are one curve: the median, with the range of the seeds
+as a band.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.errors import InputError
+from spiral.evaluation.discs import SURFACES, plot_surfaces
 from spiral.files import make_folder, read_bytes, write_atomically
 
 METRICS, SEARCH, SHEETS = "metrics.jsonl", "search.json", "sheets"
@@ -161,7 +163,7 @@ def figures(paths: Sequence[Path]) -> dict[str, list[Record]]:
             result.setdefault("runs", []).append(read_record(path))
             continue
         inner = sorted({file.parent for name in (METRICS, SEARCH) for file in path.rglob(name)})
-        if not inner:
+        if not inner and not any(path.rglob(SURFACES)):
             raise InputError(f"{path} holds no run: no {METRICS} and no {SEARCH} in it or below it")
         for parent in dict.fromkeys(folder.parent for folder in inner):
             records = [read_record(folder) for folder in inner if folder.parent == parent]
@@ -213,6 +215,11 @@ def write_report(paths: Sequence[Path], out: Path) -> list[Path]:
             if record.sheet
         ]
         sections.append("\n".join(parts))
+    for file in sorted(file for path in paths for file in path.resolve().rglob(SURFACES)):
+        svg, title = plot_surfaces(file), file.parent.name
+        write_atomically(out / f"{title}.svg", svg)
+        written.append(out / f"{title}.svg")
+        sections.append(f"<h2>{html.escape(title)}</h2><figure>{svg[svg.index(b'<svg') :].decode()}</figure>")
     page = out / "index.html"
     write_atomically(page, _PAGE.replace("CONTENT", "\n".join(sections)).encode())
     return [*written, page]
