@@ -203,8 +203,10 @@ def test_an_inventing_agent_is_trained_sampled_and_measured(tmp_path, capsys):
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {"held_out/class_entropy", "held_out/frechet", "held_out/repeats"} <= set(last)
     assert "Fréchet distance" in capsys.readouterr().err
-    assert main(["sample", "--checkpoint", str(run), "--count", "3", "--seed", "5", "--out", str(out)]) == 0
+    sheet = ["--sheet", str(tmp_path / "new" / "sheet.png")]
+    assert main(["sample", "--checkpoint", str(run), "--count", "3", "--seed", "5", "--out", str(out), *sheet]) == 0
     assert sorted(path.name for path in out.glob("*.png")) == ["0000.png", "0001.png", "0002.png"]
+    assert Image.open(sheet[1]).size[0] > 2 * 64
     capsys.readouterr()
     assert main(["evaluate", "--checkpoint", str(run), "--data", "mnist-sample", "--limit", "100", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)

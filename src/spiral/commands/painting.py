@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from spiral.files import make_folder
 from spiral.program import Program
 
 Positional = tyro.conf.Positional
+SHEET = 400
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,24 @@ class Sample:
     """Seed of everything random."""
     temperature: float = 1.0
     """Below 1 the agent is more cautious, above 1 wilder."""
+    sheet: Path | None = None
+    """A PNG to write with the pictures side by side, the first 400 of them."""
 
     def __call__(self) -> None:
         """Run it."""
         from spiral.agent import load_agent
+        from spiral.exports.pictures import write_png
+        from spiral.exports.sheets import contact_sheet
 
         if not 1 <= self.count <= 100_000:
             raise InputError(f"--count must be 1 to 100000, got {self.count}")
         paintings = load_agent(self.checkpoint).sample(self.count, self.seed, self.temperature)
         names = [f"{index:04d}" for index in range(self.count)]
         write_paintings(self.out, names, paintings.programs, paintings.canvases)
+        if self.sheet is not None:
+            shown = paintings.canvases[:SHEET]
+            make_folder(self.sheet.parent)
+            write_png(self.sheet, contact_sheet([shown], columns=math.ceil(math.sqrt(len(shown)))))
 
 
 @dataclass(frozen=True)
