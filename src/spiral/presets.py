@@ -180,6 +180,11 @@ class Preset:
     learning: LearningSettings = field(default_factory=LearningSettings)
     run: RunSettings = field(default_factory=RunSettings)
 
+    @property
+    def judges_pairs(self) -> bool:
+        """Whether the discriminator sees a picture beside another: the target, or the mean picture of a code's cell."""
+        return self.policy.sees_target or self.policy.codes > 0
+
     def to_json(self) -> dict[str, Any]:
         """The preset as JSON values."""
         return msgspec.to_builtins(asdict(self))

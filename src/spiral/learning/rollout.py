@@ -23,7 +23,7 @@ class Trajectory:
         commands: int64 [T, B, K].
         effective: bool [T, B, K], which choices of the commands had an effect.
         targets: uint8 [B, S, S, C], or None.
-        noise: float32 [B, noise], or None.
+        noise: float32 [B, noise + codes], or None.
     """
 
     canvases: Tensor
@@ -76,13 +76,12 @@ def collect(
         steps: T.
         seeds: int64 [B], for the engine's randomness.
         temperature: of sampling; 0 paints the most probable commands.
-        noise: float32 [B, noise]; drawn anew when None and the policy wants some.
+        noise: float32 [B, noise + codes]; drawn anew when None and the policy wants some.
     """
     device = policy.squeeze.weight.device
     batch, choices = engine.batch, len(engine.specification.choices)
     size, channels = policy.size, engine.shape[2]
-    if noise is None and policy.settings.noise:
-        noise = torch.randn(batch, policy.settings.noise, device=device)
+    noise = policy.draw_noise(batch) if noise is None else noise
     canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
     commands = torch.zeros(steps + 1, batch, choices, dtype=torch.int64, device=device)
     effective = torch.zeros(steps + 1, batch, choices, dtype=torch.bool, device=device)

@@ -27,6 +27,7 @@ from spiral.learning import checkpoint, machine
 from spiral.learning.adversary import Replay, discriminator_loss
 from spiral.learning.policy_gradient import normalise, policy_loss
 from spiral.learning.progress import Progress
+from spiral.learning.real import Real, real_pictures
 from spiral.learning.returns import generalised_advantages
 from spiral.learning.rewards import discriminator_scores, from_scores, l2_scores, left_blank, penalties
 from spiral.learning.rollout import Trajectory, collect, stroke_starts
@@ -88,7 +89,7 @@ def train(
     """
     run = preset.run
     threads = machine.use_threads(run.threads)
-    learner, engine, pictures = set_up(preset, threads)
+    learner, engine, real = set_up(preset, threads)
     unseen = load(preset.data.source, preset.data.size, preset.strokes.channels, "test").spread(preset.data.held_out)
     judge_engine = make(preset.engine, len(unseen), preset.strokes.to_json(), threads)
     if start is not None:
@@ -102,7 +103,7 @@ def train(
         if not learner.commands:
             progress.evaluated(0, *learner.evaluate(judge_engine, unseen, watch))
         while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
-            episode, figures = one_round(learner, engine, pictures, spent, progress.phase)
+            episode, figures = one_round(learner, engine, real, spent, progress.phase)
             if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
                 what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
                 raise TrainingError(
@@ -119,8 +120,8 @@ def train(
     return out / "agent"
 
 
-def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Tensor]:
-    """What a round needs: the networks, B canvases on `threads` threads, and the pictures uint8 [N, S, S, C].
+def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Real]:
+    """What a round needs: the networks, B canvases on `threads` threads, and what to imitate.
 
     Raises:
         InputError: settings that do not go together, or the pictures cannot be had.
@@ -128,19 +129,19 @@ def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Tensor]:
     machine.keep_memory()
     learner = Learner(preset, machine.choose_device(preset.run.device))
     engine = make(preset.engine, preset.learning.batch, preset.strokes.to_json(), threads)
-    data = load(preset.data.source, preset.data.size, preset.strokes.channels, "train")
-    return learner, engine, torch.from_numpy(data.images).to(learner.device)
+    images = load(preset.data.source, preset.data.size, preset.strokes.channels, "train").images
+    return learner, engine, real_pictures(images, learner.conditional, preset.policy.codes, learner.device)
 
 
 def one_round(
-    learner: Learner, engine: Engine, pictures: Tensor, spent: float, phase: Phase
+    learner: Learner, engine: Engine, real: Real, spent: float, phase: Phase
 ) -> tuple[Trajectory, dict[str, float]]:
     """Paint B canvases, learn to judge, judge them, learn to paint: one turn of the loop.
 
     Args:
         learner: everything that learns.
         engine: B canvases.
-        pictures: uint8 [N, S, S, C], what to imitate.
+        real: what to imitate.
         spent: the share of the run that is over, for the schedules.
         phase: a context manager by the phase's name, for measuring.
 
@@ -149,16 +150,17 @@ def one_round(
     """
     learning = learner.preset.learning
     figures: dict[str, float] = {}
-    targets = _pick(pictures, learning.batch) if learner.conditional else None
+    targets = real.pick(learning.batch)[0] if learner.conditional else None
     with phase("paint"), learner.mixed():
         seeds = np.asarray(torch.randint(2**31, (learning.batch,)).numpy())
         episode = collect(learner.policy, engine, targets, learning.steps, seeds)
     with phase("judge"):
+        companions = real.beside(episode)
         if learning.reward == "discriminator":
-            learner.replay.add(episode.canvases[-1], targets)
+            learner.replay.add(episode.canvases[-1], companions)
             for _ in range(learning.discriminator_steps):
-                figures |= learner.learn_to_judge(_pick(pictures, learning.batch))
-        rewards = learner.rewards(episode, engine)
+                figures |= learner.learn_to_judge(*real.pick(learning.batch))
+        rewards = learner.rewards(episode, companions, engine)
     with phase("learn"):
         figures |= learner.learn_to_paint(episode, rewards, spent)
     learner.commands += learning.steps * learning.batch
@@ -178,8 +180,10 @@ class Learner:
         self.conditional = preset.policy.sees_target
         if learning.reward == "l2" and not self.conditional:
             raise InputError("an L2 reward needs a target: set --policy.sees-target")
+        if learning.paired and not self.conditional:
+            raise InputError("pairs with the same targets need targets: leave out --learning.paired")
         self.policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
-        self.discriminator = Discriminator(size, channels, self.conditional, preset.discriminator)
+        self.discriminator = Discriminator(size, channels, preset.judges_pairs, preset.discriminator)
         for network in (self.policy, self.discriminator):
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = copy.deepcopy(self.policy).requires_grad_(False)
@@ -190,22 +194,28 @@ class Learner:
             self.discriminator.parameters(), learning.discriminator_rate, betas, fused=True
         )
         capacity = learning.replay_batches * learning.batch
-        self.replay = Replay(capacity, (size, size, channels), self.conditional, device)
+        self.replay = Replay(capacity, (size, size, channels), preset.judges_pairs, device)
         self.reward_scale = torch.zeros((), device=device)
         self.updates = self.commands = 0
 
-    def learn_to_judge(self, real: Tensor) -> dict[str, float]:
-        """One discriminator step on `real` pictures uint8 [B, S, S, C] and as many replayed canvases."""
+    def learn_to_judge(self, real: Tensor, companions: Tensor | None) -> dict[str, float]:
+        """One discriminator step on `real` pictures uint8 [B, S, S, C] and as many replayed canvases.
+
+        Args:
+            real: what to imitate.
+            companions: beside what it is judged, likewise, or None.
+        """
         learning = self.preset.learning
-        fake, fake_targets = self.replay.sample(len(real))
-        real = fake_targets if learning.paired and fake_targets is not None else real
+        fake, fake_companions = self.replay.sample(len(real))
+        if learning.paired and fake_companions is not None:
+            real = companions = fake_companions
         with self.mixed():
             loss, figures = discriminator_loss(
                 self.discriminator,
                 real,
-                real if self.conditional else None,
+                companions,
                 fake,
-                fake_targets,
+                fake_companions,
                 learning.loss,
                 learning.penalty_weight,
                 learning.drift,
@@ -215,7 +225,7 @@ class Learner:
         self.discriminator_optimizer.step()
         return {f"discriminator/{name}": float(value) for name, value in figures.items()}
 
-    def rewards(self, episode: Trajectory, engine: Engine) -> Tensor:
+    def rewards(self, episode: Trajectory, companions: Tensor | None, engine: Engine) -> Tensor:
         """Rewards float32 [T, B] of painted episodes, penalties included, scaled to a deviation of about 1.
 
         A critic's scores have no unit of their own; dividing by the running deviation of an episode's return keeps the
@@ -228,7 +238,7 @@ class Learner:
             scores = l2_scores(episode.canvases, episode.targets)
         else:
             with self.mixed():
-                scores = discriminator_scores(self.discriminator, episode.canvases, episode.targets)
+                scores = discriminator_scores(self.discriminator, episode.canvases, companions)
         rewards = from_scores(scores, learning.credit, learning.discount)
         painted = rewards[:, ~left_blank(episode.canvases)]
         count = painted.shape[1]
@@ -380,7 +390,3 @@ def episode_figures(episode: Trajectory, engine: Engine) -> dict[str, float]:
         "starts": float(starts.sum(0).mean()),
         "blank": float(blank.mean()),
     }
-
-
-def _pick(pictures: Tensor, count: int) -> Tensor:
-    return pictures[torch.randint(len(pictures), (count,), device=pictures.device)]

@@ -50,6 +50,8 @@ class PolicySettings:
         location_channels: of the location heads' convolutions.
         location_blocks: residual blocks in each location head.
         noise: length of the noise vector z_0 of section 3.1; 0 for none.
+        codes: not in the paper, for small machines. The noise also holds one of so many codes, a power of two; each
+            stands for a cell of similar pictures (`spiral.datasets.cells`), beside whose mean the discriminator judges.
         sees_target: reconstruction, section 3.3.
         sees_canvas: False for the blind agent of section 4.3.
         spatial: not in the paper, for small machines. The location heads look at the encoder's feature maps of their
@@ -66,6 +68,7 @@ class PolicySettings:
     location_channels: int = 16
     location_blocks: int = 8
     noise: int = 0
+    codes: int = 0
     sees_target: bool = True
     sees_canvas: bool = True
     spatial: bool = False
@@ -78,7 +81,9 @@ class PolicySettings:
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
-        require_within("policy", self, **widths, **depths, noise=(0, 4096))
+        require_within("policy", self, **widths, **depths, noise=(0, 4096), codes=(0, 4096))
+        if self.codes and self.sees_target:
+            raise InputError("codes are for agents without a target: set --policy.no-sees-target or --policy.codes 0")
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Observation:
         previous: int64 [N, K], the command before this one, zeros at the start.
         effective: bool [N, K], which of its choices had an effect, False at the start.
         progress: float32 [N], the share of the episode that is over, in [0, 1).
-        noise: float32 [N, noise], drawn once an episode, or None.
+        noise: float32 [N, noise + codes], drawn once an episode, or None; see `Policy.draw_noise`.
     """
 
     canvas: Tensor
@@ -147,7 +152,8 @@ class Policy(nn.Module):
         self.look = nn.Conv2d(planes, width, 5, stride=settings.stride, padding=2)
         condition = settings.embedding * len(specification.choices) + 1
         self.condition = mlp(condition, 64, 32, width)
-        self.dream = mlp(settings.noise, 64, 32, width) if settings.noise else None
+        self.noise = settings.noise + settings.codes
+        self.dream = mlp(self.noise, 64, 32, width) if self.noise else None
         self.downs = nn.ModuleList(
             nn.Conv2d(width if level == 0 else wide, wide, 4, stride=2, padding=1) for level in range(downs)
         )
@@ -157,6 +163,7 @@ class Policy(nn.Module):
         )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
+        self.recall = nn.Linear(settings.codes, settings.hidden) if settings.codes else None
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
         self.value = nn.Linear(settings.hidden, 1)
         self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
@@ -179,6 +186,17 @@ class Policy(nn.Module):
         """The core's state before the first command: zeros."""
         zeros = self.squeeze.weight.new_zeros(batch, self.settings.hidden, dtype=torch.float32)
         return zeros, zeros
+
+    def draw_noise(self, batch: int) -> Tensor | None:
+        """What an episode is to be about: float32 [B, noise + codes], normal numbers and one of the codes, one-hot."""
+        if not self.noise:
+            return None
+        device = self.squeeze.weight.device
+        normal = torch.randn(batch, self.settings.noise, device=device)
+        if not self.settings.codes:
+            return normal
+        code = torch.randint(self.settings.codes, (batch,), device=device)
+        return torch.cat([normal, functional.one_hot(code, self.settings.codes).float()], dim=1)
 
     def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
         """Sample one command for each of B canvases: int64 [B, K].
@@ -251,7 +269,10 @@ class Policy(nn.Module):
             x = x + self.where(_draw(self._positions(seen.previous), CORE_SIDE))
         x = functional.relu(self.blocks(x))
         features[-1] = x
-        return features, functional.relu(self.squeeze(x.flatten(1)))
+        vector = self.squeeze(x.flatten(1))
+        if self.recall is not None and seen.noise is not None:
+            vector = vector + self.recall(seen.noise[:, self.settings.noise :])
+        return features, functional.relu(vector)
 
     def decode(
         self, z: Tensor, features: list[Tensor], previous: Tensor, given: Tensor | None, temperature: float = 1.0

@@ -1,0 +1,61 @@
+"""Pictures sorted into equal cells of similar ones, without labels.
+
+A generator that draws one shape and then chases the discriminator from shape to shape is kept from it by giving it the
+number of a cell as part of its noise, and judging what it paints among the pictures of that cell: self-conditioning
+(Liu et al. 2020, "Diverse image generation via self-conditioned GANs", arXiv 2006.10728), with equal cells instead of
+their k-means clusters, so that a cell drawn uniformly at random is as frequent as in the data.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.errors import InputError
+
+_POWER_STEPS = 20
+
+
+def equal_cells(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
+    """The cell of every picture, int64 [N] in [0, count).
+
+    All pictures are halved at the median along their first principal component, each half again along its own, and so
+    on; cells differ by one picture at most a halving.
+
+    Args:
+        images: uint8 [N, S, S, C].
+        count: number of cells, a power of two.
+
+    Raises:
+        InputError: `count` is no power of two, or there are fewer pictures than cells.
+    """
+    if count < 1 or count & (count - 1):
+        raise InputError(f"the number of codes must be a power of two, got {count}")
+    if count > len(images):
+        raise InputError(f"{count} codes need as many pictures, got {len(images)}")
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    cells = [np.arange(len(images))]
+    while len(cells) < count:
+        cells = [half for cell in cells for half in _halve(flat, cell)]
+    result = np.empty(len(images), np.int64)
+    for number, cell in enumerate(cells):
+        result[cell] = number
+    return result
+
+
+def mean_pictures(images: npt.NDArray[np.uint8], cells: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """The mean picture of every cell: uint8 [cells, S, S, C] of images uint8 [N, S, S, C] and their cells int64 [N]."""
+    means = [images[cells == number].mean(0) for number in range(int(cells.max()) + 1)]
+    return np.stack(means).round().astype(np.uint8)
+
+
+def _halve(flat: npt.NDArray[np.float32], cell: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+    centred = flat[cell] - flat[cell].mean(0)
+    # Power iteration, which needs no covariance matrix; begun from the picture furthest from the mean.
+    axis = centred[np.square(centred).sum(1).argmax()]
+    for _ in range(_POWER_STEPS):
+        axis = centred.T @ (centred @ axis)
+        axis = axis / max(float(np.linalg.norm(axis)), 1e-12)
+    order = np.argsort(centred @ axis, kind="stable")
+    middle = len(cell) // 2
+    return cell[order[:middle]], cell[order[middle:]]
