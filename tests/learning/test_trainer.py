@@ -57,7 +57,8 @@ def tiny(data: Path, **learning) -> Preset:
         data=DataSettings(source=str(data), size=16, held_out=40),
         policy=PolicySettings(
             channels=8, core_channels=16, residual_blocks=1, hidden=64, location_channels=8, location_blocks=1,
-            spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0), codes=learning.pop("codes", 0),
+            spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
+            codes=learning.pop("codes", 0),
         ),
         discriminator=DiscriminatorSettings(
             channels=16, spectral=learning.get("loss") == "gan", complement=learning.pop("complement", False)
@@ -176,13 +177,13 @@ def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(l
     judged = 0
     original = Learner.learn_to_judge
 
-    def break_down(self, real):
+    def break_down(self, real, companions):
         nonlocal judged
         judged += 1
         if judged == 4:
             with torch.no_grad():
                 next(self.discriminator.parameters()).fill_(float("nan"))
-        return original(self, real)
+        return original(self, real, companions)
 
     monkeypatch.setattr(Learner, "learn_to_judge", break_down)
     with pytest.raises(TrainingError, match=r"discriminator/\w+ is not finite"):

@@ -61,4 +61,4 @@ def test_a_complement_discriminator_sees_one_half_of_the_picture_and_the_other_o
     seen = [judge(picture, target, half) for half in range(4)]
     pixels = torch.randint(0, 256, (3, 16, 16, 1), dtype=torch.uint8)
     assert judge.judge(pixels, pixels).shape == (3,)
-    assert len({float(score) for score in seen}) == 4
+    assert len({float(score.detach()) for score in seen}) == 4

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from spiral.engines.strokes import StrokeSettings
+from spiral.errors import InputError
 from spiral.models.blocks import grid_positions, location_planes
 from spiral.models.policy import Observation, Policy, PolicySettings
 from spiral.program import Category, Location, Specification, When
@@ -170,3 +171,14 @@ def test_locations_are_drawn_where_they_are():
     spots = location_planes(positions, 8)[:, 2]
     assert np.unravel_index(int(spots[1].argmax()), (8, 8)) == (5, 2)
     assert float(spots[1].max()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_noise_holds_one_code():
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_target=False, noise=3, codes=8))
+    noise = policy.draw_noise(400)
+    assert noise is not None and noise.shape == (400, 11)
+    codes = noise[:, 3:]
+    assert set(codes.unique().tolist()) == {0.0, 1.0} and bool((codes.sum(1) == 1).all()) and bool(codes.any(0).all())
+    assert Policy(SPECIFICATION, 32, 1, SMALL).draw_noise(4) is None
+    with pytest.raises(InputError, match="without a target"):
+        replace(SMALL, codes=8)
