@@ -48,7 +48,7 @@ class Agent:
     @property
     def conditional(self) -> bool:
         """Whether it redraws a target (reconstruction) or invents (generation)."""
-        return self.preset.policy.sees_target
+        return self.preset.redraws
 
     @property
     def size(self) -> int:
@@ -163,7 +163,7 @@ def load_agent(name: str | None = None, device: str = "auto") -> Agent:
         preset = Preset.from_json(config["preset"])
         size, channels = preset.data.size, preset.strokes.channels
         policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
-        discriminator = Discriminator(size, channels, preset.judges_pairs, preset.discriminator)
+        discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
     checkpoint.fill(policy, checkpoint.read_tensors(folder, "policy"), folder / "policy.safetensors")

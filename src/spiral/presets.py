@@ -181,9 +181,9 @@ class Preset:
     run: RunSettings = field(default_factory=RunSettings)
 
     @property
-    def judges_pairs(self) -> bool:
-        """Whether the discriminator sees a picture beside another: the target, or the mean picture of a code's cell."""
-        return self.policy.sees_target or self.policy.codes > 0
+    def redraws(self) -> bool:
+        """Whether the agent redraws a given picture (reconstruction) or invents (generation)."""
+        return self.policy.sees_target and not self.policy.prototypes
 
     def to_json(self) -> dict[str, Any]:
         """The preset as JSON values."""

@@ -58,7 +58,7 @@ def tiny(data: Path, **learning) -> Preset:
         policy=PolicySettings(
             channels=8, core_channels=16, residual_blocks=1, hidden=64, location_channels=8, location_blocks=1,
             spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
-            codes=learning.pop("codes", 0),
+            prototypes=learning.pop("prototypes", 0),
         ),
         discriminator=DiscriminatorSettings(
             channels=16, spectral=learning.get("loss") == "gan", complement=learning.pop("complement", False)
@@ -94,8 +94,7 @@ def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
         {"credit": "terminal"},
         {"reward": "l2"},
         {"sees_target": False, "noise": 4, "blank_penalty": 1.0, "start_penalty": 0.1},
-        {"sees_target": False, "noise": 4, "codes": 8},
-        {"sees_target": False, "codes": 8},
+        {"noise": 4, "prototypes": 8},
         {"paired": True, "discriminator_steps": 2},
         {"passes": 3},
         {"complement": True},
@@ -148,16 +147,14 @@ def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
         canvases[-1, :count] = canvases[0, :count]
         return replace(painted, canvases=canvases)
 
-    assert learner.rewards(with_blank(8), targets, engine).tolist() == [[-3.0] * 8], (
-        "no unit yet: no division by nearly nothing"
-    )
+    assert learner.rewards(with_blank(8), engine).tolist() == [[-3.0] * 8], "no unit yet: no division by nearly nothing"
     assert float(learner.reward_scale) == 0.0
-    assert learner.rewards(with_blank(7), targets, engine).abs().max() < 10.0
-    learner.rewards(painted, targets, engine)
+    assert learner.rewards(with_blank(7), engine).abs().max() < 10.0
+    learner.rewards(painted, engine)
     unit = float(learner.reward_scale)
     assert unit > 0.0
     for _ in range(200):
-        learner.rewards(with_blank(8), targets, engine)
+        learner.rewards(with_blank(8), engine)
     assert float(learner.reward_scale) == unit, "blank canvases leave it as it is"
 
 

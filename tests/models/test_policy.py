@@ -173,12 +173,14 @@ def test_locations_are_drawn_where_they_are():
     assert float(spots[1].max()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_noise_holds_one_code():
-    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_target=False, noise=3, codes=8))
-    noise = policy.draw_noise(400)
-    assert noise is not None and noise.shape == (400, 11)
-    codes = noise[:, 3:]
-    assert set(codes.unique().tolist()) == {0.0, 1.0} and bool((codes.sum(1) == 1).all()) and bool(codes.any(0).all())
-    assert Policy(SPECIFICATION, 32, 1, SMALL).draw_noise(4) is None
-    with pytest.raises(InputError, match="without a target"):
-        replace(SMALL, codes=8)
+def test_prototypes_are_drawn_as_targets():
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, prototypes=4))
+    levels = torch.tensor([10, 20, 30, 40], dtype=torch.uint8)
+    policy.prototypes.copy_(levels[:, None, None, None])
+    drawn = policy.draw_prototypes(100)
+    assert drawn is not None and drawn.shape == (100, 32, 32, 1)
+    assert set(drawn[:, 0, 0, 0].tolist()) == set(levels.tolist())
+    assert "prototypes" in policy.state_dict(), "an agent carries them along"
+    assert Policy(SPECIFICATION, 32, 1, SMALL).draw_prototypes(4) is None
+    with pytest.raises(InputError, match="sees-target"):
+        replace(SMALL, prototypes=4, sees_target=False)

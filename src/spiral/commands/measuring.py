@@ -88,7 +88,7 @@ class Bench:
         if self.repeats < 1 or not 0 < self.seconds < 1e6:
             raise InputError("--repeats must be at least 1 and --seconds more than 0")
         chosen = preset(self.preset)
-        if not chosen.policy.sees_target or chosen.learning.loss != "wgan-gp":
+        if not chosen.redraws or chosen.learning.loss != "wgan-gp":
             raise InputError(f"the reference loop is for reconstruction by WGAN-GP, which {self.preset} is not")
         chosen = replace(chosen, run=replace(chosen.run, compile="on" if self.compile else "off"))
         figures = measure(chosen, self.threads, self.repeats, self.seconds, self.brush)

@@ -1,9 +1,9 @@
 """Pictures sorted into equal cells of similar ones, without labels.
 
-A generator that draws one shape and then chases the discriminator from shape to shape is kept from it by giving it the
-number of a cell as part of its noise, and judging what it paints among the pictures of that cell: self-conditioning
-(Liu et al. 2020, "Diverse image generation via self-conditioned GANs", arXiv 2006.10728), with equal cells instead of
-their k-means clusters, so that a cell drawn uniformly at random is as frequent as in the data.
+A generator that draws one shape and then chases the discriminator from shape to shape is kept from it by drawing a cell
+with its noise and judging what it paints beside the pictures of that cell: self-conditioning (Liu et al. 2020, "Diverse
+image generation via self-conditioned GANs", arXiv 2006.10728), with equal cells instead of their k-means clusters, so
+that a cell drawn uniformly at random is as frequent as in the data, and a cell's mean picture instead of its number.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def equal_cells(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int
         InputError: `count` is no power of two, or there are fewer pictures than cells.
     """
     if count < 1 or count & (count - 1):
-        raise InputError(f"the number of codes must be a power of two, got {count}")
+        raise InputError(f"the number of prototypes must be a power of two, got {count}")
     if count > len(images):
-        raise InputError(f"{count} codes need as many pictures, got {len(images)}")
+        raise InputError(f"{count} prototypes need as many pictures, got {len(images)}")
     flat = images.reshape(len(images), -1).astype(np.float32)
     cells = [np.arange(len(images))]
     while len(cells) < count:

@@ -23,7 +23,7 @@ class Trajectory:
         commands: int64 [T, B, K].
         effective: bool [T, B, K], which choices of the commands had an effect.
         targets: uint8 [B, S, S, C], or None.
-        noise: float32 [B, noise + codes], or None.
+        noise: float32 [B, noise], or None.
     """
 
     canvases: Tensor
@@ -72,16 +72,18 @@ def collect(
     Args:
         policy: in evaluation or training mode alike (it has no dropout or batch statistics).
         engine: B canvases, which are reset.
-        targets: uint8 [B, S, S, C] on the policy's device, or None.
+        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with prototypes then draws some.
         steps: T.
         seeds: int64 [B], for the engine's randomness.
         temperature: of sampling; 0 paints the most probable commands.
-        noise: float32 [B, noise + codes]; drawn anew when None and the policy wants some.
+        noise: float32 [B, noise]; drawn anew when None and the policy wants some.
     """
     device = policy.squeeze.weight.device
     batch, choices = engine.batch, len(engine.specification.choices)
     size, channels = policy.size, engine.shape[2]
-    noise = policy.draw_noise(batch) if noise is None else noise
+    targets = policy.draw_prototypes(batch) if targets is None else targets
+    if noise is None and policy.settings.noise:
+        noise = torch.randn(batch, policy.settings.noise, device=device)
     canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
     commands = torch.zeros(steps + 1, batch, choices, dtype=torch.int64, device=device)
     effective = torch.zeros(steps + 1, batch, choices, dtype=torch.bool, device=device)

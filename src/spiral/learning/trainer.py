@@ -130,7 +130,11 @@ def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Real]:
     learner = Learner(preset, machine.choose_device(preset.run.device))
     engine = make(preset.engine, preset.learning.batch, preset.strokes.to_json(), threads)
     images = load(preset.data.source, preset.data.size, preset.strokes.channels, "train").images
-    return learner, engine, real_pictures(images, learner.conditional, preset.policy.codes, learner.device)
+    real = real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, learner.device)
+    if real.prototypes is not None:
+        learner.policy.prototypes.copy_(real.prototypes)
+        learner.average.prototypes.copy_(real.prototypes)
+    return learner, engine, real
 
 
 def one_round(
@@ -150,17 +154,16 @@ def one_round(
     """
     learning = learner.preset.learning
     figures: dict[str, float] = {}
-    targets = real.pick(learning.batch)[0] if learner.conditional else None
+    targets = real.pick(learning.batch)[0] if learner.redraws else None
     with phase("paint"), learner.mixed():
         seeds = np.asarray(torch.randint(2**31, (learning.batch,)).numpy())
         episode = collect(learner.policy, engine, targets, learning.steps, seeds)
     with phase("judge"):
-        companions = real.beside(episode)
         if learning.reward == "discriminator":
-            learner.replay.add(episode.canvases[-1], companions)
+            learner.replay.add(episode.canvases[-1], episode.targets)
             for _ in range(learning.discriminator_steps):
                 figures |= learner.learn_to_judge(*real.pick(learning.batch))
-        rewards = learner.rewards(episode, companions, engine)
+        rewards = learner.rewards(episode, engine)
     with phase("learn"):
         figures |= learner.learn_to_paint(episode, rewards, spent)
     learner.commands += learning.steps * learning.batch
@@ -177,13 +180,13 @@ class Learner:
         self.preset, self.device = preset, device
         # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
-        self.conditional = preset.policy.sees_target
-        if learning.reward == "l2" and not self.conditional:
+        self.redraws = preset.redraws
+        if learning.reward == "l2" and not self.redraws:
             raise InputError("an L2 reward needs a target: set --policy.sees-target")
-        if learning.paired and not self.conditional:
+        if learning.paired and not self.redraws:
             raise InputError("pairs with the same targets need targets: leave out --learning.paired")
         self.policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
-        self.discriminator = Discriminator(size, channels, preset.judges_pairs, preset.discriminator)
+        self.discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
         for network in (self.policy, self.discriminator):
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average = copy.deepcopy(self.policy).requires_grad_(False)
@@ -194,7 +197,7 @@ class Learner:
             self.discriminator.parameters(), learning.discriminator_rate, betas, fused=True
         )
         capacity = learning.replay_batches * learning.batch
-        self.replay = Replay(capacity, (size, size, channels), preset.judges_pairs, device)
+        self.replay = Replay(capacity, (size, size, channels), preset.policy.sees_target, device)
         self.reward_scale = torch.zeros((), device=device)
         self.updates = self.commands = 0
 
@@ -225,7 +228,7 @@ class Learner:
         self.discriminator_optimizer.step()
         return {f"discriminator/{name}": float(value) for name, value in figures.items()}
 
-    def rewards(self, episode: Trajectory, companions: Tensor | None, engine: Engine) -> Tensor:
+    def rewards(self, episode: Trajectory, engine: Engine) -> Tensor:
         """Rewards float32 [T, B] of painted episodes, penalties included, scaled to a deviation of about 1.
 
         A critic's scores have no unit of their own; dividing by the running deviation of an episode's return keeps the
@@ -238,7 +241,7 @@ class Learner:
             scores = l2_scores(episode.canvases, episode.targets)
         else:
             with self.mixed():
-                scores = discriminator_scores(self.discriminator, episode.canvases, companions)
+                scores = discriminator_scores(self.discriminator, episode.canvases, episode.targets)
         rewards = from_scores(scores, learning.credit, learning.discount)
         painted = rewards[:, ~left_blank(episode.canvases)]
         count = painted.shape[1]
@@ -303,8 +306,8 @@ class Learner:
             Figures (mse and blank_mse per pixel and channel in [0, 1], where there are targets), the canvases uint8
             [N, S, S, C] and the targets.
         """
-        temperature = 0.0 if self.conditional else 1.0
-        targets = torch.from_numpy(unseen.images).to(self.device) if self.conditional else None
+        temperature = 0.0 if self.redraws else 1.0
+        targets = torch.from_numpy(unseen.images).to(self.device) if self.redraws else None
         with machine.seeded(0, self.device), self.mixed():
             seeds = np.arange(len(unseen))
             episode = collect(self.average, engine, targets, self.preset.learning.steps, seeds, temperature)

@@ -50,9 +50,9 @@ class PolicySettings:
         location_channels: of the location heads' convolutions.
         location_blocks: residual blocks in each location head.
         noise: length of the noise vector z_0 of section 3.1; 0 for none.
-        codes: not in the paper, for small machines. The noise also holds one of so many codes, a power of two; each
-            stands for a cell of similar pictures (`spiral.datasets.cells`), beside whose mean the discriminator judges.
         sees_target: reconstruction, section 3.3.
+        prototypes: not in the paper, for generation on small machines. The target is one of so many prototypes, a power
+            of two, drawn at random as noise is: mean pictures of cells of similar pictures (`spiral.datasets.cells`).
         sees_canvas: False for the blind agent of section 4.3.
         spatial: not in the paper, for small machines. The location heads look at the encoder's feature maps of their
             own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
@@ -68,8 +68,8 @@ class PolicySettings:
     location_channels: int = 16
     location_blocks: int = 8
     noise: int = 0
-    codes: int = 0
     sees_target: bool = True
+    prototypes: int = 0
     sees_canvas: bool = True
     spatial: bool = False
 
@@ -81,9 +81,9 @@ class PolicySettings:
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
-        require_within("policy", self, **widths, **depths, noise=(0, 4096), codes=(0, 4096))
-        if self.codes and self.sees_target:
-            raise InputError("codes are for agents without a target: set --policy.no-sees-target or --policy.codes 0")
+        require_within("policy", self, **widths, **depths, noise=(0, 4096), prototypes=(0, 4096))
+        if self.prototypes and not self.sees_target:
+            raise InputError("prototypes take the place of a target: set --policy.sees-target or --policy.prototypes 0")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Observation:
         previous: int64 [N, K], the command before this one, zeros at the start.
         effective: bool [N, K], which of its choices had an effect, False at the start.
         progress: float32 [N], the share of the episode that is over, in [0, 1).
-        noise: float32 [N, noise + codes], drawn once an episode, or None; see `Policy.draw_noise`.
+        noise: float32 [N, noise], drawn once an episode, or None.
     """
 
     canvas: Tensor
@@ -129,6 +129,9 @@ State = tuple[Tensor, Tensor]
 class Policy(nn.Module):
     """See the module's docstring."""
 
+    prototypes: Tensor
+    """uint8 [P, S, S, C], with `settings.prototypes` only; whoever trains the policy fills them in."""
+
     def __init__(self, specification: Specification, size: int, channels: int, settings: PolicySettings) -> None:
         """A policy for commands of `specification` and pictures of `size` x `size` x `channels`.
 
@@ -149,11 +152,13 @@ class Policy(nn.Module):
         self._locations = [i for i, c in enumerate(specification.choices) if isinstance(c, Location)]
         planes = 2 + channels * (settings.sees_canvas + settings.sees_target)
         self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
+        if settings.prototypes:
+            empty = torch.zeros(settings.prototypes, size, size, channels, dtype=torch.uint8)
+            self.register_buffer("prototypes", empty)
         self.look = nn.Conv2d(planes, width, 5, stride=settings.stride, padding=2)
         condition = settings.embedding * len(specification.choices) + 1
         self.condition = mlp(condition, 64, 32, width)
-        self.noise = settings.noise + settings.codes
-        self.dream = mlp(self.noise, 64, 32, width) if self.noise else None
+        self.dream = mlp(settings.noise, 64, 32, width) if settings.noise else None
         self.downs = nn.ModuleList(
             nn.Conv2d(width if level == 0 else wide, wide, 4, stride=2, padding=1) for level in range(downs)
         )
@@ -163,7 +168,6 @@ class Policy(nn.Module):
         )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
-        self.recall = nn.Linear(settings.codes, settings.hidden) if settings.codes else None
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
         self.value = nn.Linear(settings.hidden, 1)
         self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
@@ -187,16 +191,11 @@ class Policy(nn.Module):
         zeros = self.squeeze.weight.new_zeros(batch, self.settings.hidden, dtype=torch.float32)
         return zeros, zeros
 
-    def draw_noise(self, batch: int) -> Tensor | None:
-        """What an episode is to be about: float32 [B, noise + codes], normal numbers and one of the codes, one-hot."""
-        if not self.noise:
+    def draw_prototypes(self, batch: int) -> Tensor | None:
+        """One of the prototypes for each of B canvases, uint8 [B, S, S, C]; None for a policy without prototypes."""
+        if not self.settings.prototypes:
             return None
-        device = self.squeeze.weight.device
-        normal = torch.randn(batch, self.settings.noise, device=device)
-        if not self.settings.codes:
-            return normal
-        code = torch.randint(self.settings.codes, (batch,), device=device)
-        return torch.cat([normal, functional.one_hot(code, self.settings.codes).float()], dim=1)
+        return self.prototypes[torch.randint(len(self.prototypes), (batch,), device=self.prototypes.device)]
 
     def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
         """Sample one command for each of B canvases: int64 [B, K].
@@ -269,10 +268,7 @@ class Policy(nn.Module):
             x = x + self.where(_draw(self._positions(seen.previous), CORE_SIDE))
         x = functional.relu(self.blocks(x))
         features[-1] = x
-        vector = self.squeeze(x.flatten(1))
-        if self.recall is not None and seen.noise is not None:
-            vector = vector + self.recall(seen.noise[:, self.settings.noise :])
-        return features, functional.relu(vector)
+        return features, functional.relu(self.squeeze(x.flatten(1)))
 
     def decode(
         self, z: Tensor, features: list[Tensor], previous: Tensor, given: Tensor | None, temperature: float = 1.0
