@@ -15,6 +15,9 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import load_file
 
+from spiral.agent import load_agent
+from spiral.datasets import load
+from spiral.datasets.cells import equal_cells, mean_pictures
 from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, TrainingError
@@ -189,6 +192,17 @@ def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(l
     assert all(torch.isfinite(tensor.float()).all() for tensor in weights.values())
     monkeypatch.setattr(Learner, "learn_to_judge", original)
     train(preset, tmp_path / "run", Budget(frames=64 * 20), resume=True)
+
+
+def test_an_agent_with_prototypes_invents_and_carries_them_along(lines, tmp_path):
+    agent = load_agent(str(train(tiny(lines, prototypes=8, noise=2), tmp_path / "run", Budget(frames=64 * 5))))
+    images = load(str(lines), 16, 1, "train").images
+    assert torch.equal(agent.policy.prototypes, torch.from_numpy(mean_pictures(images, equal_cells(images, 8))))
+    assert not agent.conditional
+    first, again, other = agent.sample(12, 1), agent.sample(12, 1), agent.sample(12, 2)
+    assert first.programs == again.programs != other.programs
+    with pytest.raises(InputError, match="spiral sample"):
+        agent.paint(first.observed)
 
 
 def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
