@@ -268,11 +268,9 @@ MNIST_GENERATE = replace(
     MNIST_RECONSTRUCT,
     name="mnist-generate",
     summary="invent handwritten digits from noise; laptop size",
-    policy=replace(MNIST_RECONSTRUCT.policy, sees_target=False, noise=10),
+    policy=replace(MNIST_RECONSTRUCT.policy, noise=10, prototypes=128),
     discriminator=DiscriminatorSettings(channels=32, groups=16),
-    learning=LearningSettings(
-        policy_rate=1e-4, entropy_cost=0.1, entropy_cost_end=0.1, blank_penalty=1.0, start_penalty=0.01
-    ),
+    learning=replace(MNIST_RECONSTRUCT.learning, entropy_cost_end=0.006, start_penalty=0.01, average=0.998),
 )
 OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
@@ -294,6 +292,8 @@ OMNIGLOT_GENERATE = replace(
     summary="invent characters from noise; laptop size; --data.source names OMNIGLOT's folder",
     strokes=OMNIGLOT_RECONSTRUCT.strokes,
     data=OMNIGLOT_RECONSTRUCT.data,
+    policy=replace(MNIST_GENERATE.policy, prototypes=512),
+    learning=replace(MNIST_GENERATE.learning, steps=12),
 )
 
 PRESETS: dict[str, Preset] = {
