@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py [--seconds 5] [--out docs]
 
-One process for each setting, so that memory is its own; everything else is the preset's. Writes `scaling.png` and
-prints the tables of docs/performance.md.
+One process for each setting, so that memory is its own; everything else is the preset's. Writes `scaling.json`
+and `scaling.png` and prints the tables of docs/performance.md.
 """
 
 from __future__ import annotations
@@ -63,28 +63,43 @@ class One:
 
 @dataclass(frozen=True)
 class Study:
-    """Measure every setting, draw the plot and print the tables."""
+    """Measure every setting, print the tables, write `scaling.json` and draw it."""
 
     seconds: float = 5.0
     out: Path = Path("docs")
+    redraw: bool = False
+    """Only draw the `scaling.json` that is there."""
 
     def __call__(self) -> None:
-        figure, axes = pyplot.subplots(1, len(AXES), figsize=(15, 3.2), layout="constrained")
-        for (axis, values), plot in zip(AXES.items(), axes, strict=True):
-            rows = [measure(axis, value, self.seconds) for value in values]
-            print(f"\n| {axis} | commands/s | waiting for the engine | memory, MB |\n| --- | --- | --- | --- |")
-            for value, row in zip(values, rows, strict=True):
-                print(f"| {value} | {row['rate']:,.0f} | {row['engine']:.1%} | {row['megabytes']:,.0f} |", flush=True)
-            plot.plot(values, [row["rate"] for row in rows], "o-", color="black")
-            plot.set(xlabel=axis, ylim=(0, None), xticks=values)
-            plot.set_xscale("log", base=2)
-            plot.set_xticks(values, map(str, values))
-            memory = plot.twinx()
-            memory.plot(values, [row["megabytes"] for row in rows], "s--", color="tab:red", markersize=4)
-            memory.set(ylim=(0, None))
-            memory.tick_params(colors="tab:red")
-        axes[0].set_ylabel("commands/s (black)   memory, MB (red)")
-        figure.savefig(self.out / "scaling.png", dpi=80)
+        record = self.out / "scaling.json"
+        if not self.redraw:
+            record.write_text(json.dumps({axis: self.rows(axis) for axis in AXES}, indent=1))
+        draw(json.loads(record.read_text()), self.out / "scaling.png")
+
+    def rows(self, axis: str) -> list[dict[str, float]]:
+        print(f"\n| {axis} | commands/s | waiting for the engine | memory, MB |\n| --- | --- | --- | --- |")
+        rows = []
+        for value in AXES[axis]:
+            row = measure(axis, value, self.seconds)
+            rows.append({"value": value, **row})
+            print(f"| {value} | {row['rate']:,.0f} | {row['engine']:.1%} | {row['megabytes']:,.0f} |", flush=True)
+        return rows
+
+
+def draw(found: dict[str, list[dict[str, float]]], path: Path) -> None:
+    figure, axes = pyplot.subplots(1, len(found), figsize=(15, 3.2), layout="constrained")
+    for (axis, rows), plot in zip(found.items(), axes, strict=True):
+        values = [int(row["value"]) for row in rows]
+        memory = plot.twinx()
+        for place, name, style in ((plot, "rate", "o-k"), (memory, "megabytes", "s--r")):
+            place.plot(values, [row[name] for row in rows], style, markersize=4)
+            place.set_ylim(0, 1.08 * max(row[name] for row in rows))
+        memory.tick_params(colors="red")
+        plot.set_xscale("log", base=2)
+        plot.set_xticks(values, map(str, values))
+        plot.set_xlabel(axis)
+    axes[0].set_ylabel("commands/s, and MB (red)")
+    figure.savefig(path, dpi=80)
 
 
 def measure(axis: str, value: int, seconds: float) -> dict[str, float]:
