@@ -67,7 +67,7 @@ Made by
 
     {made}
 
-on two processor cores: {commands:,} commands painted in {seconds / 60:.0f} minutes.
+on a machine with two processor cores: {commands:,} commands painted in {seconds / 60:.0f} minutes.
 
 | {count:,} held-out pictures of {source} | |
 | --- | --- |
