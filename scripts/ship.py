@@ -23,6 +23,7 @@ from spiral.evaluation import summary
 from spiral.evaluation.report import read_rows
 from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
+from spiral.learning.checkpoint import CONFIG
 from spiral.learning.progress import METRICS
 
 matplotlib.use("agg")
@@ -39,10 +40,16 @@ class Ship:
     runs: tuple[Path, ...]
     commands: tuple[str, ...]
     """The commands that made the runs, in order."""
+    temperature: float | None = None
+    """Of sampling, for an agent that invents, instead of the one in its run's preset."""
 
     def __call__(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{self.name}.", dir=AGENTS)) / self.name
         shutil.copytree(self.runs[-1] / "agent", folder)
+        if self.temperature is not None:
+            config = json.loads((folder / CONFIG).read_text())
+            config["preset"]["temperature"] = self.temperature
+            (folder / CONFIG).write_text(json.dumps(config, indent=1))
         curve, commands, seconds = [], 0, 0.0
         rows: list[dict[str, float]] = []
         for run in self.runs:
@@ -61,6 +68,7 @@ class Ship:
         count, table = measure(agent, folder / "sheet.png")
         lines = "\n".join(f"| {name} | {value} |" for name, value in table.items())
         made = "\n    ".join(self.commands)
+        tempered = "" if agent.conditional else f"\n| temperature of sampling | {agent.preset.temperature:g} |"
         text = f"""# {self.name}
 
 Made by
@@ -73,7 +81,7 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 | --- | --- |
 {lines}
 | commands a picture | {agent.preset.learning.steps} |
-| entropy of a command at the end | {entropy:.2f} nats |
+| entropy of a command at the end | {entropy:.2f} nats |{tempered}
 
 `metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
 """

@@ -76,6 +76,16 @@ def test_shipped_agents_are_small_and_tell_how_they_were_made(name):
     assert (folder / "metrics.jsonl").is_file()
 
 
+@pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
+def test_the_shipped_agent_invents_digits_of_all_classes(capsys):
+    assert main(["evaluate", "--checkpoint", "mnist-generate", "--data", "mnist-sample", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["images"] == 1000 and figures["classes"] == 10
+    assert figures["class_entropy"] >= 2.1 and figures["confidence"] >= 0.85
+    assert figures["frechet"] <= 0.25 * min(figures["frechet_blank"], figures["frechet_random"])
+    assert figures["repeats"] < 0.01
+
+
 def test_painting_more_pictures_does_not_change_the_first():
     loaded = agent.load_agent(AGENTS[-1])
     pictures = load("mnist-sample", loaded.size, 1, "test").images

@@ -81,14 +81,17 @@ class Agent:
             raise InputError(f"{self.name} paints without a target; use `spiral sample`")
         return self._paint(len(pictures), pictures, seed, temperature, threads)
 
-    def sample(self, count: int, seed: int = 0, temperature: float = 1.0, threads: int | None = None) -> Paintings:
-        """Invent `count` pictures; see `paint`.
+    def sample(
+        self, count: int, seed: int = 0, temperature: float | None = None, threads: int | None = None
+    ) -> Paintings:
+        """Invent `count` pictures; see `paint`. Where no temperature is given it is the preset's.
 
         Raises:
             InputError: the agent needs a target, or no engine for it here.
         """
         if self.conditional:
             raise InputError(f"{self.name} redraws a target; use `spiral paint`")
+        temperature = self.preset.temperature if temperature is None else temperature
         return self._paint(count, None, seed, temperature, threads)
 
     def _paint(

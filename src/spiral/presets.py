@@ -168,6 +168,7 @@ class Preset:
         discriminator: sizes; it judges pairs where the policy sees a target.
         learning: the algorithm.
         run: seed, device, timing.
+        temperature: of sampling where an agent invents and none is asked for; 1 as in training.
     """
 
     name: str
@@ -179,6 +180,15 @@ class Preset:
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     learning: LearningSettings = field(default_factory=LearningSettings)
     run: RunSettings = field(default_factory=RunSettings)
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: a temperature out of range.
+        """
+        require_within("preset", self, temperature=(0.0, 100.0))
 
     @property
     def redraws(self) -> bool:
@@ -271,6 +281,7 @@ MNIST_GENERATE = replace(
     policy=replace(MNIST_RECONSTRUCT.policy, noise=10, prototypes=128),
     discriminator=DiscriminatorSettings(channels=32, groups=16),
     learning=replace(MNIST_RECONSTRUCT.learning, entropy_cost_end=0.006, start_penalty=0.01, average=0.998),
+    temperature=0.5,
 )
 OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,

@@ -33,7 +33,7 @@ class Evaluate:
     seed: int = 0
     """Seed of the brush, and of sampling."""
     temperature: float | None = None
-    """Of sampling; when left out 0 for redrawing (the most probable commands) and 1 for inventing."""
+    """Of sampling; when left out 0 for redrawing (the most probable commands), for inventing the preset's own."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -57,8 +57,7 @@ class Evaluate:
             split, rest = ("train", "test") if split == "train" else ("test", "train")
             data, other = (load(self.data, agent.size, agent.channels, part) for part in (split, rest))
             count = min(len(data), len(other), self.limit or summary.MOST)
-            temperature = 1.0 if self.temperature is None else self.temperature
-            figures = summary.of_generation(agent, data.spread(count), other.spread(count), self.seed, temperature)
+            figures = summary.of_generation(agent, data.spread(count), other.spread(count), self.seed, self.temperature)
         show_figures(figures, self.json)
 
 

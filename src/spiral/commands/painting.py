@@ -69,8 +69,8 @@ class Sample:
     """A shipped agent, an agent's folder, or a run's folder."""
     seed: int = 0
     """Seed of everything random."""
-    temperature: float = 1.0
-    """Below 1 the agent is more cautious, above 1 wilder."""
+    temperature: float | None = None
+    """1 samples as in training, below 1 the agent is more cautious, above wilder; its preset's own when left out."""
     sheet: Path | None = None
     """A PNG to write with the pictures side by side, the first 400 of them."""
 

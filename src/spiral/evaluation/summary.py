@@ -39,7 +39,7 @@ def of_reconstruction(agent: Agent, data: Dataset, seed: int = 0, temperature: f
 
 
 def of_generation(
-    agent: Agent, real: Dataset, other: Dataset, seed: int = 0, temperature: float = 1.0
+    agent: Agent, real: Dataset, other: Dataset, seed: int = 0, temperature: float | None = None
 ) -> dict[str, Any]:
     """Invent as many pictures as `real` holds and compare the two sets.
 
@@ -52,7 +52,7 @@ def of_generation(
         real: pictures of the data set.
         other: as many other pictures of it.
         seed: of sampling and of the brush.
-        temperature: of sampling.
+        temperature: of sampling; the preset's when None.
 
     Returns:
         `images`; `class_entropy` (nats), `classes`, `confidence` and `class_entropy_real`, `confidence_real` (None

@@ -306,7 +306,7 @@ class Learner:
             Figures (mse and blank_mse per pixel and channel in [0, 1], where there are targets), the canvases uint8
             [N, S, S, C] and the targets.
         """
-        temperature = 0.0 if self.redraws else 1.0
+        temperature = 0.0 if self.redraws else self.preset.temperature
         targets = torch.from_numpy(unseen.images).to(self.device) if self.redraws else None
         with machine.seeded(0, self.device), self.mixed():
             seeds = np.arange(len(unseen))
