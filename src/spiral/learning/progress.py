@@ -42,7 +42,7 @@ class Progress:
         self._count = 0
         self._last_log, self._last_commands = self._began, -1
         self._due: dict[str, float] = {}
-        self._error = float("nan")
+        self._measured = ""
         self._console = Console(file=sys.stderr)
         self._bar = Bar(
             TextColumn(f"[bold]{preset.name}"),
@@ -136,7 +136,7 @@ class Progress:
         entropy = means.get("policy/entropy", float("nan"))
         losses = f"losses {means.get('policy/policy_loss', 0):+.2f} {means.get('discriminator/loss', 0):+.2f}"
         text = f"{commands:,} commands  {rate:,.0f}/s  entropy {entropy:.1f}  {losses}"
-        self._bar.update(self._task, completed=min(spent, 1.0), figures=f"error {self._error:.3f}  {text}")
+        self._bar.update(self._task, completed=min(spent, 1.0), figures=f"{self._measured}{text}")
         self._sums, self._phases, self._count = {}, {}, 0
         self._last_log, self._last_commands = now, commands
 
@@ -144,12 +144,15 @@ class Progress:
         """Record an evaluation: figures, and a sheet of canvases uint8 [N, S, S, C] under their targets."""
         self._write(commands, figures)
         if "mse" in figures:
-            self._error = figures["mse"] / figures["blank_mse"]
+            error = figures["mse"] / figures["blank_mse"]
+            self._measured = f"error {error:.3f}  "
             self._console.print(
                 f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  error {figures['mse']:.4f}"
-                f"  ({self._error:.3f} of a blank canvas)"
+                f"  ({error:.3f} of a blank canvas)"
             )
         elif self._seen(figures):
+            if "held_out/frechet" in figures:
+                self._measured = f"Fréchet {figures['held_out/frechet']:.1f}  "
             self._console.print(f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  {self._seen(figures)}")
         rows = [] if targets is None else [targets[:_SHEET_PICTURES].cpu().numpy()]
         sheet = contact_sheet([*rows, canvases[:_SHEET_PICTURES].cpu().numpy()], scale=2)
