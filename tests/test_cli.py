@@ -77,6 +77,14 @@ def test_shipped_agents_are_small_and_tell_how_they_were_made(name):
 
 
 @pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
+@pytest.mark.parametrize(("name", "most"), [("mnist-reconstruct-blind", 0.4), ("omniglot-reconstruct", 0.5)])
+def test_other_shipped_agents_redraw_digits(name, most, capsys):
+    """Digits are new to the characters' agent, whose brushes are too thin for them."""
+    assert main(["evaluate", "--checkpoint", name, "--data", "mnist-sample", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ratio"] <= most
+
+
+@pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
 def test_the_shipped_agent_invents_digits_of_all_classes(capsys):
     assert main(["evaluate", "--checkpoint", "mnist-generate", "--data", "mnist-sample", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
