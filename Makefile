@@ -11,7 +11,7 @@ demo: setup  ## paint real digits with the shipped agent, then train a fresh one
 	.venv/bin/python scripts/demo.py
 
 test: lint  ## linters, then the tests
-	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive .venv/bin/python -m pytest -n 2
 
 lint: setup
 	.venv/bin/python -m ruff check .

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spiral.engines import make, missing
+from spiral.engines import make, missing, observe
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
-from spiral.learning.rollout import Trajectory, collect
+from spiral.learning.rollout import begin, go_on
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
 from spiral.presets import Preset
@@ -61,7 +61,12 @@ class Agent:
         return self.preset.strokes.channels
 
     def paint(
-        self, pictures: npt.NDArray[np.uint8], seed: int = 0, temperature: float = 0.0, threads: int | None = None
+        self,
+        pictures: npt.NDArray[np.uint8],
+        seed: int = 0,
+        temperature: float = 0.0,
+        threads: int | None = None,
+        commands: int | None = None,
     ) -> Paintings:
         """Redraw pictures uint8 [N, S, S, C]; the same seed gives the same programs.
 
@@ -70,6 +75,8 @@ class Agent:
             seed: of the brush, and of sampling where `temperature` is not 0.
             temperature: 0 for the most probable commands, 1 as in training.
             threads: of the engine; all processors when None.
+            commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
+                an episode.
 
         Raises:
             InputError: pictures of another shape, an agent that paints without a target, or no engine for it here.
@@ -79,7 +86,7 @@ class Agent:
             raise InputError(f"{self.name} wants uint8 pictures {expected}, got {pictures.dtype} {pictures.shape[1:]}")
         if not self.conditional:
             raise InputError(f"{self.name} paints without a target; use `spiral sample`")
-        return self._paint(len(pictures), pictures, seed, temperature, threads)
+        return self._paint(len(pictures), pictures, seed, temperature, threads, commands)
 
     def sample(
         self, count: int, seed: int = 0, temperature: float | None = None, threads: int | None = None
@@ -95,8 +102,16 @@ class Agent:
         return self._paint(count, None, seed, temperature, threads)
 
     def _paint(
-        self, count: int, pictures: npt.NDArray[np.uint8] | None, seed: int, temperature: float, threads: int | None
+        self,
+        count: int,
+        pictures: npt.NDArray[np.uint8] | None,
+        seed: int,
+        temperature: float,
+        threads: int | None,
+        commands: int | None = None,
     ) -> Paintings:
+        learning = self.preset.learning
+        wanted = learning.length if commands is None else commands
         settings, programs, canvases, observed = self.preset.strokes.to_json(), [], [], []
         device = self.policy.squeeze.weight.device
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
@@ -109,16 +124,19 @@ class Agent:
                 if pictures is not None:
                     targets = torch.from_numpy(np.ascontiguousarray(pictures[start : start + number])).to(device)
                 seeds = np.full(number, seed, np.int64)
-                episode: Trajectory = collect(
-                    self.policy, engine, targets, self.preset.learning.steps, seeds, temperature
-                )
-                commands = episode.commands.cpu().numpy()
+                episodes, written = begin(self.policy, engine, targets, seeds), []
+                while len(written) < wanted:
+                    # An unroll at a time, so that long episodes need no more memory than short ones.
+                    steps = min(learning.steps, wanted - len(written))
+                    unroll, episodes = go_on(self.policy, engine, episodes, steps, learning.length, temperature)
+                    written += list(unroll.commands.cpu().numpy())
+                done = np.stack(written)
                 programs += [
-                    Program.from_array(engine.specification, commands[:, index], engine.name, engine.settings, seed)
+                    Program.from_array(engine.specification, done[:, index], engine.name, engine.settings, seed)
                     for index in range(number)
                 ]
                 canvases.append(engine.canvases().copy())
-                observed.append(episode.canvases[-1].cpu().numpy())
+                observed.append(observe(engine.canvases(), self.size))
         return Paintings(programs, np.concatenate(canvases), np.concatenate(observed))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from spiral.engines.strokes import StrokeSettings
+from spiral.engines.strokes import CHOICES, StrokeSettings
 from spiral.errors import InputError, require_within
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy import PolicySettings
@@ -45,8 +45,12 @@ class LearningSettings:
 
     Attributes:
         batch: B, canvases painted at a time, and pictures in a discriminator step (appendix C: 64).
-        steps: T, commands in an episode.
-        reward: the discriminator's score (eq. 4), or minus the Euclidean distance to the target (section 3.3).
+        steps: T, commands that are learned from at a time.
+        unrolls: of T commands in an episode; see `length`.
+        reward: the discriminator's score (eq. 4), minus the Euclidean distance to the target (section 3.3), or
+            `mixed`, their sum.
+        histogram_weight: of minus the earth mover's distance between the colour histograms of canvas and target, which
+            is added to the reward (section 4.5).
         credit: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
         discount: gamma.
         advantage_decay: lambda of generalised advantage estimation; 1 is plain A2C.
@@ -76,7 +80,9 @@ class LearningSettings:
 
     batch: int = 64
     steps: int = 8
-    reward: Literal["discriminator", "l2"] = "discriminator"
+    unrolls: int = 1
+    reward: Literal["discriminator", "l2", "mixed"] = "discriminator"
+    histogram_weight: float = 0.0
     credit: Literal["terminal", "temporal"] = "temporal"
     discount: float = 1.0
     advantage_decay: float = 0.9
@@ -108,15 +114,21 @@ class LearningSettings:
         Raises:
             InputError: naming the one out of range.
         """
-        counts = dict.fromkeys(("batch", "steps", "replay_batches"), (1, 1_000_000))
+        counts = dict.fromkeys(("batch", "steps", "unrolls", "replay_batches"), (1, 1_000_000))
         rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
         unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
         costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
+        require_within("learning", self, histogram_weight=(0.0, 1e6))
         require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
         require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
         lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0
         require_within("learning", self, entropy_cost_end=(lowest, 1e6), gradient_clip=(1e-12, 1e12))
+
+    @property
+    def length(self) -> int:
+        """Commands in an episode."""
+        return self.steps * self.unrolls
 
 
 @dataclass(frozen=True)
@@ -306,6 +318,28 @@ OMNIGLOT_GENERATE = replace(
     policy=replace(MNIST_GENERATE.policy, prototypes=512),
     learning=replace(MNIST_GENERATE.learning, steps=12),
 )
+PHOTOS_RECONSTRUCT = Preset(
+    name="photos-reconstruct",
+    summary="redraw a photograph in colour, stroke by stroke; laptop size; --data.source photos:FOLDER names your own",
+    strokes=StrokeSettings(
+        size=64, choices=CHOICES, levels=20, ground=(0.5, 0.5, 0.5), channels=3, pressures=4, brush="classic/pen"
+    ),
+    data=DataSettings(source="photos", size=64, held_out=64),
+    policy=PolicySettings(
+        channels=16, stride=4, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True, glances=True
+    ),
+    discriminator=DiscriminatorSettings(channels=16),
+    learning=replace(
+        MNIST_RECONSTRUCT.learning,
+        steps=20,
+        unrolls=10,
+        reward="mixed",
+        discount=0.9,
+        entropy_cost=0.02,
+        blank_penalty=0.0,
+    ),
+    run=RunSettings(evaluate_seconds=300.0),
+)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -319,6 +353,7 @@ PRESETS: dict[str, Preset] = {
         OMNIGLOT_RECONSTRUCT,
         OMNIGLOT_RECONSTRUCT_L2,
         OMNIGLOT_GENERATE,
+        PHOTOS_RECONSTRUCT,
     )
 }
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiral.learning.returns import generalised_advantages
-from spiral.learning.rewards import from_scores, l2_scores, penalties
+from spiral.learning.rewards import from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.rollout import stroke_starts
 from spiral.program import Category, Specification
 
@@ -36,9 +36,20 @@ def test_with_lambda_one_they_are_returns_minus_values():
 @given(st.integers(1, 6), st.integers(0, 100))
 def test_temporal_rewards_add_up_to_the_terminal_one(steps, seed):
     scores = torch.randn(steps + 1, 3, generator=torch.Generator().manual_seed(seed))
-    temporal, terminal = (from_scores(scores, credit, 1.0) for credit in ("temporal", "terminal"))
+    temporal, terminal = (from_scores(scores, credit) for credit in ("temporal", "terminal"))
     assert torch.allclose(temporal.sum(0) + scores[0], terminal.sum(0), atol=1e-5)
     assert not terminal[:-1].any()
+    ended = torch.tensor([True, False, True])
+    assert torch.equal(from_scores(scores, "terminal", ended)[-1], scores[-1] * ended), "others have not ended yet"
+
+
+def test_an_unroll_ends_with_the_value_of_what_follows():
+    rewards, values = torch.randn(2, 6, 4)
+    whole, _ = generalised_advantages(rewards, values, 0.9, 0.8)
+    first, _ = generalised_advantages(rewards[:3], values[:3], 0.9, 0.0, values[3])
+    assert torch.allclose(first, generalised_advantages(rewards, values, 0.9, 0.0)[0][:3], atol=1e-5)
+    second, _ = generalised_advantages(rewards[3:], values[3:], 0.9, 0.8)
+    assert torch.allclose(second, whole[3:], atol=1e-5)
 
 
 def test_l2_is_the_euclidean_distance():
@@ -47,12 +58,24 @@ def test_l2_is_the_euclidean_distance():
     assert float(l2_scores(canvas, target)) == pytest.approx(-(2**0.5))
 
 
+@given(st.integers(0, 100))
+def test_histograms_are_compared_by_the_earth_movers_distance(seed):
+    generator = np.random.default_rng(seed)
+    # Values in the middle of a bin lose nothing by being counted in bins.
+    canvas, target = (generator.integers(0, 32, (2, 4, 4, 3)) * 8 + 4).astype(np.uint8)
+    scores = histogram_scores(torch.from_numpy(canvas)[None, None], torch.from_numpy(target)[None])
+    # Between samples of equal size the distance is the mean difference of the sorted values; a bin is 1/32 wide.
+    ordered = [np.sort(picture.reshape(16, 3), axis=0).astype(float) / 8 for picture in (canvas, target)]
+    expected = np.abs(ordered[0] - ordered[1]).mean() / 32 * np.sqrt(48)
+    assert float(scores) == pytest.approx(-expected, rel=1e-4)
+
+
 def test_starts_and_blank_canvases_cost():
     effective = torch.tensor([[1, 1, 0, 1, 1, 1], [0] * 6]).T.bool()[:, :, None].repeat(1, 1, 2)
     starts = stroke_starts(Specification((Category("a", 2), Category("b", 2))), effective)
     assert starts[:, 0].tolist() == [True, False, False, True, False, False]
-    canvases = torch.zeros(7, 2, 4, 4, 1, dtype=torch.uint8)
-    canvases[3:, 0, 1, 1] = 9
-    fines = penalties(starts, canvases, 0.1, 2.0)
+    going_on = stroke_starts(Specification((Category("a", 2), Category("b", 2))), effective, effective[0])
+    assert going_on[:, 0].tolist() == [False, False, False, True, False, False], "the first one only goes on"
+    fines = penalties(starts, torch.tensor([False, True]), 0.1, 2.0)
     assert fines[:, 0].tolist() == pytest.approx([-0.1, 0, 0, -0.1, 0, 0])
     assert fines[:, 1].tolist() == pytest.approx([0, 0, 0, 0, 0, -2.0])

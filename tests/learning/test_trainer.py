@@ -23,9 +23,10 @@ from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
 from spiral.evaluation.summary import watch
-from spiral.learning import trainer
+from spiral.learning import checkpoint, trainer
+from spiral.learning.learner import Learner
 from spiral.learning.rollout import Trajectory, collect
-from spiral.learning.trainer import Budget, Learner, train
+from spiral.learning.trainer import Budget, train
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy import PolicySettings
 from spiral.presets import PRESETS, DataSettings, LearningSettings, Preset, RunSettings
@@ -229,11 +230,20 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint(lines, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     preset = tiny(lines)
-    reached = int(trainer.checkpoint.newest(out / "checkpoints").name)
+    reached = int(checkpoint.newest(out / "checkpoints").name)
     assert reached > 0
     train(preset, out, Budget(frames=reached + 64 * 3), resume=True)
     commands = [row["commands"] for row in rows(out)]
     assert commands == sorted(commands) and commands[-1] == reached + 64 * 3
+
+
+def test_long_episodes_learn_in_unrolls_from_a_mixed_reward(lines, tmp_path):
+    preset = tiny(lines, steps=2, unrolls=3, discount=0.5, reward="mixed", histogram_weight=0.1)
+    agent = train(preset, tmp_path / "run", Budget(frames=64 * 2 * 100))
+    figures = rows(tmp_path / "run")
+    errors = [row["mse"] for row in figures if "mse" in row]
+    assert errors[-1] < errors[0], "it did not learn"
+    assert load_agent(str(agent)).paint(load(str(lines), 16, 1).images[:2]).programs[0].array().shape[0] == 6
 
 
 @pytest.mark.parametrize("name", PRESETS)

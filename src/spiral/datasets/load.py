@@ -11,6 +11,7 @@ import numpy as np
 from spiral.datasets.archives import find_idx, load_idx, load_npz
 from spiral.datasets.base import Dataset
 from spiral.datasets.omniglot import is_omniglot, load_characters
+from spiral.datasets.photos import is_photos, load_photos
 from spiral.datasets.pictures import ENDINGS, find_images, read_image, recolour, resize
 from spiral.errors import InputError
 
@@ -19,6 +20,7 @@ Split = Literal["train", "test"]
 BUILT_IN = {
     "mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out",
     "glyphs": "1,623 characters of 50 scripts by 20 hands, drawn from fonts-noto-core; 20 scripts held out",
+    "photos": "11,000 crops of 15 photographs inside scikit-image and scikit-learn; 3 photographs held out",
 }
 HUGGING_FACE = "hf:"
 BY_DRAWER = "by-drawer:"
@@ -32,8 +34,9 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
 
     Args:
         source: a name in `BUILT_IN`; a folder with MNIST's IDX archives or OMNIGLOT's zip archives; a folder of
-            pictures, searched recursively in sorted order; a picture; an `.npz` file; or `hf:NAME` for a Hugging Face
-            data set (extra `huggingface`). `by-drawer:` before OMNIGLOT's folder or `glyphs` splits by drawer.
+            pictures, searched recursively in sorted order; a picture; an `.npz` file; `photos:FOLDER` for random crops
+            of a folder's pictures; or `hf:NAME` for a Hugging Face data set (extra `huggingface`). `by-drawer:` before
+            OMNIGLOT's folder or `glyphs` splits by drawer.
         size: side in pixels.
         channels: 1 or 3.
         split: `train`, `test`, or all when None. OMNIGLOT holds out alphabets; where the source has no split, every
@@ -48,6 +51,8 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
         data = load_characters(plain, split, by_drawer=plain != name)
     elif plain != name:
         raise InputError(f"{plain} cannot be split by drawer: it is neither glyphs nor a folder of OMNIGLOT's archives")
+    elif is_photos(name):
+        data = load_photos(name, split, size, channels)
     elif name in BUILT_IN:
         with resources.as_file(resources.files("spiral.datasets") / f"{name}.npz") as path:
             whole = Dataset(name, *_arrays(load_npz(path)))
@@ -64,7 +69,7 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
 def default_split(source: str | Path) -> Split | None:
     """The split to measure on when none is named: what sources with a split of their own hold out, else everything."""
     plain = str(source).removeprefix(BY_DRAWER)
-    return "test" if plain in BUILT_IN or is_omniglot(Path(plain)) else None
+    return "test" if plain in BUILT_IN or is_photos(plain) or is_omniglot(Path(plain)) else None
 
 
 def _arrays(data: Dataset) -> tuple[Any, Any]:

@@ -32,8 +32,19 @@ def read_image(path: Path, size: int, channels: int) -> npt.NDArray[np.uint8]:
     return decode_image(read_bytes(path, MAXIMUM_BYTES), str(path), size, channels)
 
 
+def open_image(path: Path, channels: int) -> Image.Image:
+    """One picture file at its own size and shape, in mode `L` or `RGB`. See `read_image`."""
+    return _decode(read_bytes(path, MAXIMUM_BYTES), str(path), channels)
+
+
 def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArray[np.uint8]:
     """A picture from a file's bytes; `name` is for messages. See `read_image`."""
+    picture = _decode(data, name, channels)
+    pixels = np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, channels)
+    return resize(pixels, size)[0]
+
+
+def _decode(data: bytes, name: str, channels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -41,7 +52,7 @@ def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArra
                 if picture.width * picture.height > MAXIMUM_PIXELS:
                     raise InputError(f"{name} has {picture.width}x{picture.height} pixels, more than {MAXIMUM_PIXELS}")
                 picture.load()
-                return _convert(picture, size, channels)
+                return _convert(picture, channels)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -50,16 +61,14 @@ def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArra
         raise InputError(f"{name} is not a readable picture: {type(error).__name__}: {error}") from error
 
 
-def _convert(picture: Image.Image, size: int, channels: int) -> npt.NDArray[np.uint8]:
+def _convert(picture: Image.Image, channels: int) -> Image.Image:
     if picture.mode == "I;16":
         # Pillow clips 16-bit grey to 255 when it converts.
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if "A" in picture.getbands() or "transparency" in picture.info:
         layered = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", layered.size, (255, 255, 255, 255)), layered)
-    picture = picture.convert("L" if channels == 1 else "RGB")
-    pixels = np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, channels)
-    return resize(pixels, size)[0]
+    return picture.convert("L" if channels == 1 else "RGB")
 
 
 def resize(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:

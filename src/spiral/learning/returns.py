@@ -6,19 +6,23 @@ import torch
 from torch import Tensor
 
 
-def generalised_advantages(rewards: Tensor, values: Tensor, discount: float, decay: float) -> tuple[Tensor, Tensor]:
-    """Generalised advantage estimation (Schulman et al. 2016, eq. 16) of complete episodes.
+def generalised_advantages(
+    rewards: Tensor, values: Tensor, discount: float, decay: float, after: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Generalised advantage estimation (Schulman et al. 2016, eq. 16).
 
     Args:
         rewards: float32 [T, B].
-        values: float32 [T, B], V before each step; the value after the last step is 0.
+        values: float32 [T, B], V before each step.
         discount: gamma in [0, 1].
         decay: lambda in [0, 1]; 1 is the plain A2C advantage R_t - V(s_t) of SPIRAL eq. 3.
+        after: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
 
     Returns:
         Advantages and the value function's targets (advantages + values), float32 [T, B] both.
     """
-    following = torch.cat([values[1:], torch.zeros_like(values[:1])])
+    last = torch.zeros_like(values[:1]) if after is None else after[None]
+    following = torch.cat([values[1:], last])
     errors = rewards + discount * following - values
     advantages = torch.empty_like(errors)
     running = torch.zeros_like(errors[0])

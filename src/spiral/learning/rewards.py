@@ -1,4 +1,8 @@
-"""Rewards: what the agent is paid for its canvases (SPIRAL eq. 4 and section 4.3, SPIRAL++ section 2.2)."""
+"""Rewards: what the agent is paid for its canvases (SPIRAL eq. 4 and section 4.3, SPIRAL++ section 2.2).
+
+All scores are in one unit, the Euclidean distance between pictures of pixels in [0, 1]: the gradient penalty holds the
+critic to a slope of 1 in it, so that scores can be added up.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from torch import Tensor
 from spiral.models.discriminator import Discriminator
 
 Credit = Literal["terminal", "temporal"]
+_BINS = 32
 
 
 def discriminator_scores(discriminator: Discriminator, canvases: Tensor, targets: Tensor | None) -> Tensor:
@@ -25,34 +30,59 @@ def l2_scores(canvases: Tensor, targets: Tensor) -> Tensor:
     return -difference.flatten(2).norm(dim=2)
 
 
-def from_scores(scores: Tensor, credit: Credit, discount: float) -> Tensor:
+def histogram_scores(canvases: Tensor, targets: Tensor) -> Tensor:
+    """Minus the earth mover's distance between colour histograms (SPIRAL section 4.5): float32 [T + 1, B].
+
+    Each channel's histogram has 32 bins. In one dimension the distance is the area between the distribution functions;
+    the mean over channels, which says by how much a pixel is off on average, is multiplied by the square root of the
+    number of values in a picture, as if every one were off by it.
+
+    Args:
+        canvases: uint8 [T + 1, B, S, S, C].
+        targets: uint8 [B, S, S, C].
+    """
+    difference = _distributions(canvases) - _distributions(targets)
+    return -difference.abs().mean(-1).mean(-1) * targets[0].numel() ** 0.5
+
+
+def _distributions(pictures: Tensor) -> Tensor:
+    """Distribution functions of each channel's values: float32 [..., C, bins] of uint8 [..., S, S, C]."""
+    lead, channels = pictures.shape[:-3], pictures.shape[-1]
+    values = pictures.reshape(-1, pictures.shape[-3] * pictures.shape[-2], channels).transpose(1, 2)
+    bins = values.long() * _BINS // 256
+    counts = torch.zeros(*bins.shape[:2], _BINS, device=pictures.device)
+    counts.scatter_add_(2, bins, torch.ones((), device=pictures.device).expand(bins.shape))
+    return (counts.cumsum(-1) / bins.shape[-1]).view(*lead, channels, _BINS)
+
+
+def from_scores(scores: Tensor, credit: Credit, ended: Tensor | None = None) -> Tensor:
     """Rewards float32 [T, B] of scores [T + 1, B].
 
-    `terminal`: 0 but for the last step, which gets the last score (SPIRAL eq. 4). `temporal`: each step gets the
-    difference that it made, discount * score after - score before (SPIRAL++ section 2.2), which adds up to the same
-    at discount 1 but for the blank canvas's score.
+    `terminal`: 0 but for an episode's last step, which gets the last score (SPIRAL eq. 4). `temporal`: each step gets
+    the difference that it made (SPIRAL++ section 2.2), which adds up to the same but for the blank canvas's score; with
+    a discount below 1 the agent then prefers strokes that help at once.
+
+    Args:
+        scores: of the canvases before the first step and after every one.
+        credit: which of the two.
+        ended: bool [B], whose episode ends with the last step; all when None.
     """
     if credit == "temporal":
-        return discount * scores[1:] - scores[:-1]
+        return scores[1:] - scores[:-1]
     rewards = torch.zeros_like(scores[1:])
-    rewards[-1] = scores[-1]
+    rewards[-1] = scores[-1] if ended is None else scores[-1] * ended
     return rewards
 
 
-def penalties(starts: Tensor, canvases: Tensor, start_penalty: float, blank_penalty: float) -> Tensor:
+def penalties(starts: Tensor, left_blank: Tensor, start_penalty: float, blank_penalty: float) -> Tensor:
     """The two small penalties of section 4.3, float32 [T, B], to be added to the rewards (they are negative).
 
     Args:
         starts: bool [T, B], which commands begin a continuous sequence of strokes.
-        canvases: uint8 [T + 1, B, ...]; an episode whose last equals its first has left the canvas blank.
+        left_blank: bool [B], which episodes end here with a blank canvas.
         start_penalty: cost of every start, at least 0.
         blank_penalty: cost of a blank canvas, at the last step, at least 0.
     """
     result = starts * -start_penalty
-    result[-1] -= left_blank(canvases) * blank_penalty
+    result[-1] -= left_blank * blank_penalty
     return result
-
-
-def left_blank(canvases: Tensor) -> Tensor:
-    """Which episodes end as they began: bool [B] from uint8 [T + 1, B, ...]."""
-    return (canvases[-1] == canvases[0]).flatten(1).all(1)

@@ -1,8 +1,13 @@
-"""Acting: the policy paints a batch of canvases, command by command (SPIRAL section 3.1)."""
+"""Acting: the policy paints a batch of canvases, command by command (SPIRAL section 3.1).
+
+An episode may be longer than what is learned from at a time: `begin` blanks the canvases, `go_on` paints an unroll of
+T commands and says where the episodes then stand, and the next `go_on` takes them up there (IMPALA's unrolls). Short
+episodes are one unroll: `collect`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,27 +15,54 @@ import torch
 from torch import Tensor
 
 from spiral.engines import Engine, observe
-from spiral.models.policy import Observation, Policy
+from spiral.models.policy import Observation, Policy, State
 from spiral.program import Specification
 
 
 @dataclass(frozen=True)
-class Trajectory:
-    """B episodes of T commands; time comes first.
+class Episodes:
+    """B episodes as far as they have got, beside the engine's canvases.
 
     Attributes:
+        targets: uint8 [B, S, S, C], or None.
+        noise: float32 [B, noise], or None.
+        previous: int64 [B, K], the last command, zeros at the start.
+        effective: bool [B, K], which of its choices had an effect, False at the start.
+        state: the core's state, float32 [B, hidden] twice.
+        done: int64 [B], commands so far.
+        blank: uint8 [S, S, C], a canvas before the first command.
+    """
+
+    targets: Tensor | None
+    noise: Tensor | None
+    previous: Tensor
+    effective: Tensor
+    state: State
+    done: Tensor
+    blank: Tensor
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """T commands in each of B episodes; time comes first.
+
+    Attributes:
+        before: the episodes before the first of these commands.
         canvases: uint8 [T + 1, B, S, S, C], before the first command and after every one.
         commands: int64 [T, B, K].
         effective: bool [T, B, K], which choices of the commands had an effect.
-        targets: uint8 [B, S, S, C], or None.
-        noise: float32 [B, noise], or None.
+        progress: float32 [T, B], the share of the episode that was over before each command, in [0, 1).
+        ended: bool [B], whose episode was over after the last command.
+        following: float32 [B], the value of what comes after the last command, 0 where the episode ended.
     """
 
+    before: Episodes
     canvases: Tensor
     commands: Tensor
     effective: Tensor
-    targets: Tensor | None
-    noise: Tensor | None
+    progress: Tensor
+    ended: Tensor
+    following: Tensor
 
     @property
     def steps(self) -> int:
@@ -42,20 +74,133 @@ class Trajectory:
         """B."""
         return self.commands.shape[1]
 
+    @property
+    def targets(self) -> Tensor | None:
+        """uint8 [B, S, S, C], or None."""
+        return self.before.targets
+
     def observations(self) -> Observation:
         """What the policy saw at all T steps, as one batch of N = T * B, time first."""
-        steps, batch = self.steps, self.batch
-        previous = torch.cat([torch.zeros_like(self.commands[:1]), self.commands[:-1]])
-        effective = torch.cat([torch.zeros_like(self.effective[:1]), self.effective[:-1]])
-        progress = torch.arange(steps, device=self.commands.device).float() / steps
+        steps, noise = self.steps, self.before.noise
+        previous = torch.cat([self.before.previous[None], self.commands[:-1]])
+        effective = torch.cat([self.before.effective[None], self.effective[:-1]])
         return Observation(
             canvas=self.canvases[:-1].flatten(0, 1),
             target=None if self.targets is None else self.targets.repeat(steps, 1, 1, 1),
             previous=previous.flatten(0, 1),
             effective=effective.flatten(0, 1),
-            progress=progress.repeat_interleave(batch),
-            noise=None if self.noise is None else self.noise.repeat(steps, 1),
+            progress=self.progress.flatten(),
+            noise=None if noise is None else noise.repeat(steps, 1),
         )
+
+    def blank(self) -> Tensor:
+        """Whose canvas is blank after the last command: bool [B]."""
+        return (self.canvases[-1] == self.before.blank.to(self.canvases.device)).flatten(1).all(1)
+
+    def starts(self, specification: Specification) -> Tensor:
+        """Which commands begin a new continuous sequence of strokes: bool [T, B]; see `stroke_starts`."""
+        return stroke_starts(specification, self.effective, self.before.effective)
+
+
+def begin(
+    policy: Policy,
+    engine: Engine,
+    targets: Tensor | None,
+    seeds: npt.NDArray[np.int64],
+    noise: Tensor | None = None,
+    over: Tensor | None = None,
+    running: Episodes | None = None,
+) -> Episodes:
+    """Begin episodes on blank canvases.
+
+    Args:
+        policy: says what an episode needs.
+        engine: B canvases.
+        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with prototypes then draws some.
+        seeds: int64 [B], for the engine's randomness.
+        noise: float32 [B, noise]; drawn anew when None and the policy wants some.
+        over: bool [B], which episodes of `running` to begin anew while the others go on; all when None.
+        running: the episodes that are under way.
+    """
+    device, batch = policy.squeeze.weight.device, engine.batch
+    which = None if over is None else over.cpu().numpy()
+    engine.reset(seeds, which)
+    targets = policy.draw_prototypes(batch) if targets is None else targets
+    if noise is None and policy.settings.noise:
+        noise = torch.randn(batch, policy.settings.noise, device=device)
+    first = int(np.argmax(which)) if which is not None else 0
+    blank = torch.from_numpy(observe(engine.canvases()[first : first + 1], policy.size)[0])
+    choices = len(engine.specification.choices)
+    fresh = Episodes(
+        targets=targets,
+        noise=noise,
+        previous=torch.zeros(batch, choices, dtype=torch.int64, device=device),
+        effective=torch.zeros(batch, choices, dtype=torch.bool, device=device),
+        state=policy.initial_state(batch),
+        done=torch.zeros(batch, dtype=torch.int64, device=device),
+        blank=blank,
+    )
+    if over is None or running is None:
+        return fresh
+
+    def mixed(new: Tensor | None, old: Tensor | None) -> Tensor | None:
+        if new is None or old is None:
+            return None
+        return torch.where(over.view(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return replace(
+        fresh,
+        **{
+            name: mixed(getattr(fresh, name), getattr(running, name))
+            for name in ("targets", "noise", "previous", "effective", "done")
+        },
+        state=tuple(mixed(new, old) for new, old in zip(fresh.state, running.state, strict=True)),
+    )
+
+
+def go_on(
+    policy: Policy, engine: Engine, episodes: Episodes, steps: int, length: int, temperature: float = 1.0
+) -> tuple[Trajectory, Episodes]:
+    """Paint `steps` commands on every canvas of the engine.
+
+    Args:
+        policy: in evaluation or training mode alike (it has no dropout or batch statistics).
+        engine: B canvases, on which `episodes` have been painted so far.
+        episodes: where they stand.
+        steps: T.
+        length: commands in an episode; beyond it the policy goes on as if it were always the last one.
+        temperature: of sampling; 0 paints the most probable commands.
+    """
+    device = policy.squeeze.weight.device
+    batch, choices = engine.batch, len(engine.specification.choices)
+    size, channels = policy.size, engine.shape[2]
+    canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
+    commands = torch.zeros(steps, batch, choices, dtype=torch.int64, device=device)
+    effective = torch.zeros(steps, batch, choices, dtype=torch.bool, device=device)
+    progress = (episodes.done + torch.arange(steps, device=device)[:, None]).float() / length
+    progress = progress.clamp_max((length - 1) / length)
+    pixels, state = canvases.numpy(), episodes.state
+    observe(engine.canvases(), size, out=pixels[0])
+    previous, worked = episodes.previous, episodes.effective
+
+    def seen(step: int, over: Tensor) -> Observation:
+        canvas = canvases[step].to(device, non_blocking=True)
+        return Observation(canvas, episodes.targets, previous, worked, over, episodes.noise)
+
+    with torch.no_grad():
+        for step in range(steps):
+            commands[step], state = policy.act(seen(step, progress[step]), state, temperature)
+            chosen = commands[step].cpu().numpy()
+            effective[step] = torch.from_numpy(engine.specification.active(chosen)).to(device)
+            previous, worked = commands[step], effective[step]
+            engine.step(chosen)
+            observe(engine.canvases(), size, out=pixels[step + 1])
+        done = episodes.done + steps
+        ended, following = done >= length, torch.zeros(batch, device=device)
+        if not bool(ended.all()):
+            following = torch.where(ended, 0.0, policy.foresee(seen(steps, done.float() / length), state))
+    trajectory = Trajectory(episodes, canvases.to(device), commands, effective, progress, ended, following)
+    return trajectory, replace(episodes, previous=previous, effective=worked, state=state, done=done)
 
 
 def collect(
@@ -67,55 +212,29 @@ def collect(
     temperature: float = 1.0,
     noise: Tensor | None = None,
 ) -> Trajectory:
-    """Paint `steps` commands on every canvas of the engine.
-
-    Args:
-        policy: in evaluation or training mode alike (it has no dropout or batch statistics).
-        engine: B canvases, which are reset.
-        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with prototypes then draws some.
-        steps: T.
-        seeds: int64 [B], for the engine's randomness.
-        temperature: of sampling; 0 paints the most probable commands.
-        noise: float32 [B, noise]; drawn anew when None and the policy wants some.
-    """
-    device = policy.squeeze.weight.device
-    batch, choices = engine.batch, len(engine.specification.choices)
-    size, channels = policy.size, engine.shape[2]
-    targets = policy.draw_prototypes(batch) if targets is None else targets
-    if noise is None and policy.settings.noise:
-        noise = torch.randn(batch, policy.settings.noise, device=device)
-    canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
-    commands = torch.zeros(steps + 1, batch, choices, dtype=torch.int64, device=device)
-    effective = torch.zeros(steps + 1, batch, choices, dtype=torch.bool, device=device)
-    pixels = canvases.numpy()
-    engine.reset(seeds)
-    observe(engine.canvases(), size, out=pixels[0])
-    state = policy.initial_state(batch)
-    with torch.no_grad():
-        for step in range(steps):
-            seen = Observation(
-                canvas=canvases[step].to(device, non_blocking=True),
-                target=targets,
-                previous=commands[step],
-                effective=effective[step],
-                progress=torch.full((batch,), step / steps, device=device),
-                noise=noise,
-            )
-            commands[step + 1], state = policy.act(seen, state, temperature)
-            chosen = commands[step + 1].cpu().numpy()
-            effective[step + 1] = torch.from_numpy(engine.specification.active(chosen)).to(device)
-            engine.step(chosen)
-            observe(engine.canvases(), size, out=pixels[step + 1])
-    return Trajectory(canvases.to(device), commands[1:], effective[1:], targets, noise)
+    """Paint whole episodes of `steps` commands on every canvas of the engine; see `begin` and `go_on`."""
+    return go_on(policy, engine, begin(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]
 
 
-def stroke_starts(specification: Specification, effective: Tensor) -> Tensor:
+def stroke_starts(specification: Specification, effective: Tensor, before: Tensor | None = None) -> Tensor:
     """Which commands begin a new continuous sequence of strokes: bool [T, B] from bool [T, B, K].
 
     A visible command is one whose choices all have an effect; it begins a sequence when the command before it was not
     visible. Specifications without conditional choices have one sequence, which the first command begins. A compound
-    stroke is a sequence of its own, since adding its points is not visible.
+    stroke is a sequence of its own, since adding its points is not visible. `before` is that of the command before the
+    first one, bool [B, K]; none when None.
     """
     visible = effective.all(-1)
-    before = torch.cat([torch.zeros_like(visible[:1]), visible[:-1]])
-    return visible & ~before
+    first = torch.zeros_like(visible[:1]) if before is None else before.all(-1)[None]
+    return visible & ~torch.cat([first, visible[:-1]])
+
+
+def episode_figures(episode: Trajectory, engine: Engine) -> dict[str, float]:
+    """Whether the agent still paints: ink left on the canvas, strokes, sequences of strokes (collapse shows here)."""
+    changed = (episode.canvases[-1] != episode.before.blank.to(episode.canvases.device)).float()
+    return {
+        "ink": float(changed.mean()),
+        "strokes": float(episode.effective.all(-1).float().sum(0).mean()),
+        "starts": float(episode.starts(engine.specification).float().sum(0).mean()),
+        "blank": float(episode.blank().float().mean()),
+    }

@@ -21,18 +21,14 @@ from spiral.models.blocks import (
     ResidualBlock,
     coordinate_planes,
     grid_positions,
-    location_planes,
     mlp,
     pictures_to_planes,
 )
+from spiral.models.locations import GLANCE_SIDES, LocationHead, draw, glance
 from spiral.program import Choice, Location, Specification
 
 CORE_SIDE = 8
 """Side of the encoder's last feature map."""
-DECODER_SIDE = 4
-"""Side of a location head's first feature map."""
-_FINEST_DRAWN = 16
-"""Locations already chosen are drawn up to this side: finer planes cost most of the time and add little."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class PolicySettings:
     Attributes:
         channels: of the encoder's first convolution.
         stride: of that convolution; 1 keeps the full resolution, as in the paper, 2 halves it at once, which spares
-            a third of the time on a small machine.
+            a third of the time on a small machine, 4 halves it twice.
         core_channels: of its further convolutions and residual blocks.
         residual_blocks: at the encoder's end, on 8x8 maps.
         hidden: width of the LSTM and of the decoder's vector z.
@@ -57,10 +53,12 @@ class PolicySettings:
         spatial: not in the paper, for small machines. The location heads look at the encoder's feature maps of their
             own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
             squeezed through the vector z.
+        glances: not in the paper, for colour on small machines. With every location chosen, z is told what the canvas,
+            the target and the finest feature map look like there, so that "as red as that place" need not be either.
     """
 
     channels: int = 32
-    stride: Literal[1, 2] = 1
+    stride: Literal[1, 2, 4] = 1
     core_channels: int = 32
     residual_blocks: int = 8
     hidden: int = 256
@@ -72,6 +70,7 @@ class PolicySettings:
     prototypes: int = 0
     sees_canvas: bool = True
     spatial: bool = False
+    glances: bool = False
 
     def __post_init__(self) -> None:
         """Check the sizes.
@@ -149,7 +148,7 @@ class Policy(nn.Module):
         if downs < 0 or CORE_SIDE * 2**downs * settings.stride != size:
             least = CORE_SIDE * settings.stride
             raise InputError(f"the observation size must be {least} times a power of two, got {size}")
-        self._locations = [i for i, c in enumerate(specification.choices) if isinstance(c, Location)]
+        locations = len(self._chosen_locations())
         planes = 2 + channels * (settings.sees_canvas + settings.sees_target)
         self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
         if settings.prototypes:
@@ -163,28 +162,42 @@ class Policy(nn.Module):
             nn.Conv2d(width if level == 0 else wide, wide, 4, stride=2, padding=1) for level in range(downs)
         )
         deepest = wide if downs else width
-        self.where = (
-            nn.Conv2d(LOCATION_PLANES * len(self._locations), deepest, 3, padding=1) if settings.spatial else None
-        )
+        self.where = nn.Conv2d(LOCATION_PLANES * locations, deepest, 3, padding=1) if settings.spatial else None
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
         self.value = nn.Linear(settings.hidden, 1)
         self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
         self.heads = nn.ModuleList(self._head(position) for position in range(len(specification.choices)))
+        # Pictures at two scales and the finest feature map; see `glance`.
+        seen = len(GLANCE_SIDES) * (planes - 2) + width if settings.glances else 0
+        self.recall = nn.Linear(seen * locations, settings.hidden) if seen else None
         self.merges = nn.ModuleList(
-            mlp(settings.hidden + settings.embedding, settings.hidden, settings.hidden)
-            for _ in specification.choices[:-1]
+            mlp(
+                settings.hidden + settings.embedding + seen * isinstance(c, Location),
+                settings.hidden,
+                settings.hidden,
+            )
+            for c in specification.choices[:-1]
         )
 
     def _head(self, position: int) -> nn.Module:
         choice, settings = self.specification.choices[position], self.settings
         if not isinstance(choice, Location):
             return nn.Linear(settings.hidden, choice.size)
-        earlier = sum(1 for i in self._locations if i < position)
+        locations = [i for i, _ in self._chosen_locations()]
+        earlier = sum(1 for i in locations if i < position)
         skips = [settings.channels] + [settings.core_channels] * len(self.downs) if settings.spatial else []
-        planes = LOCATION_PLANES * (len(self._locations) + earlier) if settings.spatial else 0
-        return LocationHead(choice.grid, self.size // settings.stride, settings, skips, planes)
+        planes = LOCATION_PLANES * (len(locations) + earlier) if settings.spatial else 0
+        return LocationHead(
+            choice.grid,
+            self.size // settings.stride,
+            settings.hidden,
+            settings.location_channels,
+            settings.location_blocks,
+            skips,
+            planes,
+        )
 
     def initial_state(self, batch: int) -> State:
         """The core's state before the first command: zeros."""
@@ -209,6 +222,10 @@ class Policy(nn.Module):
         state = self.core(vector, state)
         chosen = [option for option, _ in self.decode(state[0], features, seen.previous, None, temperature)]
         return torch.stack(chosen, dim=1), state
+
+    def foresee(self, seen: Observation, state: State) -> Tensor:
+        """The expected return from here on, float32 [B], for B canvases."""
+        return self.value(self.core(self.encode(seen)[1], state)[0])[:, 0].float()
 
     def evaluate(self, seen: Observation, commands: Tensor, state: State) -> tuple[Decision, State]:
         """Reconsider whole episodes: all T steps are encoded and decoded at once, only the core runs step by step.
@@ -241,7 +258,10 @@ class Policy(nn.Module):
         return Decision(log_probability, entropy, value), state
 
     def encode(self, seen: Observation) -> tuple[list[Tensor], Tensor]:
-        """Feature maps from fine to coarse, down to 8x8, and the vector for the core [N, hidden]."""
+        """Feature maps from fine to coarse, down to 8x8, and the vector for the core [N, hidden].
+
+        With glances the pictures, reduced to two sizes, come after the feature maps.
+        """
         planes = [self.coordinates.expand(len(seen.previous), -1, -1, -1)]  # pyright: ignore[reportCallIssue]
         if self.settings.sees_canvas:
             planes.append(pictures_to_planes(seen.canvas))
@@ -265,9 +285,12 @@ class Policy(nn.Module):
             x = functional.relu(down(x))
             features.append(x)
         if self.where is not None:
-            x = x + self.where(_draw(self._positions(seen.previous), CORE_SIDE))
+            x = x + self.where(draw(self._positions(seen.previous), CORE_SIDE))
         x = functional.relu(self.blocks(x))
         features[-1] = x
+        if self.settings.glances:
+            pictures = torch.cat(planes[1:], dim=1)
+            features += [functional.avg_pool2d(pictures, self.size // side) for side in GLANCE_SIDES]
         return features, functional.relu(self.squeeze(x.flatten(1)))
 
     def decode(
@@ -279,6 +302,9 @@ class Policy(nn.Module):
             The option int64 [N] and the logits float32 [N, size] of every choice, in the specification's order.
         """
         places = self._positions(previous) if self.settings.spatial else []
+        if self.recall is not None:
+            grids = [(i, choice.grid) for i, choice in self._chosen_locations()]
+            z = z + self.recall(torch.cat([glance(features, previous[:, i], grid) for i, grid in grids], dim=1))
         for position, choice in enumerate(self.specification.choices):
             head = self.heads[position]
             logits = head(z, features, places) if isinstance(choice, Location) else head(z)
@@ -286,8 +312,10 @@ class Policy(nn.Module):
             option = given[:, position] if given is not None else _pick(logits, temperature)
             yield option, logits
             if position < len(self.merges):
-                embedded = self.embeddings[position](_embeddable(choice, option))
-                z = functional.relu(z + self.merges[position](torch.cat([z, embedded], dim=1)))
+                told = [z, self.embeddings[position](_embeddable(choice, option))]
+                if self.settings.glances and isinstance(choice, Location):
+                    told.append(glance(features, option, choice.grid))
+                z = functional.relu(z + self.merges[position](torch.cat(told, dim=1)))
                 if self.settings.spatial and isinstance(choice, Location):
                     places = [*places, grid_positions(option, choice.grid)]
 
@@ -304,65 +332,10 @@ class Policy(nn.Module):
 
     def _positions(self, commands: Tensor) -> list[Tensor]:
         """Positions of the location choices of commands int64 [N, K], float32 [N, 2] each."""
-        return [grid_positions(commands[:, i], self.specification.choices[i].grid) for i in self._locations]  # pyright: ignore[reportAttributeAccessIssue]
+        return [grid_positions(commands[:, i], choice.grid) for i, choice in self._chosen_locations()]
 
-
-class LocationHead(nn.Module):
-    """Decodes z to a grid of logits by residual blocks and transposed convolutions (appendix B)."""
-
-    def __init__(self, grid: int, size: int, settings: PolicySettings, skips: list[int], planes: int) -> None:
-        """A head for a grid x grid location.
-
-        Args:
-            grid: side of the grid; bilinear resizing makes up for what is not 4 times a power of two.
-            size: side of the encoder's finest feature map, which fixes the resolutions of the skips.
-            settings: sizes.
-            skips: channels of the encoder's feature maps, fine to coarse; empty without skips.
-            planes: number of planes with locations already chosen; 0 without them.
-        """
-        super().__init__()
-        width = settings.location_channels
-        ups = max(0, math.ceil(math.log2(grid / DECODER_SIDE)))
-        # With skips the last doubling is done by a pixel shuffle (Shi et al. 2016): convolutions at the grid's full
-        # resolution would cost more than everything else together.
-        self.shuffle = 2 if skips and ups > 1 else 1
-        ups -= self.shuffle - 1
-        self.grid, self.width = grid, width
-        self.expand = nn.Linear(settings.hidden, DECODER_SIDE**2 * width)
-        self.mix = nn.Conv2d(width, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(settings.location_blocks)))
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(width, width, 4, stride=2, padding=1) for _ in range(ups))
-        sides = [size // 2**level for level in range(len(skips))]
-        self._level = [sides.index(side) if (side := DECODER_SIDE * 2 ** (u + 1)) in sides else -1 for u in range(ups)]
-        self.skips = nn.ModuleList(nn.Conv2d(skips[i], width, 1) if i >= 0 else nn.Identity() for i in self._level)
-        self.wheres = nn.ModuleList(
-            nn.Conv2d(planes, width, 3, padding=1) if i >= 0 and sides[i] <= _FINEST_DRAWN else nn.Identity()
-            for i in self._level
-        )
-        self.last = nn.Conv2d(width, self.shuffle**2, 3 if skips else 1, padding=1 if skips else 0)
-
-    def forward(self, z: Tensor, features: list[Tensor], places: list[Tensor]) -> Tensor:
-        """Logits [N, grid * grid] from z [N, hidden], the encoder's maps and locations [N, 2] chosen before."""
-        x = self.expand(z).view(-1, self.width, DECODER_SIDE, DECODER_SIDE)
-        x = self.mix(x.contiguous(memory_format=torch.channels_last))
-        x = functional.relu(self.blocks(x))
-        for up, skip, where, level in zip(self.ups, self.skips, self.wheres, self._level, strict=True):
-            x = up(x)
-            if level >= 0:
-                x = x + skip(features[level])
-            if isinstance(where, nn.Conv2d):
-                x = x + where(_draw(places, x.shape[-1]))
-            x = functional.relu(x)
-        x = functional.pixel_shuffle(self.last(x), self.shuffle)
-        if x.shape[-1] != self.grid:
-            x = functional.interpolate(x.float(), (self.grid, self.grid), mode="bilinear", align_corners=False)
-        return x.flatten(1)
-
-
-def _draw(places: list[Tensor], size: int) -> Tensor:
-    """All locations drawn as planes: float32 [N, 3 * len(places), size, size], channels last in memory."""
-    planes = torch.cat([location_planes(place, size) for place in places], dim=1)
-    return planes.contiguous(memory_format=torch.channels_last)
+    def _chosen_locations(self) -> list[tuple[int, Location]]:
+        return [(i, c) for i, c in enumerate(self.specification.choices) if isinstance(c, Location)]
 
 
 def _embedding(choice: Choice, width: int) -> nn.Module:

@@ -1,0 +1,133 @@
+"""Random crops of photographs: of any folder of pictures, or of those that ship inside scikit-image and scikit-learn.
+
+Whole photographs are held out, never parts of one. Each photograph gives equally many crops: squares of a side drawn
+log-uniformly between the crop's own size and the whole photograph, at a random place, half of them mirrored.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spiral.datasets.base import Dataset
+from spiral.datasets.pictures import find_images, open_image
+from spiral.errors import InputError
+
+PREFIX = "photos"
+CROPS = {"train": 10_000, "test": 1_000}
+_SHORTER_SIDE = 512
+"""Photographs are first reduced to this, so that any number of pixels costs the same."""
+_HELD_OUT_SHARE = 10
+
+Split = Literal["train", "test"]
+
+_IMAGE, _LEARN = ("skimage", "data"), ("sklearn", "datasets/images")
+_TRAIN = {
+    _IMAGE: (
+        "astronaut.png",
+        "camera.png",
+        "coins.png",
+        "grass.png",
+        "gravel.png",
+        "hubble_deep_field.jpg",
+        "moon.png",
+        "motorcycle_left.png",
+        "motorcycle_right.png",
+        "retina.jpg",
+        "rocket.jpg",
+    ),
+    _LEARN: ("china.jpg",),
+}
+_TEST = {_IMAGE: ("chelsea.png", "coffee.png"), _LEARN: ("flower.jpg",)}
+
+
+def is_photos(source: str) -> bool:
+    """Whether a source is `photos` or `photos:FOLDER`."""
+    return source == PREFIX or source.startswith(f"{PREFIX}:")
+
+
+def load_photos(source: str, split: Split | None, size: int, channels: int) -> Dataset:
+    """Random crops, the same ones every time.
+
+    Args:
+        source: `photos` for the photographs in the packages of the extra `data`, `photos:FOLDER` for a folder's, of
+            which every tenth is held out.
+        split: `train` (10,000 crops), `test` (1,000 of photographs held out), or both when None.
+        size: side S of the crops in pixels.
+        channels: 1 or 3.
+
+    Raises:
+        InputError: the packages or the folder are missing, or a picture cannot be read.
+    """
+    parts: list[Split] = [split] if split is not None else ["train", "test"]
+    crops = []
+    for part in parts:
+        files = _built_in(part) if source == PREFIX else _from_folder(Path(source.removeprefix(f"{PREFIX}:")), part)
+        seed = sorted(CROPS).index(part)
+        crops.append(random_crops(files, CROPS[part], size, channels, seed))
+    return Dataset(source, np.concatenate(crops))
+
+
+def random_crops(files: list[Path], count: int, size: int, channels: int, seed: int) -> npt.NDArray[np.uint8]:
+    """Square crops of photographs: uint8 [count, size, size, channels], in random order.
+
+    Args:
+        files: the photographs; one that is smaller than a crop is enlarged.
+        count: how many crops in all.
+        size: their side in pixels.
+        channels: 1 or 3.
+        seed: of what is cropped.
+
+    Raises:
+        InputError: a file is no readable picture.
+    """
+    generator = np.random.default_rng(seed)
+    result = np.empty((count, size, size, channels), np.uint8)
+    order = generator.permutation(count)
+    for index, file in enumerate(files):
+        photograph = open_image(file, channels)
+        shorter = min(photograph.size)
+        if shorter > _SHORTER_SIDE:
+            scale = _SHORTER_SIDE / shorter
+            sides = [max(1, round(side * scale)) for side in photograph.size]
+            photograph = photograph.resize((sides[0], sides[1]), Image.Resampling.BILINEAR)
+            shorter = min(photograph.size)
+        for place in order[index :: len(files)]:
+            side = np.exp(generator.uniform(np.log(min(size, shorter)), np.log(shorter)))
+            left, top = (generator.uniform(0.0, extent - side) for extent in photograph.size)
+            crop = photograph.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+            pixels = np.asarray(crop, np.uint8).reshape(size, size, channels)
+            result[place] = pixels[:, ::-1] if generator.random() < 0.5 else pixels
+    return result
+
+
+def _built_in(split: Split) -> list[Path]:
+    found: list[Path] = []
+    for (package, folder), names in (_TRAIN if split == "train" else _TEST).items():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise InputError(
+                "the built-in photographs are those inside scikit-image and scikit-learn: "
+                "pip install 'spiral-painter[data]', or name a folder: photos:FOLDER"
+            )
+        found += [Path(spec.origin).parent / folder / name for name in names]
+    if absent := [file for file in found if not file.is_file()]:
+        raise InputError(f"{absent[0]} is not in the installed package; name a folder instead: photos:FOLDER")
+    return found
+
+
+def _from_folder(folder: Path, split: Split) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}")
+    files = find_images(folder)
+    if not files:
+        raise InputError(f"there are no pictures in the folder {folder}")
+    if len(files) == 1:
+        return files
+    held_out = [index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, len(files)) - 1 for index in range(len(files))]
+    return [file for file, out in zip(files, held_out, strict=True) if out == (split == "test")]

@@ -1,0 +1,89 @@
+"""The decoder's location heads, and what the policy is told about a location once it is chosen."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spiral.models.blocks import ResidualBlock, location_planes
+
+DECODER_SIDE = 4
+"""Side of a location head's first feature map."""
+GLANCE_SIDES = (16, 4)
+"""Sides to which pictures are reduced for glances."""
+_FINEST_DRAWN = 16
+"""Locations already chosen are drawn up to this side: finer planes cost most of the time and add little."""
+
+
+class LocationHead(nn.Module):
+    """Decodes z to a grid of logits by residual blocks and transposed convolutions (appendix B)."""
+
+    def __init__(
+        self, grid: int, size: int, hidden: int, width: int, blocks: int, skips: list[int], planes: int
+    ) -> None:
+        """A head for a grid x grid location.
+
+        Args:
+            grid: side of the grid; bilinear resizing makes up for what is not 4 times a power of two.
+            size: side of the encoder's finest feature map, which fixes the resolutions of the skips.
+            hidden: width of z.
+            width: channels of the convolutions.
+            blocks: residual blocks.
+            skips: channels of the encoder's feature maps, fine to coarse; empty without skips.
+            planes: number of planes with locations already chosen; 0 without them.
+        """
+        super().__init__()
+        ups = max(0, math.ceil(math.log2(grid / DECODER_SIDE)))
+        # With skips the last doubling is done by a pixel shuffle (Shi et al. 2016): convolutions at the grid's full
+        # resolution would cost more than everything else together.
+        self.shuffle = 2 if skips and ups > 1 else 1
+        ups -= self.shuffle - 1
+        self.grid, self.width = grid, width
+        self.expand = nn.Linear(hidden, DECODER_SIDE**2 * width)
+        self.mix = nn.Conv2d(width, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.ups = nn.ModuleList(nn.ConvTranspose2d(width, width, 4, stride=2, padding=1) for _ in range(ups))
+        sides = [size // 2**level for level in range(len(skips))]
+        self._level = [sides.index(side) if (side := DECODER_SIDE * 2 ** (u + 1)) in sides else -1 for u in range(ups)]
+        self.skips = nn.ModuleList(nn.Conv2d(skips[i], width, 1) if i >= 0 else nn.Identity() for i in self._level)
+        self.wheres = nn.ModuleList(
+            nn.Conv2d(planes, width, 3, padding=1) if i >= 0 and sides[i] <= _FINEST_DRAWN else nn.Identity()
+            for i in self._level
+        )
+        self.last = nn.Conv2d(width, self.shuffle**2, 3 if skips else 1, padding=1 if skips else 0)
+
+    def forward(self, z: Tensor, features: list[Tensor], places: list[Tensor]) -> Tensor:
+        """Logits [N, grid * grid] from z [N, hidden], the encoder's maps and locations [N, 2] chosen before."""
+        x = self.expand(z).view(-1, self.width, DECODER_SIDE, DECODER_SIDE)
+        x = self.mix(x.contiguous(memory_format=torch.channels_last))
+        x = functional.relu(self.blocks(x))
+        for up, skip, where, level in zip(self.ups, self.skips, self.wheres, self._level, strict=True):
+            x = up(x)
+            if level >= 0:
+                x = x + skip(features[level])
+            if isinstance(where, nn.Conv2d):
+                x = x + where(draw(places, x.shape[-1]))
+            x = functional.relu(x)
+        x = functional.pixel_shuffle(self.last(x), self.shuffle)
+        if x.shape[-1] != self.grid:
+            x = functional.interpolate(x.float(), (self.grid, self.grid), mode="bilinear", align_corners=False)
+        return x.flatten(1)
+
+
+def glance(features: list[Tensor], option: Tensor, grid: int) -> Tensor:
+    """What the finest feature map and the reduced pictures look like at cells int64 [N] of a grid: [N, channels]."""
+    rows, columns, seen = option // grid, option % grid, []
+    for maps in (features[0], *features[-len(GLANCE_SIDES) :]):
+        side = maps.shape[-1]
+        cell = (rows * side // grid) * side + columns * side // grid
+        seen.append(maps.flatten(2).gather(2, cell[:, None, None].expand(-1, maps.shape[1], 1))[:, :, 0])
+    return torch.cat(seen, dim=1)
+
+
+def draw(places: list[Tensor], size: int) -> Tensor:
+    """All locations drawn as planes: float32 [N, 3 * len(places), size, size], channels last in memory."""
+    planes = torch.cat([location_planes(place, size) for place in places], dim=1)
+    return planes.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,63 @@
+"""Painting in one go or in unrolls: the same commands on the same canvases."""
+
+import numpy as np
+import pytest
+import torch
+
+from spiral.engines import make
+from spiral.engines.strokes import StrokeSettings
+from spiral.learning.rollout import begin, collect, go_on
+from spiral.models.policy import Policy, PolicySettings
+
+STROKES = StrokeSettings(size=16, grid=8, radii=(1.5,), radii_at=16)
+
+
+@pytest.fixture
+def policy() -> Policy:
+    torch.manual_seed(0)
+    settings = PolicySettings(
+        channels=4, core_channels=4, hidden=16, residual_blocks=1, location_blocks=0, spatial=True, glances=True
+    )
+    return Policy(STROKES.specification(), 16, 1, settings)
+
+
+def test_unrolls_of_an_episode_continue_it(policy):
+    targets = torch.randint(256, (3, 16, 16, 1), dtype=torch.uint8)
+    engine, seeds = make("vector", 3, STROKES.to_json()), np.zeros(3, np.int64)
+    whole = collect(policy, engine, targets, 6, seeds, temperature=0.0)
+    episodes, parts = begin(policy, engine, targets, seeds), []
+    for _ in range(3):
+        part, episodes = go_on(policy, engine, episodes, 2, 6, temperature=0.0)
+        parts.append(part)
+    assert torch.equal(torch.cat([part.commands for part in parts]), whole.commands)
+    assert torch.equal(parts[-1].canvases[-1], whole.canvases[-1])
+    assert torch.equal(torch.cat([part.progress for part in parts]), whole.progress)
+    assert [bool(part.ended.all()) for part in parts] == [False, False, True]
+    starts = torch.cat([part.starts(engine.specification) for part in parts])
+    assert torch.equal(starts, whole.starts(engine.specification)), "an unroll knows what came before it"
+    # What each unroll is learned from is what was seen then: reconsidered together or apart, the values agree.
+    together, _ = policy.evaluate(whole.observations(), whole.commands, whole.before.state)
+    values = together.value.view(6, 3)
+    for index, part in enumerate(parts):
+        apart, _ = policy.evaluate(part.observations(), part.commands, part.before.state)
+        assert torch.allclose(apart.value.view(2, 3), values[2 * index : 2 * index + 2], atol=1e-5)
+        expected = values[2 * index + 2] if index < 2 else torch.zeros(3)
+        assert torch.allclose(part.following, expected, atol=1e-5), "the value of what follows, 0 after the end"
+
+
+def test_episodes_that_are_over_make_room_while_others_go_on(policy):
+    targets = torch.randint(256, (2, 16, 16, 1), dtype=torch.uint8)
+    engine, seeds = make("vector", 2, STROKES.to_json()), np.zeros(2, np.int64)
+    _, running = go_on(policy, engine, begin(policy, engine, targets, seeds), 4, 8)
+    before = engine.canvases().copy()
+    fresh = begin(policy, engine, 255 - targets, seeds, over=torch.tensor([True, False]), running=running)
+    assert fresh.done.tolist() == [0, 4]
+    assert fresh.targets is not None
+    assert torch.equal(fresh.targets[0], 255 - targets[0])
+    assert torch.equal(fresh.targets[1], targets[1])
+    assert not fresh.state[0][0].any()
+    assert torch.equal(fresh.state[0][1], running.state[0][1])
+    assert (engine.canvases()[1] == before[1]).all()
+    assert (engine.canvases()[0] == 255).all()
+    # The ones that went on were not taken for blank ones.
+    assert fresh.blank.unique().tolist() == [255]
