@@ -322,7 +322,7 @@ PHOTOS_RECONSTRUCT = Preset(
     name="photos-reconstruct",
     summary="redraw a photograph in colour, stroke by stroke; laptop size; --data.source photos:FOLDER names your own",
     strokes=StrokeSettings(
-        size=64, choices=CHOICES, levels=20, ground=(0.5, 0.5, 0.5), channels=3, pressures=4, brush="classic/pen"
+        size=64, choices=CHOICES, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
     ),
     data=DataSettings(source="photos", size=64, held_out=64),
     policy=PolicySettings(
@@ -336,7 +336,6 @@ PHOTOS_RECONSTRUCT = Preset(
         reward="mixed",
         discount=0.9,
         entropy_cost=0.02,
-        blank_penalty=0.0,
     ),
     run=RunSettings(evaluate_seconds=300.0),
 )

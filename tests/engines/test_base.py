@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiral.engines import ENGINES, Engine, make, missing, observe, render
+from spiral.engines import ENGINES, Engine, make, missing, observe, process, render
 from spiral.errors import InputError
 from spiral.program import Program
 
@@ -137,7 +137,7 @@ class TestEveryEngine:
         assert large.shape == (128, 128, 1)
         small = render(program)[None].astype(float)
         assert np.abs(observe(large[None], 32).astype(float) - small).mean() < 6
-        assert render(program, every_step=True).shape == (5, 32, 32, 1)
+        assert [frame.shape for frame in process(program)] == [(32, 32, 1)] * 5
 
     def test_a_program_of_another_specification_is_refused(self, name):
         engine = make(name, 1, SMALL)

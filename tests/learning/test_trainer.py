@@ -23,7 +23,7 @@ from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
 from spiral.evaluation.summary import watch
-from spiral.learning import checkpoint, trainer
+from spiral.learning import checkpoint
 from spiral.learning.learner import Learner
 from spiral.learning.rollout import Trajectory, collect
 from spiral.learning.trainer import Budget, train

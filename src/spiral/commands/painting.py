@@ -93,12 +93,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Render:
-    """Execute a program and write the picture; the format follows from the file's ending."""
+    """Show a program as a picture, SVG, GIF or video; the format follows from the file's ending."""
 
     program: Positional[Path]
     """A program's JSON file."""
     out: Path
-    """The picture to write: .png, or .gif for the painting process."""
+    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, or .plot.svg (lines for a pen plotter)."""
     size: int | None = None
     """Side of the picture in pixels; brushes scale with it."""
     colour_by_time: bool = False
@@ -106,23 +106,14 @@ class Render:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.engines import render
-        from spiral.exports.animation import write_gif
         from spiral.exports.colours import coloured_by_time
-        from spiral.exports.pictures import write_png
+        from spiral.exports.documents import write_document
 
         loaded = Program.load(self.program)
-        ending = self.out.suffix.lower()
-        if ending not in (".png", ".gif"):
-            raise InputError(f"cannot write {self.out}: the ending must be .png or .gif")
         make_folder(self.out.parent)
         try:
             loaded = coloured_by_time(loaded) if self.colour_by_time else loaded
-            picture = render(loaded, self.size, every_step=ending == ".gif")
+            write_document(self.out, loaded, self.size)
         except InputError as error:
             raise InputError(f"{self.program}: {error}") from error
-        if ending == ".gif":
-            write_gif(self.out, picture)
-        else:
-            write_png(self.out, picture)
         console.print(f"wrote {self.out}")

@@ -1,4 +1,4 @@
-"""Readers of archive formats: MNIST's IDX files and NumPy's `.npz`, checked before use and limited in size."""
+"""Readers of archive formats: MNIST's IDX files, NumPy's `.npz` and zip, checked before use and limited in size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import struct
 import zipfile
 import zlib
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -96,3 +97,35 @@ def load_npz(path: Path) -> Dataset:
     if labels is not None and labels.dtype.kind in "iu":
         labels = labels.astype(np.int64)
     return Dataset(str(path), images, labels)
+
+
+def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of a zip archive's wanted files, sorted by name; nothing is unpacked to disk.
+
+    Args:
+        path: the archive.
+        wanted: told a file's path inside, says whether it is to be read.
+        limit: the most bytes a file may have.
+
+    Raises:
+        InputError: the archive is missing or broken, a path leads out of it, or a file is larger than `limit`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
+                inside = PurePosixPath(entry.filename.replace("\\", "/"))
+                if inside.is_absolute() or ".." in inside.parts:
+                    raise InputError(f"{path}: the path {entry.filename!r} leads out of the archive")
+                if entry.is_dir() or "__MACOSX" in inside.parts or not wanted(inside):
+                    continue
+                with archive.open(entry) as stream:
+                    data = stream.read(limit + 1)  # what the archive claims of its sizes need not be true
+                if len(data) > limit:
+                    raise InputError(f"{path}: {entry.filename} has more than {limit} bytes")
+                yield entry.filename, data
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise InputError(f"{path} is not a whole zip archive: {error}") from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from spiral.datasets.archives import find_idx, load_idx, load_npz
 from spiral.datasets.base import Dataset
+from spiral.datasets.celeba import is_celeba, load_celeba
 from spiral.datasets.omniglot import is_omniglot, load_characters
 from spiral.datasets.photos import is_photos, load_photos
 from spiral.datasets.pictures import ENDINGS, find_images, read_image, recolour, resize
@@ -33,7 +34,7 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
     """Pictures from any source, resized with antialiasing to `size` x `size` and turned grey or coloured.
 
     Args:
-        source: a name in `BUILT_IN`; a folder with MNIST's IDX archives or OMNIGLOT's zip archives; a folder of
+        source: a name in `BUILT_IN`; a folder with the archives of MNIST (IDX), OMNIGLOT or CelebA; a folder of
             pictures, searched recursively in sorted order; a picture; an `.npz` file; `photos:FOLDER` for random crops
             of a folder's pictures; or `hf:NAME` for a Hugging Face data set (extra `huggingface`). `by-drawer:` before
             OMNIGLOT's folder or `glyphs` splits by drawer.
@@ -51,6 +52,8 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
         data = load_characters(plain, split, by_drawer=plain != name)
     elif plain != name:
         raise InputError(f"{plain} cannot be split by drawer: it is neither glyphs nor a folder of OMNIGLOT's archives")
+    elif not name.startswith(HUGGING_FACE) and is_celeba(Path(name)):
+        data = load_celeba(Path(name), split, size, channels)
     elif is_photos(name):
         data = load_photos(name, split, size, channels)
     elif name in BUILT_IN:
@@ -69,7 +72,9 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
 def default_split(source: str | Path) -> Split | None:
     """The split to measure on when none is named: what sources with a split of their own hold out, else everything."""
     plain = str(source).removeprefix(BY_DRAWER)
-    return "test" if plain in BUILT_IN or is_photos(plain) or is_omniglot(Path(plain)) else None
+    return (
+        "test" if plain in BUILT_IN or is_photos(plain) or is_omniglot(Path(plain)) or is_celeba(Path(plain)) else None
+    )
 
 
 def _arrays(data: Dataset) -> tuple[Any, Any]:

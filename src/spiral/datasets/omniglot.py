@@ -9,8 +9,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -20,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from spiral.datasets import glyphs
+from spiral.datasets.archives import zip_entries
 from spiral.datasets.base import Dataset
 from spiral.errors import InputError
 from spiral.files import read_bytes
@@ -76,7 +75,7 @@ def _part(source: str | Path, part: Part) -> Characters:
     folder = Path(source)
     archive, unpacked = folder / f"images_{part}.zip", folder / f"images_{part}"
     if archive.is_file():
-        return _collect(archive, _from_archive(archive), part)
+        return _collect(archive, zip_entries(archive, _is_picture, _PICTURE_BYTES), part)
     if unpacked.is_dir():
         files = sorted(path for path in unpacked.rglob("*.png") if path.is_file())
         found = ((str(path.relative_to(unpacked)), read_bytes(path, _PICTURE_BYTES)) for path in files)
@@ -84,28 +83,8 @@ def _part(source: str | Path, part: Part) -> Characters:
     raise InputError(f"{folder} holds neither images_{part}.zip nor a folder images_{part}")
 
 
-def _from_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Names and contents of an archive's pictures, in sorted order; nothing is unpacked to disk."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
-            for entry in entries:
-                inside = PurePosixPath(entry.filename.replace("\\", "/"))
-                if inside.is_absolute() or ".." in inside.parts:
-                    raise InputError(f"{path}: the path {entry.filename!r} leads out of the archive")
-                if entry.is_dir() or inside.suffix.lower() != ".png" or "__MACOSX" in inside.parts:
-                    continue
-                with archive.open(entry) as stream:
-                    data = stream.read(_PICTURE_BYTES + 1)  # what the archive claims of its sizes need not be true
-                if len(data) > _PICTURE_BYTES:
-                    raise InputError(f"{path}: {entry.filename} has too many bytes for a character")
-                yield entry.filename, data
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise InputError(f"{path} is not a whole zip archive: {error}") from error
+def _is_picture(path: PurePosixPath) -> bool:
+    return path.suffix.lower() == ".png"
 
 
 def _collect(path: Path, pictures: Iterator[tuple[str, bytes]], part: Part) -> Characters:

@@ -44,6 +44,27 @@ def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArra
     return resize(pixels, size)[0]
 
 
+def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """The centre square of a picture from a file's bytes, resized with antialiasing: uint8 [size, size, channels].
+
+    Args:
+        data: the file's content.
+        name: for messages.
+        side: of the square in the picture's pixels.
+        size: of the result.
+        channels: 1 or 3.
+
+    Raises:
+        InputError: no readable picture, or one smaller than the square.
+    """
+    picture = _decode(data, name, channels)
+    if min(picture.size) < side:
+        raise InputError(f"{name} has {picture.width}x{picture.height} pixels, fewer than {side}x{side}")
+    left, top = (picture.width - side) // 2, (picture.height - side) // 2
+    square = picture.crop((left, top, left + side, top + side))
+    return resize(np.asarray(square, np.uint8).reshape(1, side, side, channels), size)[0]
+
+
 def _decode(data: bytes, name: str, channels: int) -> Image.Image:
     try:
         with warnings.catch_warnings():

@@ -1,5 +1,5 @@
 """Engines execute commands on canvases."""
 
-from spiral.engines.base import ENGINES, Engine, make, missing, observe, render
+from spiral.engines.base import ENGINES, Engine, make, missing, observe, process, render
 
-__all__ = ["ENGINES", "Engine", "make", "missing", "observe", "render"]
+__all__ = ["ENGINES", "Engine", "make", "missing", "observe", "process", "render"]

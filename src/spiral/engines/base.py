@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -109,19 +109,25 @@ def _module(name: str) -> Any:
     return importlib.import_module(ENGINES[name].module)
 
 
-def render(program: Program, size: int | None = None, every_step: bool = False) -> npt.NDArray[np.uint8]:
-    """Execute a program on one canvas.
+def render(program: Program, size: int | None = None) -> npt.NDArray[np.uint8]:
+    """Execute a program on one canvas: uint8 [H, W, C].
 
     Args:
         program: what to execute.
         size: side of the picture in pixels; the engine's own setting when None. Brush radii scale with it.
-        every_step: also return the canvas before the first and after every command.
-
-    Returns:
-        uint8 [H, W, C], or [T + 1, H, W, C] with `every_step`.
 
     Raises:
         InputError: the program does not fit the engine it names, or that engine is not to be had here.
+    """
+    *_, last = process(program, size)
+    return last.copy()
+
+
+def process(program: Program, size: int | None = None) -> Iterator[npt.NDArray[np.uint8]]:
+    """Execute a program on one canvas and show it before the first and after every command; see `render`.
+
+    Yields:
+        uint8 [H, W, C], T + 1 times, the engine's own memory: copy what is to be kept.
     """
     settings = dict(program.settings)
     if size is not None:
@@ -133,12 +139,10 @@ def render(program: Program, size: int | None = None, every_step: bool = False) 
             f"with its settings {engine.specification.names}"
         )
     engine.reset(np.array([program.seed], dtype=np.int64))
-    frames = [engine.canvases()[0].copy()]
+    yield engine.canvases()[0]
     for command in program.array():
         engine.step(command[None])
-        if every_step:
-            frames.append(engine.canvases()[0].copy())
-    return np.stack(frames) if every_step else engine.canvases()[0].copy()
+        yield engine.canvases()[0]
 
 
 def observe(

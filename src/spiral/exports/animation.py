@@ -1,23 +1,35 @@
-"""The painting process as an animated GIF."""
+"""The painting process as an animated GIF, as a video, or as a strip of moments."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.exports.pictures import to_image
+from spiral.errors import InputError
+from spiral.exports.pictures import to_image, write_png
+from spiral.exports.sheets import contact_sheet
 from spiral.files import write_atomically
 
+Frames = Iterable[npt.NDArray[np.uint8]]
+"""uint8 [H, W, C], at least one, of one shape; each is used before the next is asked for."""
 
-def write_gif(path: Path, frames: npt.NDArray[np.uint8], milliseconds: int = 300, last: int = 1500) -> None:
-    """Write frames uint8 [T, H, W, C] as an endless GIF, atomically.
+
+def moments(frames: Frames, count: int, limit: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """At most `limit` of `count` frames, evenly spread from the first to the last, copied."""
+    chosen = set(np.linspace(0, count - 1, min(limit, count)).round().astype(int).tolist())
+    return (frame.copy() for index, frame in enumerate(frames) if index in chosen)
+
+
+def write_gif(path: Path, frames: Frames, milliseconds: int = 300, last: int = 1500) -> None:
+    """Write frames as an endless GIF, atomically.
 
     Args:
         path: the file.
-        frames: at least one.
+        frames: the process.
         milliseconds: how long a frame stays.
         last: how long the last one stays.
 
@@ -31,3 +43,54 @@ def write_gif(path: Path, frames: npt.NDArray[np.uint8], milliseconds: int = 300
         pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
 
     write_atomically(path, save)
+
+
+def write_video(path: Path, frames: Frames, rate: int = 12, last: float = 1.5) -> None:
+    """Write frames as an H.264 video that every browser plays, atomically.
+
+    Args:
+        path: the file, ending in .mp4.
+        frames: the process; an odd side loses a pixel, which the format demands.
+        rate: frames a second.
+        last: seconds for which the last frame stays.
+
+    Raises:
+        InputError: the file cannot be written, or the extra `video` is not installed.
+    """
+    try:
+        from imageio_ffmpeg import write_frames
+    except ImportError as error:
+        raise InputError("videos need the extra: pip install 'spiral-painter[video]'") from error
+
+    def save(temporary: Path) -> None:
+        writer, shown = None, None
+        for frame in frames:
+            shown = _even(frame)
+            if writer is None:
+                sides = (shown.shape[1], shown.shape[0])
+                writer = write_frames(
+                    str(temporary), sides, fps=rate, macro_block_size=1, quality=8, ffmpeg_log_level="error"
+                )
+                writer.send(None)
+            writer.send(shown)
+        if writer is not None:
+            for _ in range(round(last * rate)):
+                writer.send(shown)
+            writer.close()
+
+    write_atomically(path, save)
+
+
+def _even(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    even = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]
+    return np.ascontiguousarray(np.repeat(even, 3, axis=2) if even.shape[2] == 1 else even)
+
+
+def write_strip(path: Path, frames: Frames) -> None:
+    """Write frames side by side as a PNG, atomically.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    shown = np.stack([frame.copy() for frame in frames])
+    write_png(path, contact_sheet([shown], columns=len(shown)))
