@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from spiral.models.policy import Policy
 from spiral.presets import Preset
 from spiral.program import Program
 
-DEFAULT, WITHOUT_LIBMYPAINT = "mnist-reconstruct", "mnist-reconstruct-vector"
+DEFAULTS = {"mnist": "mnist-reconstruct", "photos": "photos-reconstruct"}
 _BATCH = 256
 
 
@@ -101,6 +101,17 @@ class Agent:
         temperature = self.preset.temperature if temperature is None else temperature
         return self._paint(count, None, seed, temperature, threads)
 
+    def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
+        """The same agent with another engine or brush in its hand; what is None stays."""
+        strokes = self.preset.strokes if brush is None else replace(self.preset.strokes, brush=brush)
+        preset = replace(self.preset, engine=engine or self.preset.engine, strokes=strokes)
+        return Agent(preset, self.policy, self.discriminator, self.name)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its networks compute."""
+        return self.policy.squeeze.weight.device
+
     def _paint(
         self,
         count: int,
@@ -113,7 +124,7 @@ class Agent:
         learning = self.preset.learning
         wanted = learning.length if commands is None else commands
         settings, programs, canvases, observed = self.preset.strokes.to_json(), [], [], []
-        device = self.policy.squeeze.weight.device
+        device = self.device
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
             for start in range(0, count, _BATCH):
                 number = min(_BATCH, count - start)
@@ -146,9 +157,10 @@ def shipped() -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
 
 
-def default() -> str:
+def default(colour: bool = False) -> str:
     """The shipped agent to paint with when none is named: the one for the vector engine where libmypaint is missing."""
-    return DEFAULT if missing("mypaint") is None else WITHOUT_LIBMYPAINT
+    name = DEFAULTS["photos" if colour else "mnist"]
+    return name if missing("mypaint") is None else f"{name}-vector"
 
 
 def find(name: str) -> Path:

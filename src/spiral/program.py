@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +200,10 @@ class Program:
         """A program from commands as an integer array [T, K]."""
         rows = tuple(tuple(int(option) for option in row) for row in commands)
         return cls(specification, rows, engine, dict(settings), seed)
+
+    def with_settings(self, **changes: Any) -> Program:
+        """The same commands with other settings of the engine, `size=1024` for instance."""
+        return replace(self, settings={**self.settings, **changes})
 
     def to_json(self) -> bytes:
         """The program as UTF-8 JSON, one command a line."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,18 @@ def write_paintings(out: Path, names: Sequence[str], programs: Sequence[Program]
     for name, program, canvas in zip(names, programs, canvases, strict=True):
         program.save(out / f"{name}.program.json")
         write_png(out / f"{name}.png", canvas)
+    console.print(f"wrote {len(names)} pictures and programs to {out}")
+
+
+def write_programs(out: Path, names: Sequence[str], programs: Iterable[Program]) -> None:
+    """Execute programs and write NAME.png and NAME.program.json for each, one after the other."""
+    from spiral.exports.documents import picture
+    from spiral.exports.pictures import write_png
+
+    make_folder(out)
+    for name, program in zip(names, programs, strict=True):
+        program.save(out / f"{name}.program.json")
+        write_png(out / f"{name}.png", picture(program))
     console.print(f"wrote {len(names)} pictures and programs to {out}")
 
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
-from spiral.commands.output import console, names_of, write_paintings
+from spiral.commands.output import console, names_of, write_paintings, write_programs
 from spiral.errors import InputError
 from spiral.files import make_folder
 from spiral.program import Program
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from spiral.agent import Agent
+
 Positional = tyro.conf.Positional
 SHEET = 400
+LARGE = 1024
+"""Longer side of a picture painted in tiles, in pixels, where no size is named."""
+MAXIMUM_STROKES = 20_000
 
 
 @dataclass(frozen=True)
@@ -26,22 +36,31 @@ class Paint:
     """Picture files, or folders of them."""
     out: Path
     """Folder for the results."""
+    strokes: int | None = None
+    """Paint the picture in its own shape with so many strokes, the whole first, then tiles of it; when left out, the
+    agent paints it once, squeezed onto its square canvas, as it was trained."""
+    size: int | None = None
+    """The longer side of the result in pixels."""
     invert: bool = False
     """Turn dark and light over first: for drawings black on white, where the agent paints white on black."""
     checkpoint: str | None = None
-    """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
-    mnist-reconstruct-vector, when left out."""
+    """A shipped agent, an agent's folder, or a run's folder; when left out photos-reconstruct with --strokes, else
+    mnist-reconstruct, and what paints with the vector engine where libmypaint is missing."""
+    engine: str | None = None
+    """Another engine than the agent was trained with: mypaint or vector."""
+    brush: str | None = None
+    """Another brush, such as classic/charcoal; `spiral engines --brushes chart.png` shows them."""
+    palette: str | None = None
+    """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
     seed: int = 0
     """Seed of the brush and of sampling."""
     temperature: float = 0.0
-    """0 paints the most probable commands, 1 samples as in training."""
+    """0 paints the most probable commands, 1 samples as in training; without --strokes."""
 
     def __call__(self) -> None:
         """Run it."""
-        import numpy as np
-
-        from spiral.agent import load_agent
-        from spiral.datasets import find_images, read_image
+        from spiral.agent import default, load_agent
+        from spiral.datasets import find_images
 
         images: list[Path] = []
         for path in self.images:
@@ -50,11 +69,44 @@ class Paint:
                 raise InputError(f"there are no pictures in the folder {path}")
             images += found
         names = names_of(images)
-        agent = load_agent(self.checkpoint)
+        if self.strokes is not None and not 1 <= self.strokes <= MAXIMUM_STROKES:
+            raise InputError(f"--strokes must be 1 to {MAXIMUM_STROKES}, got {self.strokes}")
+        if self.palette is not None and self.strokes is None:
+            raise InputError("--palette needs --strokes")
+        chosen = self.checkpoint or default(colour=self.strokes is not None)
+        agent = load_agent(chosen).with_tools(self.engine, self.brush)
+        programs = self._once(agent, images) if self.strokes is None else self._tiles(agent, images, self.strokes)
+        write_programs(self.out, names, programs)
+
+    def _once(self, agent: Agent, images: list[Path]) -> Iterator[Program]:
+        import numpy as np
+
+        from spiral.datasets import read_image
+
         pictures = np.stack([read_image(path, agent.size, agent.channels) for path in images])
-        pictures = 255 - pictures if self.invert else pictures
-        paintings = agent.paint(pictures, self.seed, self.temperature)
-        write_paintings(self.out, names, paintings.programs, paintings.canvases)
+        programs = agent.paint(255 - pictures if self.invert else pictures, self.seed, self.temperature).programs
+        return (program if self.size is None else program.with_settings(size=self.size) for program in programs)
+
+    def _tiles(self, agent: Agent, images: list[Path], strokes: int) -> Iterator[Program]:
+        from PIL import ImageOps
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from spiral.datasets.pictures import open_image
+        from spiral.exports.colours import parse_palette
+        from spiral.tiles import paint_tiles
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            for path in images:
+                picture = open_image(path, agent.channels)
+                picture = ImageOps.invert(picture) if self.invert else picture
+                palette = None if self.palette is None else parse_palette(self.palette, picture)
+                task = bar.add_task(path.name, total=strokes)
+
+                def report(done: int, task: TaskID = task) -> None:
+                    bar.update(task, completed=done)
+
+                yield paint_tiles(agent, picture, strokes, self.size or LARGE, self.seed, palette, report)
 
 
 @dataclass(frozen=True)

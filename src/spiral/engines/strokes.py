@@ -44,6 +44,8 @@ class StrokeSettings:
         channels: 3, or 1 for grey.
         spline: the compound stroke of SPIRAL++: the flag's third option adds a point without painting, and painting
             draws a spline through all points added since; then there is no control point. See `spiral.engines.splines`.
+        aspect: width over height of the picture that the square canvas is shown as, 1/16 to 16; engines paint on the
+            square, whoever writes the picture stretches it.
         brush: name of a brush of mypaint-brushes, or path of a `.myb` file (`vector` has one brush and ignores it).
     """
 
@@ -58,6 +60,7 @@ class StrokeSettings:
     ink: tuple[float, float, float] = (0.0, 0.0, 0.0)
     channels: Literal[1, 3] = 1
     spline: bool = False
+    aspect: float = 1.0
     brush: str = "classic/dry_brush"
 
     def __post_init__(self) -> None:
@@ -71,6 +74,7 @@ class StrokeSettings:
         rules = (
             (8 <= self.size <= MAXIMUM_SIZE, f"size must be 8 to {MAXIMUM_SIZE}"),
             (8 <= self.radii_at <= MAXIMUM_SIZE, f"radii_at must be 8 to {MAXIMUM_SIZE}"),
+            (1 / 16 <= self.aspect <= 16, "aspect must be 1/16 to 16"),
             (2 <= self.grid <= 256, "grid must be 2 to 256"),
             ("end" in self.choices, "choices must hold 'end'"),
             (set(self.choices) <= set(CHOICES), f"choices must be among {CHOICES}"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from spiral.engines import process, render
 from spiral.errors import InputError
 from spiral.exports.animation import moments, write_gif, write_strip, write_video
-from spiral.exports.pictures import write_png
+from spiral.exports.pictures import stretch, write_png
 from spiral.exports.svg import write_plot, write_svg
 from spiral.program import Program
 
@@ -32,19 +35,38 @@ def write_document(path: Path, program: Program, size: int | None = None) -> Non
         InputError: another ending, a file that cannot be written, a program that its engine cannot execute, or, for
             SVG, one that is not of brush strokes.
     """
+    count = len(program.commands) + 1
+
+    def some(limit: int) -> Iterator[npt.NDArray[np.uint8]]:
+        return (shown(frame, program) for frame in moments(process(program, size), count, limit))
+
     writers: dict[str, Callable[[], None]] = {
         PLOT_FILE: lambda: write_plot(path, program),
-        STRIP_FILE: lambda: write_strip(path, moments(process(program, size), count, STRIP_FRAMES)),
+        STRIP_FILE: lambda: write_strip(path, some(STRIP_FRAMES)),
         ".svg": lambda: write_svg(path, program, size),
-        ".png": lambda: write_png(path, render(program, size)),
-        ".gif": lambda: write_gif(path, moments(process(program, size), count, GIF_FRAMES), _pace(count)),
-        ".mp4": lambda: write_video(path, moments(process(program, size), count, VIDEO_FRAMES), 1000 // _pace(count)),
+        ".png": lambda: write_png(path, picture(program, size)),
+        ".gif": lambda: write_gif(path, some(GIF_FRAMES), _pace(count)),
+        ".mp4": lambda: write_video(path, some(VIDEO_FRAMES), 1000 // _pace(count)),
     }
-    count = len(program.commands) + 1
     for ending, write in writers.items():
         if path.name.lower().endswith(ending):
             return write()
     raise InputError(f"cannot write {path}: the ending must be one of {', '.join(writers)}")
+
+
+def picture(program: Program, size: int | None = None) -> npt.NDArray[np.uint8]:
+    """The finished picture: uint8 [H, W, C], the longer of its sides `size`, or the program's own when None.
+
+    Raises:
+        InputError: the program does not fit the engine it names, or that engine is not to be had here.
+    """
+    return shown(render(program, size), program)
+
+
+def shown(canvas: npt.NDArray[np.uint8], program: Program) -> npt.NDArray[np.uint8]:
+    """A program's square canvas uint8 [S, S, C] as the picture it is of, in the aspect of `StrokeSettings`."""
+    aspect = float(program.settings.get("aspect", 1.0))
+    return canvas if aspect == 1.0 else stretch(canvas, aspect)
 
 
 def _pace(count: int) -> int:

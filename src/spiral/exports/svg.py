@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.exports.paths import Curve, curves, hexadecimal, stroke_settings
+from spiral.exports.pictures import shown_size
 from spiral.files import write_atomically
 from spiral.program import Program
 
@@ -37,8 +38,10 @@ def to_svg(program: Program, size: int | None = None) -> str:
     """
     settings = stroke_settings(program)
     side = settings.size if size is None else size
+    width, height = shown_size(side, settings.aspect)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{side}" height="{side}" viewBox="0 0 {side} {side}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {side} {side}" '
+        'preserveAspectRatio="none">',
         f"<title>{len(program.commands)} commands of a SPIRAL program</title>",
         f'<rect width="{side}" height="{side}" fill="{hexadecimal(settings.ground)}"/>',
         '<g fill="none" stroke-linecap="round" stroke-linejoin="round">',
@@ -71,18 +74,19 @@ def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
         InputError: not a program of brush strokes.
     """
     settings = stroke_settings(program)
+    stretch = (1.0, 1.0 / settings.aspect) if settings.aspect >= 1.0 else (settings.aspect, 1.0)
     layers: dict[str, list[npt.NDArray[np.float64]]] = {}
     for curve in curves(program):
         lines = layers.setdefault(curve.hexadecimal, [])
-        points = curve.points * (millimetres / settings.size)
+        points = curve.points * stretch * (millimetres / settings.size)
         if lines and np.allclose(lines[-1][-1], points[0]):
             lines[-1] = np.concatenate([lines[-1], points[1:]])
         else:
             lines.append(points)
-    side = f"{millimetres:.6g}"
+    width, height = (f"{millimetres * share:.6g}" for share in stretch)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:inkscape="http://www.inkscape.org/namespaces/inkscape" '
-        f'width="{side}mm" height="{side}mm" viewBox="0 0 {side} {side}">'
+        f'width="{width}mm" height="{height}mm" viewBox="0 0 {width} {height}">'
     ]
     for number, (colour, lines) in enumerate(layers.items(), start=1):
         label = quoteattr(f"{number} {colour}")
