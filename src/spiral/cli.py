@@ -13,6 +13,7 @@ from typing import Any
 
 import tyro
 
+from spiral.commands.editing import program_command
 from spiral.commands.listing import Engines, Presets
 from spiral.commands.measuring import Bench, Evaluate, Report
 from spiral.commands.painting import Paint, Render, Sample
@@ -35,6 +36,7 @@ _COMMANDS: dict[str, Any] = {
 
 def _usage() -> str:
     lines = ["usage: spiral COMMAND ...", "", "  train     train an agent: spiral train PRESET"]
+    lines += ["  program   edit programs: spiral program show|trim|reorder|recolor"]
     lines += [f"  {name:9} {(command.__doc__ or '').splitlines()[0]}" for name, command in _COMMANDS.items()]
     return "\n".join([*lines, "", "`spiral COMMAND --help` tells more."])
 
@@ -48,13 +50,15 @@ def _dispatch(arguments: Sequence[str]) -> None:
         print(f"spiral {__version__}")
     elif arguments[0] == "train":
         train_command(arguments[1:])
+    elif arguments[0] == "program":
+        program_command(arguments[1:])
     elif arguments[0] in _COMMANDS:
         command: Callable[[], None] = tyro.cli(
             _COMMANDS[arguments[0]], args=list(arguments[1:]), prog=f"spiral {arguments[0]}"
         )
         command()
     else:
-        raise InputError(f"unknown command {arguments[0]!r}; there are: train, {', '.join(_COMMANDS)}")
+        raise InputError(f"unknown command {arguments[0]!r}; there are: train, program, {', '.join(_COMMANDS)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -326,7 +326,14 @@ PHOTOS_RECONSTRUCT = Preset(
     ),
     data=DataSettings(source="photos", size=64, held_out=64),
     policy=PolicySettings(
-        channels=16, stride=4, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True, glances=True
+        channels=16,
+        stride=4,
+        core_channels=32,
+        residual_blocks=4,
+        location_blocks=1,
+        spatial=True,
+        glances=True,
+        ordered=("size", "pressure", "red", "green", "blue"),
     ),
     discriminator=DiscriminatorSettings(channels=16),
     learning=replace(

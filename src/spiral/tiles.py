@@ -29,6 +29,8 @@ _MAXIMUM_GRID = 256
 _COLOUR_LEVELS = 256
 _VISIT = 8
 """Commands on a tile before the next one is chosen."""
+_PATIENCE = 16
+"""Visits in a row without a stroke after which an agent has no more to add at this level."""
 _LEAST_STROKES = 2
 """A level is used when there are so many strokes for each of its tiles side by side."""
 _COLOURS = ("red", "green", "blue")
@@ -60,7 +62,7 @@ def paint_tiles(
     Args:
         agent: one that redraws and whose program is of brush strokes.
         picture: in the agent's mode, `L` or `RGB`, of any size and shape.
-        strokes: visible strokes, at least 1; jumps of the pen are not counted.
+        strokes: visible strokes at most, at least 1; jumps of the pen are not counted.
         size: the longer side in pixels when the program is rendered; the canvas it was painted on when None.
         seed: of the brush.
         palette: every stroke takes the nearest of these colours; any colour when None.
@@ -78,11 +80,13 @@ def paint_tiles(
     with machine.seeded(seed, agent.device), machine.mixed_precision(agent.device, "float32"):
         for level, upto in zip(whole.levels, np.cumsum(shares), strict=True):
             visits: dict[Place, int] = {}
-            while whole.strokes < round(strokes * upto):
+            idle = 0
+            while whole.strokes < round(strokes * upto) and idle < _PATIENCE:
                 before = whole.strokes
                 place = whole.worst(level, visits)
                 visits[place] = visits.get(place, 0) + 1
                 _visit(agent, whole, place, min(_VISIT, round(strokes * upto) - before))
+                idle = idle + 1 if whole.strokes == before else 0
                 if report is not None:
                     report(whole.strokes)
     return whole.program(size)
@@ -138,7 +142,7 @@ class _Canvas:
         """What a tile is to look like: uint8 [S, S, C]."""
         half = self.observed // 2
         top, left = place.row * half, place.column * half
-        return np.ascontiguousarray(self.targets[place.level][top : top + 2 * half, left : left + 2 * half])
+        return self.targets[place.level][top : top + 2 * half, left : left + 2 * half].copy()
 
     def seen(self, place: Place) -> npt.NDArray[np.uint8]:
         """What a tile looks like: uint8 [S, S, C]."""

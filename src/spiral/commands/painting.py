@@ -92,7 +92,7 @@ class Paint:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         from spiral.datasets.pictures import open_image
-        from spiral.exports.colours import parse_palette
+        from spiral.exports.palettes import parse_palette
         from spiral.tiles import paint_tiles
 
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -158,7 +158,7 @@ class Render:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.exports.colours import coloured_by_time
+        from spiral.editing import coloured_by_time
         from spiral.exports.documents import write_document
 
         loaded = Program.load(self.program)

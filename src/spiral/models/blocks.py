@@ -23,6 +23,29 @@ class ResidualBlock(nn.Module):
         return x + self.narrow(functional.relu(self.wide(functional.relu(x))))
 
 
+class ScaleHead(nn.Module):
+    """Logits of options that lie on a scale: each is a weighted mean of a linear layer's outputs around it.
+
+    A gradient for one option so reaches its neighbours. The weights are Gaussian, an eighth of the scale wide; every
+    row's squares add up to 1, so that fresh logits spread as those of a linear layer do.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, inputs: int, size: int) -> None:
+        """From float32 [N, inputs] to logits of `size` options."""
+        super().__init__()
+        self.linear = nn.Linear(inputs, size)
+        steps = torch.arange(size, dtype=torch.float32)
+        width = max(size / 8.0, 0.5)
+        kernel = torch.exp(-0.5 * ((steps[:, None] - steps[None, :]) / width).square())
+        self.register_buffer("kernel", kernel / kernel.norm(dim=0, keepdim=True), persistent=False)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """[N, inputs] to [N, size]."""
+        return self.linear(z) @ self.kernel
+
+
 def mlp(*sizes: int) -> nn.Sequential:
     """Linear layers of these sizes with ReLU between them, none after the last."""
     layers: list[nn.Module] = []

@@ -19,13 +19,14 @@ from spiral.errors import InputError, require_within
 from spiral.models.blocks import (
     LOCATION_PLANES,
     ResidualBlock,
+    ScaleHead,
     coordinate_planes,
     grid_positions,
     mlp,
     pictures_to_planes,
 )
 from spiral.models.locations import GLANCE_SIDES, LocationHead, draw, glance
-from spiral.program import Choice, Location, Specification
+from spiral.program import Category, Choice, Location, Specification
 
 CORE_SIDE = 8
 """Side of the encoder's last feature map."""
@@ -53,6 +54,8 @@ class PolicySettings:
         spatial: not in the paper, for small machines. The location heads look at the encoder's feature maps of their
             own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
             squeezed through the vector z.
+        ordered: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
+            sizes or shades: what is learned of one option is learned of its neighbours, too.
         glances: not in the paper, for colour on small machines. With every location chosen, z is told what the canvas,
             the target and the finest feature map look like there, so that "as red as that place" need not be either.
     """
@@ -70,6 +73,7 @@ class PolicySettings:
     prototypes: int = 0
     sees_canvas: bool = True
     spatial: bool = False
+    ordered: tuple[str, ...] = ()
     glances: bool = False
 
     def __post_init__(self) -> None:
@@ -141,6 +145,8 @@ class Policy(nn.Module):
             settings: sizes and inputs.
         """
         super().__init__()
+        if unknown := set(settings.ordered) - {c.name for c in specification.choices if isinstance(c, Category)}:
+            raise InputError(f"there is no scale called {sorted(unknown)[0]!r} among {specification.names}")
         self.specification, self.size, self.settings = specification, size, settings
         width, wide = settings.channels, settings.core_channels
         finest = size // settings.stride
@@ -184,7 +190,8 @@ class Policy(nn.Module):
     def _head(self, position: int) -> nn.Module:
         choice, settings = self.specification.choices[position], self.settings
         if not isinstance(choice, Location):
-            return nn.Linear(settings.hidden, choice.size)
+            ordered = choice.name in settings.ordered
+            return ScaleHead(settings.hidden, choice.size) if ordered else nn.Linear(settings.hidden, choice.size)
         locations = [i for i, _ in self._chosen_locations()]
         earlier = sum(1 for i in locations if i < position)
         skips = [settings.channels] + [settings.core_channels] * len(self.downs) if settings.spatial else []

@@ -1,0 +1,39 @@
+"""Palettes: colours that strokes keep to."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spiral.errors import InputError
+
+_LEVELS = 256
+
+
+def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[np.float32]:
+    """A palette as one writes it: `#102030,#ffcc00`, or a number of the picture's own colours.
+
+    Args:
+        text: what was written.
+        picture: from which so many colours are taken, by median cut; None where there is none to take them from.
+
+    Returns:
+        float32 [P, 3], red, green and blue, 0 to 1.
+
+    Raises:
+        InputError: neither of the two, or fewer than 1 or more than 256 colours.
+    """
+    if text.isdecimal() and picture is not None:
+        if not 1 <= int(text) <= _LEVELS:
+            raise InputError(f"a palette has 1 to {_LEVELS} colours, not {text}")
+        small = picture.convert("RGB")
+        small.thumbnail((256, 256))
+        colours = small.quantize(int(text)).getpalette() or []
+        return np.array(colours, np.float32).reshape(-1, 3)[: int(text)] / np.float32(255)
+    words = [word.strip().removeprefix("#") for word in text.split(",")]
+    if not 1 <= len(words) <= _LEVELS or not all(re.fullmatch("[0-9a-fA-F]{6}", word) for word in words):
+        raise InputError(f"a palette is a number of colours, or colours like #102030,#ffcc00; got {text[:80]!r}")
+    return np.array([list(bytes.fromhex(word)) for word in words], np.float32) / np.float32(255)

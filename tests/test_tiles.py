@@ -1,0 +1,88 @@
+"""A small agent on a large picture: tiles that fit together, one program, any shape."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from spiral.agent import Agent
+from spiral.engines import render
+from spiral.engines.strokes import CHOICES, StrokeSettings
+from spiral.errors import InputError
+from spiral.exports.documents import picture as rendered
+from spiral.models.discriminator import Discriminator, DiscriminatorSettings
+from spiral.models.policy import Policy, PolicySettings
+from spiral.presets import DataSettings, LearningSettings, Preset
+from spiral.tiles import LEVELS, Place, Tile, _Canvas, paint_tiles
+
+
+def an_agent(choices=CHOICES, channels=3, **strokes) -> Agent:
+    torch.manual_seed(0)
+    settings = StrokeSettings(
+        size=32, grid=16, choices=choices, radii=(1.0, 4.0), radii_at=32, levels=5, channels=channels, **strokes
+    )
+    preset = Preset(
+        name="tiny", summary="", engine="vector", strokes=settings, data=DataSettings(size=16),
+        policy=PolicySettings(channels=4, core_channels=4, hidden=16, residual_blocks=0, location_blocks=0),
+        learning=LearningSettings(steps=6),
+    )  # fmt: skip
+    policy = Policy(settings.specification(), 16, channels, preset.policy)
+    return Agent(preset, policy, Discriminator(16, channels, True, DiscriminatorSettings(4)), "tiny")
+
+
+def photograph(width: int = 90, height: int = 60) -> Image.Image:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    return Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST)
+
+
+@pytest.mark.parametrize("level", [1, 2, 4])
+def test_a_stroke_on_a_tile_is_the_agents_own_stroke(level):
+    """What the agent sees of the whole canvas is what it would have painted on a canvas of its own."""
+    agent = an_agent()
+    whole = _Canvas(agent, photograph(64, 64), LEVELS[:3], 0, None)
+    place = Place(level, 0 if level == 1 else level, 0 if level == 1 else 1)
+    tile, settings = Tile(whole, place), agent.preset.strokes
+    commands = settings.specification().random(np.random.default_rng(1), (8,))
+    from spiral.engines import make, observe
+
+    alone = make("vector", 1, settings.to_json())
+    for command in commands:
+        tile.step(command[None])
+        alone.step(command[None])
+    seen, expected = tile.canvases()[0].astype(float), observe(alone.canvases(), 16)[0].astype(float)
+    assert np.abs(seen - expected).mean() < 3.0, "the same picture but for antialiasing"
+    assert np.ptp(expected) > 100
+
+
+def test_one_program_paints_the_whole_picture_in_its_own_shape():
+    counted = []
+    program = paint_tiles(an_agent(), photograph(), 40, size=200, report=counted.append)
+    flags = program.array()[:, 0]
+    assert int((flags == 1).sum()) == counted[-1] <= 40
+    assert counted == sorted(counted)
+    assert rendered(program).shape == (133, 200, 3)
+    assert rendered(program, 60).shape == (40, 60, 3)
+    assert render(program).shape == (200, 200, 3), "the canvas itself is square"
+    again = paint_tiles(an_agent(), photograph(), 40, size=200)
+    assert again == program
+
+
+def test_strokes_keep_to_a_palette():
+    palette = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
+    program = paint_tiles(an_agent(), photograph(), 20, palette=palette)
+    painted = program.array()[program.array()[:, 0] == 1][:, -3:]
+    assert {tuple(row) for row in painted.tolist()} <= {(255, 0, 0), (0, 0, 255)}
+
+
+def test_agents_with_fewer_choices_paint_large_pictures_too():
+    agent = an_agent(choices=("end",), channels=1)
+    program = paint_tiles(agent, photograph().convert("L"), 30)
+    assert program.specification.names == ("flag", "end", "size")
+    assert rendered(program).shape[2] == 1
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(InputError, match="compound strokes"):
+        paint_tiles(an_agent(choices=("flag", "end"), channels=1, spline=True), photograph().convert("L"), 5)
+    with pytest.raises(InputError, match="palette"):
+        paint_tiles(an_agent(choices=("end",), channels=1), photograph().convert("L"), 5, palette=np.eye(3, dtype="f"))
