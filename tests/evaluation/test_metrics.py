@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from spiral.agent import load_agent
 from spiral.datasets import Dataset, load
 from spiral.evaluation.classifier import load_classifier, predict
-from spiral.evaluation.metrics import recognition, reconstruction
+from spiral.evaluation.metrics import likeness, recognition, reconstruction
+from spiral.evaluation.summary import of_reconstruction
 
 
 def test_errors_are_those_of_the_definition():
@@ -35,3 +37,27 @@ def test_without_labels_there_is_no_accuracy():
     images = np.zeros((2, 28, 28, 1), np.uint8)
     assert recognition(Dataset("x", images), images) == {"accuracy": None, "real_accuracy": None}
     assert recognition(Dataset("x", images, np.array([0, 70])), images)["accuracy"] is None
+
+
+def test_likeness_is_that_of_the_definitions():
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    same = likeness(images, images)
+    assert same == {"psnr": 100.0, "ssim": 1.0}
+    other = images.astype(int) + np.where(images < 128, 8, -8)
+    off = likeness(images, other.astype(np.uint8))
+    assert off["psnr"] == pytest.approx(20 * np.log10(255 / 8))
+    assert 0.9 < off["ssim"] < 1.0
+    assert likeness(images, 255 - images)["ssim"] < 0
+
+
+def test_error_falls_with_the_commands_that_are_counted():
+    """What is measured after n commands is what a program of n commands paints."""
+    agent = load_agent("mnist-reconstruct-vector")
+    data = load("mnist-sample", agent.size, agent.channels, "test").spread(8)
+    figures = of_reconstruction(agent, data, counts=(12, 4))
+    assert [row["commands"] for row in figures["after"]] == [4, 12]
+    assert figures["after"][1]["mse"] == pytest.approx(figures["mse"])
+    few = agent.paint(data.images, commands=4)
+    expected = np.square((few.observed.astype(float) - data.images) / 255).mean()
+    assert figures["after"][0]["mse"] == pytest.approx(expected)
+    assert figures["after"][0]["mse"] > figures["mse"]

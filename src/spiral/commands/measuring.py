@@ -32,6 +32,8 @@ class Evaluate:
     """At most so many pictures, spread evenly over the data set."""
     seed: int = 0
     """Seed of the brush, and of sampling."""
+    commands: tuple[int, ...] = ()
+    """Measure a redrawing agent after so many commands each, as 5 20 200; the largest is how many it paints."""
     temperature: float | None = None
     """Of sampling; when left out 0 for redrawing (the most probable commands), for inventing the preset's own."""
     json: bool = False
@@ -51,7 +53,9 @@ class Evaluate:
         agent = load_agent(self.checkpoint)
         if agent.conditional:
             data = load(self.data, agent.size, agent.channels, split).spread(self.limit)
-            figures = summary.of_reconstruction(agent, data, self.seed, self.temperature or 0.0)
+            if any(not 1 <= count <= 100_000 for count in self.commands):
+                raise InputError(f"--commands must be 1 to 100000 each, got {self.commands}")
+            figures = summary.of_reconstruction(agent, data, self.seed, self.temperature or 0.0, self.commands)
         else:
             # Real pictures are compared with other real pictures, so those must come from the other split.
             split, rest = ("train", "test") if split == "train" else ("test", "train")

@@ -11,6 +11,9 @@ import numpy.typing as npt
 from spiral.datasets import Dataset
 from spiral.evaluation.classifier import CLASSES, load_classifier, predict
 
+_PERFECT = 100.0
+_WINDOW = 7
+
 
 @dataclass(frozen=True)
 class Reconstruction:
@@ -53,6 +56,27 @@ def reconstruction(
         l2=float(squared.sum(axis=(1, 2, 3)).mean()),
         blank_mse=float(np.square(blank - real).mean()),
     )
+
+
+def likeness(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
+    """How alike pictures look, uint8 [N, H, W, C] both.
+
+    Returns:
+        `psnr`, the peak signal-to-noise ratio in decibels, of each picture and then averaged (a perfect one counts
+        100); `ssim`, the structural similarity (Wang et al. 2004) by scikit-image, likewise, or None without it or
+        for pictures smaller than its window of 7 pixels.
+    """
+    errors = np.square((images.astype(np.float64) - paintings) / 255.0).mean(axis=(1, 2, 3))
+    psnr = float(np.minimum(-10.0 * np.log10(np.maximum(errors, 1e-12)), _PERFECT).mean())
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError:
+        return {"psnr": psnr, "ssim": None}
+    if min(images.shape[1:3]) < _WINDOW:
+        return {"psnr": psnr, "ssim": None}
+    pairs = zip(images, paintings, strict=True)
+    ssim = [structural_similarity(one, other, channel_axis=2, data_range=255) for one, other in pairs]
+    return {"psnr": psnr, "ssim": float(np.mean(ssim))}
 
 
 def recognition(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +16,8 @@ from spiral.engines import make, observe
 from spiral.errors import InputError
 from spiral.evaluation.classifier import load_classifier, look
 from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
-from spiral.evaluation.metrics import are_digits, recognition, reconstruction
+from spiral.evaluation.metrics import are_digits, likeness, recognition, reconstruction
+from spiral.program import Program
 
 MOST = 10_000
 """Invented pictures that are compared with real ones unless fewer are asked for."""
@@ -24,18 +26,63 @@ _LEAST = 2
 """A covariance needs as many pictures."""
 
 
-def of_reconstruction(agent: Agent, data: Dataset, seed: int = 0, temperature: float = 0.0) -> dict[str, Any]:
+def of_reconstruction(
+    agent: Agent, data: Dataset, seed: int = 0, temperature: float = 0.0, counts: Sequence[int] = ()
+) -> dict[str, Any]:
     """Paint every picture of `data` and compare.
 
+    Args:
+        agent: redraws.
+        data: the targets.
+        seed: of the brush, and of sampling where `temperature` is not 0.
+        temperature: of sampling.
+        counts: also measure after so many commands; the largest is how many are painted. None paints the agent's own
+            number.
+
     Returns:
-        `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `accuracy` and `real_accuracy` (None without
-        labels that are digits), `strokes` and `ink` of `usage`, `programs_per_second`.
+        `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `likeness`, `accuracy` and
+        `real_accuracy` (None without labels that are digits), `strokes` and `ink` of `usage`, `programs_per_second`;
+        with `counts` a list `after` of `commands`, `mse`, `psnr` and `ssim`.
     """
-    paintings, seconds = _timed(lambda: agent.paint(data.images, seed, temperature))
+    wanted = max(counts) if counts else None
+    paintings, seconds = _timed(lambda: agent.paint(data.images, seed, temperature, commands=wanted))
     figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, agent.preset.strokes.ground))
     figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
-    figures |= recognition(data, paintings.observed)
+    figures |= likeness(data.images, paintings.observed) | recognition(data, paintings.observed)
+    if counts:
+        figures["after"] = after_commands(paintings.programs, data.images, sorted(set(counts)))
     return {**figures, **usage(paintings), "programs_per_second": len(data) / seconds}
+
+
+def after_commands(
+    programs: Sequence[Program], images: npt.NDArray[np.uint8], counts: Sequence[int]
+) -> list[dict[str, float | None]]:
+    """How good the paintings are after so many of their commands.
+
+    Args:
+        programs: N programs of one engine, of at least `max(counts)` commands each.
+        images: what they paint, uint8 [N, S, S, C].
+        counts: ascending.
+
+    Returns:
+        For each count `commands`, `mse`, `psnr` and `ssim`.
+    """
+    seen: dict[int, list[npt.NDArray[np.uint8]]] = {count: [] for count in counts}
+    for start in range(0, len(programs), _BATCH):
+        batch = programs[start : start + _BATCH]
+        engine = make(batch[0].engine, len(batch), batch[0].settings)
+        engine.reset(np.array([program.seed for program in batch], np.int64))
+        commands = np.stack([program.array() for program in batch], axis=1)
+        for done, command in enumerate(commands, start=1):
+            engine.step(command)
+            if done in seen:
+                seen[done].append(observe(engine.canvases(), images.shape[1]))
+    result: list[dict[str, float | None]] = []
+    for count, parts in seen.items():
+        paintings = np.concatenate(parts)
+        mse = float(np.square((images.astype(np.float64) - paintings) / 255.0).mean())
+        result.append({"commands": count, "mse": mse, **likeness(images, paintings)})
+    return result
 
 
 def of_generation(
@@ -142,7 +189,7 @@ def _random_and_blank(agent: Agent, count: int, seed: int) -> tuple[Any, Any]:
         engine = make(agent.preset.engine, number, agent.preset.strokes.to_json())
         engine.reset(np.full(number, seed, np.int64))
         blank.append(observe(engine.canvases(), agent.size))
-        for _ in range(agent.preset.learning.steps):
+        for _ in range(agent.preset.learning.length):
             engine.step(engine.specification.random(generator, (number,)))
         random.append(observe(engine.canvases(), agent.size))
     return np.concatenate(random), np.concatenate(blank)
