@@ -19,6 +19,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -56,8 +57,8 @@ struct NullSurface {
 };
 
 // libmypaint prints "Time is running backwards!" to stdout when rounding makes a sub-step's time negative by a hair
-// (about once in half a million strokes), which would spoil machine-readable output. glibc lets us hand C code another
-// stdout meanwhile; Python does not write through it.
+// (about once in half a million strokes), which would spoil machine-readable output, and to stderr what it does not know
+// of a newer brush. glibc lets us hand C code other streams meanwhile; Python does not write through them.
 class Silence {
  public:
   Silence() {
@@ -65,15 +66,15 @@ class Silence {
     const std::lock_guard<std::mutex> lock(mutex());
     if (depth()++ == 0) {
       static FILE* nowhere = std::fopen("/dev/null", "w");
-      saved() = stdout;
-      if (nowhere) stdout = nowhere;
+      saved() = {stdout, stderr};
+      if (nowhere) stdout = stderr = nowhere;
     }
 #endif
   }
   ~Silence() {
 #ifdef __GLIBC__
     const std::lock_guard<std::mutex> lock(mutex());
-    if (--depth() == 0) stdout = saved();
+    if (--depth() == 0) std::tie(stdout, stderr) = saved();
 #endif
   }
   Silence(const Silence&) = delete;
@@ -81,7 +82,7 @@ class Silence {
  private:
   static std::mutex& mutex() { static std::mutex it; return it; }
   static int& depth() { static int it = 0; return it; }
-  static FILE*& saved() { static FILE* it = nullptr; return it; }
+  static std::pair<FILE*, FILE*>& saved() { static std::pair<FILE*, FILE*> it; return it; }
 };
 
 struct BrushDeleter {
@@ -128,6 +129,12 @@ bool is_random(MyPaintBrush* brush) {
   return false;
 }
 
+// Can this brush make the canvas transparent?
+bool can_erase(MyPaintBrush* brush) {
+  return mypaint_brush_get_base_value(brush, MYPAINT_BRUSH_SETTING_ERASER) != 0.0f ||
+         !mypaint_brush_is_constant(brush, MYPAINT_BRUSH_SETTING_ERASER);
+}
+
 using Colour = std::array<float, 3>;
 
 Colour to_hsv(const Colour& rgb) {
@@ -164,6 +171,7 @@ class Canvas {
     if (!mypaint_brush_from_string(brush_.get(), brush_json.c_str()))
       throw std::invalid_argument("libmypaint cannot read this brush");
     random_ = is_random(brush_.get());
+    erases_ = can_erase(brush_.get());
     for (int c = 0; c < 3; ++c) ground_[c] = static_cast<uint16_t>(std::lround(ground[c] * kFullFix15));
     reset(0);
   }
@@ -217,9 +225,14 @@ class Canvas {
   void read(uint8_t* out, int channels, const MyPaintRectangle& part) {
     each_run(part, true, [&](const uint16_t* pixels, int row, int column, int count) {
       uint8_t* target = out + (static_cast<size_t>(row) * size_ + column) * channels;
-      // The ground is opaque, so colours are not divided by alpha. One loop for each number of channels, so that the
-      // compiler can vectorise it.
-      if (channels == 1)
+      // Colours are multiplied by alpha, and what a brush has erased shows the ground. Most brushes cannot erase: there
+      // the canvas stays opaque. One loop for each number of channels, so that the compiler can vectorise it.
+      if (erases_)
+        for (int i = 0; i < count; ++i)
+          for (int c = 0; c < channels; ++c)
+            target[channels * i + c] = to_byte(static_cast<uint16_t>(std::min<uint32_t>(
+                kFullFix15, pixels[4 * i + c] + uint32_t{ground_[c]} * (kFullFix15 - pixels[4 * i + 3]) / kFullFix15)));
+      else if (channels == 1)
         for (int i = 0; i < count; ++i) target[i] = to_byte(pixels[4 * i]);
       else
         for (int i = 0; i < count; ++i)
@@ -291,7 +304,7 @@ class Canvas {
   int size_;
   Surface surface_;
   Brush brush_;
-  bool random_ = false;
+  bool random_ = false, erases_ = false;
   std::array<uint16_t, 3> ground_{};
   float x_ = 0, y_ = 0, pressure_ = 0;
   bool painting_ = false;
@@ -318,6 +331,7 @@ class Canvases {
     require(channels == 1 || channels == 3, "channels must be 1 or 3");
     require(ground.size() == 3, "ground needs 3 values");
     for (float value : ground) require(value >= 0.0f && value <= 1.0f, "ground must be 0 to 1");
+    const Silence silence;
     for (int i = 0; i < batch; ++i)
       canvases_.push_back(std::make_unique<Canvas>(size, brush_json, Colour{ground[0], ground[1], ground[2]}));
   }

@@ -138,3 +138,22 @@ if child == 0:
 assert os.waitpid(child, 0)[1] == 0 and ink
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@works
+def test_what_an_eraser_takes_away_shows_the_ground():
+    settings = {"size": 64, "channels": 3, "ground": (0.8, 0.4, 0.2), "brush": "deevad/large_hard_eraser"}
+    engine = make("mypaint", 1, settings)
+    before = engine.canvases().copy()
+    engine.step(np.array([[1, 600, 300, 3, 9]]))
+    assert np.abs(engine.canvases().astype(int) - before).max() <= 1, "paper from which paper is erased is paper"
+
+
+@works
+def test_brushes_that_are_newer_than_libmypaint_make_no_noise():
+    code = (
+        "from spiral.engines import make, mypaint\n"
+        "for name in mypaint.brush_names(): make('mypaint', 1, {'brush': name, 'size': 16})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""

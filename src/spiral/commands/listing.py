@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.table import Table
 
 from spiral.commands.output import console
+from spiral.files import make_folder
 from spiral.presets import PRESETS
 
 
@@ -39,6 +41,8 @@ class Presets:
 class Engines:
     """List the engines, what is missing here and how to get it."""
 
+    brushes: Path | None = None
+    """A PNG to write with a chart of all brushes that work here."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -46,6 +50,8 @@ class Engines:
         """Run it."""
         from spiral.engines import ENGINES, missing
 
+        if self.brushes is not None:
+            self._chart(self.brushes)
         reasons = {name: missing(name) for name in ENGINES}
         if self.json:
             print(json.dumps({name: {"works": reason is None, "missing": reason} for name, reason in reasons.items()}))
@@ -55,3 +61,13 @@ class Engines:
             state = "works" if reasons[name] is None else f"{reasons[name]}; to get it: {registration.install}"
             table.add_row(name, registration.summary, state)
         console.print(table)
+
+    def _chart(self, path: Path) -> None:
+        from spiral.engines import mypaint
+        from spiral.exports.brushes import brush_chart
+        from spiral.exports.pictures import write_png
+
+        chart, broken = brush_chart(mypaint.brush_names())
+        make_folder(path.parent)
+        write_png(path, chart)
+        console.print(f"wrote {path}" + (f"; brushes that do not work here: {', '.join(broken)}" if broken else ""))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tyro
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spiral.baselines.greedy import greedy
 from spiral.baselines.search import SearchSettings, search
 from spiral.commands.output import console, names_of, show_figures, write_paintings
 from spiral.errors import InputError
@@ -39,6 +40,9 @@ class Search:
     """At most so many pictures of the data set, evenly spread."""
     preset: str = "mnist-reconstruct"
     """Whose engine, commands and picture size are searched."""
+    greedy: int = 0
+    """Instead of Metropolis-Hastings, a greedy painter: of so many random commands the best one stays, and so on for as
+    many commands as the evaluations allow."""
     seed: int = 0
     """Seed of the search and of the brush."""
     settings: tyro.conf.OmitArgPrefixes[SearchSettings] = field(default_factory=SearchSettings)
@@ -48,7 +52,10 @@ class Search:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.evaluation.metrics import reconstruction
+        from spiral.evaluation.metrics import likeness, reconstruction
+
+        if self.greedy < 0 or self.greedy > self.evaluations:
+            raise InputError(f"--greedy must be 0 to the number of evaluations, got {self.greedy}")
 
         chosen = preset(self.preset)
         names, pictures = self._pictures(chosen.data.size, chosen.strokes.channels)
@@ -64,10 +71,17 @@ class Search:
                     shown.enter_context(bar)
                 bar.update(task, completed=done, description=f"squared error a picture {errors.mean():.2f}")
 
-            found = search(chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report)
+            if self.greedy:
+                commands = self.evaluations // self.greedy
+                found = greedy(chosen.engine, strokes, pictures, commands, self.greedy, self.seed, report=report)
+            else:
+                found = search(
+                    chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report
+                )
         write_paintings(self.out, names, found.programs, found.canvases)
         figures: dict[str, Any] = asdict(reconstruction(pictures, found.observed, chosen.strokes.ground))
         figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
+        figures |= likeness(pictures, found.observed)
         figures |= {
             "blank_l2": figures["blank_mse"] * pictures[0].size,
             "evaluations": int(found.evaluations[-1]),
@@ -80,7 +94,8 @@ class Search:
             {"evaluations": int(done), "l2": float(errors.mean())}
             for done, errors in zip(found.evaluations, found.errors, strict=True)
         ]
-        record = {**figures, "preset": self.preset, "seed": self.seed, "settings": asdict(self.settings)}
+        how: dict[str, Any] = {"greedy": self.greedy} if self.greedy else {"settings": asdict(self.settings)}
+        record = {**figures, "preset": self.preset, "seed": self.seed, **how}
         text = json.dumps({**record, "curve": curve}, indent=1)
         write_atomically(self.out / RECORD, text.encode())
         show_figures({**figures, "curve": curve} if self.json else figures, self.json)
