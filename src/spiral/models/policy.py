@@ -85,6 +85,8 @@ class PolicySettings:
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
         require_within("policy", self, **widths, **depths, noise=(0, 4096), prototypes=(0, 4096))
+        if self.glances and not (self.sees_canvas or self.sees_target):
+            raise InputError("glances need something to look at: set --policy.sees-canvas or --policy.sees-target")
         if self.prototypes and not self.sees_target:
             raise InputError("prototypes take the place of a target: set --policy.sees-target or --policy.prototypes 0")
 
@@ -132,6 +134,8 @@ State = tuple[Tensor, Tensor]
 class Policy(nn.Module):
     """See the module's docstring."""
 
+    coordinates: Tensor
+    """float32 [1, 2, S, S], row and column of every pixel in [-1, 1]."""
     prototypes: Tensor
     """uint8 [P, S, S, C], with `settings.prototypes` only; whoever trains the policy fills them in."""
 
@@ -209,7 +213,8 @@ class Policy(nn.Module):
     def initial_state(self, batch: int) -> State:
         """The core's state before the first command: zeros."""
         zeros = self.squeeze.weight.new_zeros(batch, self.settings.hidden, dtype=torch.float32)
-        return zeros, zeros
+        # Two tensors: were they one, the compiler would compile everything again for the states that follow.
+        return zeros, zeros.clone()
 
     def draw_prototypes(self, batch: int) -> Tensor | None:
         """One of the prototypes for each of B canvases, uint8 [B, S, S, C]; None for a policy without prototypes."""
@@ -269,14 +274,17 @@ class Policy(nn.Module):
 
         With glances the pictures, reduced to two sizes, come after the feature maps.
         """
-        planes = [self.coordinates.expand(len(seen.previous), -1, -1, -1)]  # pyright: ignore[reportCallIssue]
-        if self.settings.sees_canvas:
-            planes.append(pictures_to_planes(seen.canvas))
+        shown = [seen.canvas] if self.settings.sees_canvas else []
         if self.settings.sees_target:
             if seen.target is None:
                 raise ValueError("this policy needs a target")
-            planes.append(pictures_to_planes(seen.target))
-        x = self.look(torch.cat(planes, dim=1).contiguous(memory_format=torch.channels_last))
+            shown.append(seen.target)
+        # The coordinates are the same for all: convolved once, and added, they need not be copied N times.
+        x = self._look(self.coordinates, slice(0, 2))
+        pictures = pictures_to_planes(torch.cat(shown, dim=-1)) if shown else None
+        if pictures is not None:
+            x = x + self._look(pictures, slice(2, None))
+        x = x + self.look.bias[:, None, None]  # pyright: ignore[reportOptionalSubscript]
         embedded = [
             embed(_embeddable(choice, seen.previous[:, i])) * seen.effective[:, i : i + 1]
             for i, (choice, embed) in enumerate(zip(self.specification.choices, self.embeddings, strict=True))
@@ -295,10 +303,16 @@ class Policy(nn.Module):
             x = x + self.where(draw(self._positions(seen.previous), CORE_SIDE))
         x = functional.relu(self.blocks(x))
         features[-1] = x
-        if self.settings.glances:
-            pictures = torch.cat(planes[1:], dim=1)
-            features += [functional.avg_pool2d(pictures, self.size // side) for side in GLANCE_SIDES]
+        if pictures is not None and self.settings.glances:
+            for side in GLANCE_SIDES:
+                pictures = functional.avg_pool2d(pictures, pictures.shape[-1] // side)
+                features.append(pictures)
         return features, functional.relu(self.squeeze(x.flatten(1)))
+
+    def _look(self, planes: Tensor, inputs: slice) -> Tensor:
+        """The first convolution's part for some of its input planes, without its bias."""
+        weight, look = self.look.weight[:, inputs], self.look
+        return functional.conv2d(planes, weight, stride=look.stride, padding=look.padding)  # pyright: ignore[reportArgumentType]
 
     def decode(
         self, z: Tensor, features: list[Tensor], previous: Tensor, given: Tensor | None, temperature: float = 1.0
