@@ -316,7 +316,8 @@ OMNIGLOT_GENERATE = replace(
     strokes=OMNIGLOT_RECONSTRUCT.strokes,
     data=OMNIGLOT_RECONSTRUCT.data,
     policy=replace(MNIST_GENERATE.policy, prototypes=512),
-    learning=replace(MNIST_GENERATE.learning, steps=12),
+    learning=replace(MNIST_GENERATE.learning, steps=12, entropy_cost_end=0.015),
+    temperature=1.0,
 )
 PHOTOS_RECONSTRUCT = Preset(
     name="photos-reconstruct",

@@ -186,3 +186,17 @@ def test_resizing_is_antialiased_and_keeps_the_mean():
     stripes[:, ::2] = 255
     small = resize(stripes, 16)
     assert np.abs(small.astype(int) - 127).max() < 12
+
+
+def test_pictures_of_cameras_stand_upright_and_print_colours_become_screen_colours(tmp_path):
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:8] = 255  # the upper half is white
+    picture = Image.fromarray(pixels)
+    held = picture.getexif()
+    held[0x0112] = 6  # the camera was turned: what is stored as the top belongs to the right
+    picture.save(tmp_path / "turned.png", exif=held)
+    turned = read_image(tmp_path / "turned.png", 16, 1)[..., 0]
+    assert turned[:, 8:].min() > 250 and turned[:, :8].max() < 5
+    Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
+    red = read_image(tmp_path / "print.jpg", 16, 3)[8, 8].astype(int)
+    assert red[0] > 230 and red[1:].max() < 40

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from spiral.errors import InputError
 from spiral.files import read_bytes
@@ -73,7 +73,8 @@ def _decode(data: bytes, name: str, channels: int) -> Image.Image:
                 if picture.width * picture.height > MAXIMUM_PIXELS:
                     raise InputError(f"{name} has {picture.width}x{picture.height} pixels, more than {MAXIMUM_PIXELS}")
                 picture.load()
-                return _convert(picture, channels)
+                # Cameras write pictures as the sensor lies and note how they were held.
+                return _convert(ImageOps.exif_transpose(picture), channels)
     except InputError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
