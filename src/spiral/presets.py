@@ -323,7 +323,7 @@ PHOTOS_RECONSTRUCT = Preset(
     name="photos-reconstruct",
     summary="redraw a photograph in colour, stroke by stroke; laptop size; --data.source photos:FOLDER names your own",
     strokes=StrokeSettings(
-        size=64, choices=CHOICES, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
+        size=64, choices=CHOICES, grid=16, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
     ),
     data=DataSettings(source="photos", size=64, held_out=64),
     policy=PolicySettings(
@@ -340,7 +340,7 @@ PHOTOS_RECONSTRUCT = Preset(
     learning=replace(
         MNIST_RECONSTRUCT.learning,
         steps=5,
-        unrolls=20,
+        unrolls=10,
         reward="mixed",
         discount=0.7,
         advantage_decay=0.7,

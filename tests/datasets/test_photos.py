@@ -20,9 +20,12 @@ def album(tmp_path):
 def test_whole_photographs_are_held_out(album):
     parts = {split: load(f"photos:{album}", 16, 3, split).images for split in ("train", "test")}
     assert {split: len(images) for split, images in parts.items()} == CROPS
-    shades = {split: set(images[:, 8, 8, 0].tolist()) for split, images in parts.items()}
-    assert shades["test"] == {90, 190}
-    assert not shades["train"] & shades["test"] and len(shades["train"]) == 18
+    assert set(parts["test"][:, 8, 8, 0].tolist()) == {90, 190}
+    colours = {tuple(colour) for colour in parts["train"][:, 8, 8].tolist()}
+    assert {tuple(sorted(colour)) for colour in colours} == {
+        tuple(sorted((10 * number, 0, 255 - 10 * number))) for number in range(20) if number % 10 != 9
+    }
+    assert len(colours) > 60, "of each photograph all orders of red, green and blue"
     assert default_split(f"photos:{album}") == "test"
 
 

@@ -1,7 +1,8 @@
 """Random crops of photographs: of any folder of pictures, or of those that ship inside scikit-image and scikit-learn.
 
 Whole photographs are held out, never parts of one. Each photograph gives equally many crops: squares of a side drawn
-log-uniformly between the crop's own size and the whole photograph, at a random place, half of them mirrored.
+log-uniformly between the crop's own size and the whole photograph, at a random place, half of them mirrored. Those to
+train on have their red, green and blue in random order: a dozen photographs know too few colours otherwise.
 """
 
 from __future__ import annotations
@@ -69,11 +70,13 @@ def load_photos(source: str, split: Split | None, size: int, channels: int) -> D
     for part in parts:
         files = _built_in(part) if source == PREFIX else _from_folder(Path(source.removeprefix(f"{PREFIX}:")), part)
         seed = sorted(CROPS).index(part)
-        crops.append(random_crops(files, CROPS[part], size, channels, seed))
+        crops.append(random_crops(files, CROPS[part], size, channels, seed, mixed_colours=part == "train"))
     return Dataset(source, np.concatenate(crops))
 
 
-def random_crops(files: list[Path], count: int, size: int, channels: int, seed: int) -> npt.NDArray[np.uint8]:
+def random_crops(
+    files: list[Path], count: int, size: int, channels: int, seed: int, mixed_colours: bool = False
+) -> npt.NDArray[np.uint8]:
     """Square crops of photographs: uint8 [count, size, size, channels], in random order.
 
     Args:
@@ -82,6 +85,7 @@ def random_crops(files: list[Path], count: int, size: int, channels: int, seed: 
         size: their side in pixels.
         channels: 1 or 3.
         seed: of what is cropped.
+        mixed_colours: put each crop's red, green and blue into a random order.
 
     Raises:
         InputError: a file is no readable picture.
@@ -102,7 +106,8 @@ def random_crops(files: list[Path], count: int, size: int, channels: int, seed: 
             left, top = (generator.uniform(0.0, extent - side) for extent in photograph.size)
             crop = photograph.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
             pixels = np.asarray(crop, np.uint8).reshape(size, size, channels)
-            result[place] = pixels[:, ::-1] if generator.random() < 0.5 else pixels
+            pixels = pixels[:, ::-1] if generator.random() < 0.5 else pixels
+            result[place] = pixels[..., generator.permutation(channels)] if mixed_colours else pixels
     return result
 
 
