@@ -348,6 +348,26 @@ PHOTOS_RECONSTRUCT = Preset(
     ),
     run=RunSettings(evaluate_seconds=300.0),
 )
+PHOTOS_RECONSTRUCT_VECTOR = replace(
+    PHOTOS_RECONSTRUCT,
+    name="photos-reconstruct-vector",
+    summary="the same with the embedded vector engine; laptop size",
+    engine="vector",
+)
+PHOTOS_RECONSTRUCT_L2 = replace(
+    PHOTOS_RECONSTRUCT,
+    name="photos-reconstruct-l2",
+    summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
+    learning=replace(PHOTOS_RECONSTRUCT.learning, reward="l2"),
+)
+CELEBA_RECONSTRUCT_PAPER = replace(
+    MNIST_RECONSTRUCT_PAPER,
+    name="celeba-reconstruct-paper",
+    summary="redraw a face, the paper's sizes: 64x64, 32x32 grid, 20 strokes, 20 levels a colour; for a GPU; "
+    "--data.source names CelebA's folder",
+    strokes=StrokeSettings(size=64, choices=CHOICES, channels=3),
+    data=DataSettings(source="celeba", size=64),
+)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -362,6 +382,9 @@ PRESETS: dict[str, Preset] = {
         OMNIGLOT_RECONSTRUCT_L2,
         OMNIGLOT_GENERATE,
         PHOTOS_RECONSTRUCT,
+        PHOTOS_RECONSTRUCT_VECTOR,
+        PHOTOS_RECONSTRUCT_L2,
+        CELEBA_RECONSTRUCT_PAPER,
     )
 }
 

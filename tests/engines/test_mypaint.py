@@ -43,6 +43,15 @@ def test_many_brushes_can_be_read_and_painted_with():
 
 
 @works
+@pytest.mark.parametrize("style", mypaint.STYLES)
+def test_styles_stand_for_brushes_that_paint(style):
+    engine = make("mypaint", 1, {"brush": style, "size": 64})
+    before = engine.canvases().copy()
+    engine.step(np.array([[1, 1000, 300, 2, 9]]))
+    assert (engine.canvases() != before).mean() > 0.01
+
+
+@works
 @pytest.mark.parametrize("name", ["classic/none", "../../../../etc/passwd", "/etc/passwd", "x.myb"])
 def test_a_brush_that_is_not_there_is_refused(name):
     with pytest.raises(InputError):

@@ -49,7 +49,8 @@ class Paint:
     engine: str | None = None
     """Another engine than the agent was trained with: mypaint or vector."""
     brush: str | None = None
-    """Another brush, such as classic/charcoal; `spiral engines --brushes chart.png` shows them."""
+    """Another brush: ink, charcoal, watercolour, oil, or any that `spiral engines --brushes chart.png` shows, such as
+    classic/calligraphy."""
     palette: str | None = None
     """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
     seed: int = 0

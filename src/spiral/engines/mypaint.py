@@ -34,6 +34,14 @@ BRUSH_FOLDERS = (
     "/opt/homebrew/share/mypaint-data/2.0/brushes",
 )
 _BRUSH_LIMIT = 2**20
+STYLES = {
+    "ink": "deevad/liner",
+    "charcoal": "classic/charcoal",
+    "watercolour": "deevad/watercolor_expressive",
+    "watercolor": "deevad/watercolor_expressive",
+    "oil": "tanda/oil-01-paint",
+}
+"""Short names of brushes that stand for a manner of painting."""
 
 
 def missing() -> str | None:
@@ -59,11 +67,12 @@ def brush_names() -> list[str]:
 
 @functools.lru_cache(maxsize=64)
 def read_brush(name: str) -> str:
-    """The JSON of a brush, by name (`classic/dry_brush`) or as the path of a `.myb` file.
+    """The JSON of a brush, by name (`classic/dry_brush`), by style (`STYLES`) or as the path of a `.myb` file.
 
     Raises:
         InputError: no such brush, or the file is no brush of version 3.
     """
+    name = STYLES.get(name, name)
     if name.endswith(".myb"):
         path = Path(name)
     else:

@@ -46,7 +46,8 @@ class StrokeSettings:
             draws a spline through all points added since; then there is no control point. See `spiral.engines.splines`.
         aspect: width over height of the picture that the square canvas is shown as, 1/16 to 16; engines paint on the
             square, whoever writes the picture stretches it.
-        brush: name of a brush of mypaint-brushes, or path of a `.myb` file (`vector` has one brush and ignores it).
+        brush: name of a brush of mypaint-brushes, path of a `.myb` file, or a style: `ink`, `charcoal`, `watercolour`,
+            `oil` (`vector` has one brush and ignores it).
     """
 
     size: int = 64
