@@ -13,13 +13,10 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -29,6 +26,7 @@ extern "C" {
 }
 
 #include "crew.h"
+#include "silence.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -54,35 +52,6 @@ struct NullSurface {
     parent.begin_atomic = [](MyPaintSurface*) {};
     parent.end_atomic = [](MyPaintSurface*, MyPaintRectangle*) {};
   }
-};
-
-// libmypaint prints "Time is running backwards!" to stdout when rounding makes a sub-step's time negative by a hair
-// (about once in half a million strokes), which would spoil machine-readable output, and to stderr what it does not know
-// of a newer brush. glibc lets us hand C code other streams meanwhile; Python does not write through them.
-class Silence {
- public:
-  Silence() {
-#ifdef __GLIBC__
-    const std::lock_guard<std::mutex> lock(mutex());
-    if (depth()++ == 0) {
-      static FILE* nowhere = std::fopen("/dev/null", "w");
-      saved() = {stdout, stderr};
-      if (nowhere) stdout = stderr = nowhere;
-    }
-#endif
-  }
-  ~Silence() {
-#ifdef __GLIBC__
-    const std::lock_guard<std::mutex> lock(mutex());
-    if (--depth() == 0) std::tie(stdout, stderr) = saved();
-#endif
-  }
-  Silence(const Silence&) = delete;
-
- private:
-  static std::mutex& mutex() { static std::mutex it; return it; }
-  static int& depth() { static int it = 0; return it; }
-  static std::pair<FILE*, FILE*>& saved() { static std::pair<FILE*, FILE*> it; return it; }
 };
 
 struct BrushDeleter {

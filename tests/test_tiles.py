@@ -12,7 +12,7 @@ from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 from spiral.models.policy import Policy, PolicySettings
-from spiral.presets import DataSettings, LearningSettings, Preset
+from spiral.settings import DataSettings, LearningSettings, Preset
 from spiral.tiles import LEVELS, Place, Tile, _Canvas, paint_tiles
 
 

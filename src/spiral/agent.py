@@ -16,8 +16,8 @@ from spiral.learning import checkpoint, machine
 from spiral.learning.rollout import begin, go_on
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
-from spiral.presets import Preset
 from spiral.program import Program
+from spiral.settings import Preset
 
 DEFAULTS = {"mnist": "mnist-reconstruct", "photos": "photos-reconstruct"}
 _BATCH = 256

@@ -17,7 +17,8 @@ from spiral.engines import make, missing
 from spiral.engines.strokes import StrokeSettings
 from spiral.learning.returns import generalised_advantages
 from spiral.models.policy import PolicySettings
-from spiral.presets import MNIST_RECONSTRUCT, RunSettings
+from spiral.presets import MNIST_RECONSTRUCT
+from spiral.settings import RunSettings
 
 SMALL = replace(
     MNIST_RECONSTRUCT,

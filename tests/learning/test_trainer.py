@@ -29,7 +29,8 @@ from spiral.learning.rollout import Trajectory, collect
 from spiral.learning.trainer import Budget, train
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy import PolicySettings
-from spiral.presets import PRESETS, DataSettings, LearningSettings, Preset, RunSettings
+from spiral.presets import PRESETS
+from spiral.settings import DataSettings, LearningSettings, Preset, RunSettings
 
 BLACK, WHITE = (0.0,) * 3, (1.0,) * 3
 

@@ -19,7 +19,7 @@ from spiral.benchmarks.reference import ReferenceLoop
 from spiral.engines import Engine
 from spiral.learning import machine
 from spiral.learning.trainer import one_round, set_up
-from spiral.presets import Preset
+from spiral.settings import Preset
 
 MATRIX_SIDE = 2048
 WARM_UP = 3

@@ -19,7 +19,7 @@ from spiral.engines import make, observe
 from spiral.models.blocks import pictures_to_planes
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Observation, Policy
-from spiral.presets import Preset
+from spiral.settings import Preset
 
 
 class ReferenceLoop:

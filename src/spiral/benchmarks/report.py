@@ -16,7 +16,7 @@ from rich.table import Table
 from spiral.benchmarks.engines import measure_engines
 from spiral.benchmarks.loop import measure_loops, measure_phases
 from spiral.engines import missing
-from spiral.presets import Preset
+from spiral.settings import Preset
 
 PHASES = ("paint", "judge", "learn")
 

@@ -11,7 +11,8 @@ import tyro
 
 from spiral.commands.output import console
 from spiral.errors import InputError
-from spiral.presets import PRESETS, Preset, preset
+from spiral.presets import PRESETS, preset
+from spiral.settings import Preset
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from spiral.learning.rewards import discriminator_scores, from_scores, histogram
 from spiral.learning.rollout import Episodes, Trajectory, begin, collect, episode_figures, go_on
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
-from spiral.presets import Preset
+from spiral.settings import Preset
 
 Watch = Callable[[Dataset, npt.NDArray[np.uint8]], dict[str, float]]
 """Figures of invented pictures uint8 [N, S, S, C] beside as many real ones, for the log of a run without targets."""

@@ -22,7 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 from spiral.errors import InputError
 from spiral.exports.sheets import contact_sheet
 from spiral.files import make_folder, write_atomically
-from spiral.presets import Preset
+from spiral.settings import Preset
 
 METRICS = "metrics.jsonl"
 _LOG_SECONDS = 10.0

@@ -21,7 +21,7 @@ from spiral.learning.learner import Learner, Watch
 from spiral.learning.progress import Progress
 from spiral.learning.real import Real, real_pictures
 from spiral.learning.rollout import Trajectory, episode_figures
-from spiral.presets import Preset
+from spiral.settings import Preset
 
 EXPLODED = 1e8
 """A loss or norm beyond this stops the run."""

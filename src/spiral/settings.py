@@ -1,0 +1,238 @@
+"""What an experiment is made of: typed, frozen settings; `spiral.presets` has the experiments themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from spiral.engines.strokes import StrokeSettings
+from spiral.errors import InputError, require_within
+from spiral.models.discriminator import DiscriminatorSettings
+from spiral.models.policy import PolicySettings
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which pictures to imitate.
+
+    Attributes:
+        source: `mnist-sample`, a folder, an `.npz` file or `hf:NAME`; see `spiral.datasets.load`.
+        size: side S of the pictures as the networks observe them, 8 times a power of two; the engine's own canvas
+            may be larger by a whole factor.
+        held_out: number of held-out pictures, evenly spread over all, on which a run measures its error from time
+            to time.
+    """
+
+    source: str = "mnist-sample"
+    size: int = 32
+    held_out: int = 256
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("data", self, size=(8, 1024), held_out=(1, 100_000))
+
+
+@dataclass(frozen=True)
+class LearningSettings:
+    """The algorithm's settings; section numbers are SPIRAL's, ++ is SPIRAL++.
+
+    Attributes:
+        batch: B, canvases painted at a time, and pictures in a discriminator step (appendix C: 64).
+        steps: T, commands that are learned from at a time.
+        unrolls: of T commands in an episode; see `length`.
+        reward: the discriminator's score (eq. 4), minus the Euclidean distance to the target (section 3.3), or
+            `mixed`, their sum.
+        histogram_weight: of minus the earth mover's distance between the colour histograms of canvas and target, which
+            is added to the reward (section 4.5).
+        credit: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
+        discount: gamma.
+        advantage_decay: lambda of generalised advantage estimation; 1 is plain A2C.
+        loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
+        penalty_weight: lambda of the gradient penalty.
+        drift: weight of the pull of D's mean to 0 (section 3.2).
+        paired: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
+        replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
+        discriminator_steps: discriminator steps for one policy step.
+        discriminator_rate: Adam's rate for the discriminator (appendix C: 1e-4).
+        discriminator_beta: Adam's beta1 there (appendix C: 0.5).
+        policy_rate: Adam's rate for the policy.
+        policy_beta: Adam's beta1 there.
+        rate_end: the policy's rate at the end of the run, as a share of `policy_rate`; it falls linearly.
+        warm_up: policy steps over which its rate rises from 0.
+        passes: policy steps on the same batch of commands; those after the first use a clipped ratio.
+        clip: how far that ratio may leave 1.
+        entropy_cost: weight of the entropy bonus, per nat.
+        entropy_cost_end: the same at the end of the run; it falls geometrically.
+        value_cost: weight of the value function's squared error.
+        gradient_clip: largest norm of the policy's gradient.
+        start_penalty: cost of beginning a continuous sequence of strokes (section 4.3).
+        blank_penalty: cost of a canvas left blank (section 4.3).
+        average: share of the old in the running average of the policy's weights, which is what gets evaluated,
+            saved as the agent and shipped.
+    """
+
+    batch: int = 64
+    steps: int = 8
+    unrolls: int = 1
+    reward: Literal["discriminator", "l2", "mixed"] = "discriminator"
+    histogram_weight: float = 0.0
+    credit: Literal["terminal", "temporal"] = "temporal"
+    discount: float = 1.0
+    advantage_decay: float = 0.9
+    loss: Literal["wgan-gp", "gan"] = "wgan-gp"
+    penalty_weight: float = 10.0
+    drift: float = 1e-3
+    paired: bool = False
+    replay_batches: int = 20
+    discriminator_steps: int = 1
+    discriminator_rate: float = 1e-4
+    discriminator_beta: float = 0.5
+    policy_rate: float = 3e-4
+    policy_beta: float = 0.5
+    rate_end: float = 1.0
+    warm_up: int = 100
+    passes: int = 1
+    clip: float = 0.2
+    entropy_cost: float = 0.01
+    entropy_cost_end: float = 0.01
+    value_cost: float = 0.5
+    gradient_clip: float = 1.0
+    start_penalty: float = 0.0
+    blank_penalty: float = 0.0
+    average: float = 0.998
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        counts = dict.fromkeys(("batch", "steps", "unrolls", "replay_batches"), (1, 1_000_000))
+        rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
+        unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
+        costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
+        require_within("learning", self, histogram_weight=(0.0, 1e6))
+        require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
+        require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))
+        require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
+        lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0
+        require_within("learning", self, entropy_cost_end=(lowest, 1e6), gradient_clip=(1e-12, 1e12))
+
+    @property
+    def length(self) -> int:
+        """Commands in an episode."""
+        return self.steps * self.unrolls
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run is carried out; what is learned changes by `seed`, and by the rounding of `precision` and `compile`.
+
+    Attributes:
+        minutes: length of a run that names neither minutes nor frames.
+        seed: of everything random.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: `bfloat16` mixed precision, `float32`, or `auto`: bfloat16 where the processor multiplies it.
+        threads: of the networks and of the engine; 0 for all processors.
+        compile: let `torch.compile` make the policy faster. `auto` does in runs of at least 20 minutes where a C++
+            compiler is found; the rounding differs from `off`, and runs with `--frames` are never compiled by it.
+        evaluate_seconds: time between evaluations on held-out pictures.
+        checkpoint_seconds: time between checkpoints.
+    """
+
+    minutes: float = 30.0
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["auto", "bfloat16", "float32"] = "auto"
+    threads: int = 0
+    compile: Literal["auto", "on", "off"] = "auto"
+    evaluate_seconds: float = 60.0
+    checkpoint_seconds: float = 120.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("run", self, seed=(0, 2**63 - 1), threads=(0, 1024), minutes=(0, 10**9))
+        require_within("run", self, evaluate_seconds=(0, 1e12), checkpoint_seconds=(0, 1e12))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One experiment.
+
+    Attributes:
+        name: as typed on the command line.
+        summary: one line.
+        engine: name of the engine.
+        strokes: its settings; `strokes.size` is the canvas, a multiple of `data.size`.
+        data: the pictures.
+        policy: the policy's sizes and inputs; reconstruction where it sees a target.
+        discriminator: sizes; it judges pairs where the policy sees a target.
+        learning: the algorithm.
+        run: seed, device, timing.
+        temperature: of sampling where an agent invents and none is asked for; 1 as in training.
+    """
+
+    name: str
+    summary: str
+    engine: str = "mypaint"
+    strokes: StrokeSettings = field(default_factory=StrokeSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: a temperature out of range.
+        """
+        require_within("preset", self, temperature=(0.0, 100.0))
+
+    @property
+    def redraws(self) -> bool:
+        """Whether the agent redraws a given picture (reconstruction) or invents (generation)."""
+        return self.policy.sees_target and not self.policy.prototypes
+
+    def to_json(self) -> dict[str, Any]:
+        """The preset as JSON values."""
+        return msgspec.to_builtins(asdict(self))
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Preset:
+        """A preset from JSON values.
+
+        Raises:
+            InputError: a field that is unknown, missing or of the wrong type.
+        """
+        try:
+            preset = msgspec.convert(dict(values), cls)
+        except msgspec.ValidationError as error:
+            raise InputError(f"wrong settings: {error}") from error
+        unknown = _unknown(values, preset)
+        if unknown:
+            raise InputError(f"unknown settings: {', '.join(unknown)}")
+        return preset
+
+
+def _unknown(values: Mapping[str, Any], known: Any, prefix: str = "") -> list[str]:
+    names = {f.name for f in fields(known)}
+    result = [prefix + name for name in values if name not in names]
+    for name in names & set(values):
+        inner = getattr(known, name)
+        if is_dataclass(inner) and isinstance(values[name], Mapping):
+            result += _unknown(values[name], inner, f"{prefix}{name}.")
+    return result
