@@ -126,9 +126,12 @@ using Seeds = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::
 using Mask = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Scalars = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Vectors = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Pictures = nb::ndarray<const uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using Pixels = nb::ndarray<uint8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 
 uint8_t to_byte(uint16_t fix15) { return static_cast<uint8_t>((fix15 * 255u + kFullFix15 / 2) / kFullFix15); }
+
+uint16_t to_fix15(uint8_t byte) { return static_cast<uint16_t>((byte * uint32_t{kFullFix15} + 127) / 255); }
 
 // One sheet of paper with its brush and pen.
 class Canvas {
@@ -149,6 +152,18 @@ class Canvas {
     fill();
     if (random_) reseed(static_cast<uint64_t>(seed));
     move(0.0f, 0.0f);
+  }
+
+  // Put a picture uint8 [size, size, channels] onto the canvas, the pen lifted at (x, y).
+  void load(const uint8_t* in, int channels, float x, float y) {
+    each_run(whole(), false, [&](uint16_t* pixels, int row, int column, int count) {
+      const uint8_t* source = in + (static_cast<size_t>(row) * size_ + column) * channels;
+      for (int i = 0; i < count; ++i) {
+        for (int c = 0; c < 3; ++c) pixels[4 * i + c] = to_fix15(source[i * channels + (channels == 1 ? 0 : c)]);
+        pixels[4 * i + 3] = kFullFix15;
+      }
+    });
+    move(x, y);
   }
 
   void move(float x, float y) {
@@ -320,6 +335,24 @@ class Canvases {
     });
   }
 
+  void load(Mask which, Pictures pictures, Vectors pens, Pixels out, int threads) {
+    check(which, out);
+    for (size_t axis = 0; axis < 4; ++axis)
+      require(pictures.shape(axis) == out.shape(axis), "the pictures must have the shape of the output array");
+    require(pens.shape(0) == canvases_.size() && pens.shape(1) == 2, "every array must hold one row a canvas");
+    require(finite_within(pens, -2.0f * size_, 2.0f * size_), "a point is far off the canvas");
+    const uint8_t *chosen = which.data(), *in = pictures.data();
+    const float* pen = pens.data();
+    uint8_t* pixels = out.data();
+    nb::gil_scoped_release release;
+    const Silence silence;
+    in_parallel(threads, [](size_t) { return 0.0f; }, [&](size_t i) {
+      if (!chosen[i]) return;
+      canvases_[i]->load(in + i * pixels_each(), channels_, pen[2 * i], pen[2 * i + 1]);
+      canvases_[i]->read(pixels + i * pixels_each(), channels_, canvases_[i]->whole());
+    });
+  }
+
   void stroke(Mask which, Mask paint, Vectors control, bool midway, Vectors end, Scalars radius, Scalars pressure,
               Vectors colour, Pixels out, int threads) {
     check(which, out);
@@ -403,6 +436,7 @@ NB_MODULE(_mypaint, module) {
       .def(nb::init<int, int, int, const std::string&, const std::vector<float>&>(), "batch"_a, "size"_a, "channels"_a,
            "brush_json"_a, "ground"_a)
       .def("reset", &Canvases::reset, "which"_a, "seeds"_a, "out"_a, "threads"_a)
+      .def("load", &Canvases::load, "which"_a, "pictures"_a, "pens"_a, "out"_a, "threads"_a)
       .def("stroke", &Canvases::stroke, "which"_a, "paint"_a, "control"_a, "midway"_a, "end"_a, "radius"_a,
            "pressure"_a, "colour"_a, "out"_a, "threads"_a);
 }

@@ -13,7 +13,7 @@ from spiral.exports.documents import picture as rendered
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 from spiral.models.policy import Policy, PolicySettings
 from spiral.settings import DataSettings, LearningSettings, Preset
-from spiral.tiles import LEVELS, Place, Tile, _Canvas, paint_tiles
+from spiral.tiles import LEVELS, Place, _Canvas, paint_tiles
 
 
 def an_agent(choices=CHOICES, channels=3, **strokes) -> Agent:
@@ -41,15 +41,15 @@ def test_a_stroke_on_a_tile_is_the_agents_own_stroke(level):
     agent = an_agent()
     whole = _Canvas(agent, photograph(64, 64), LEVELS[:3], 0, None)
     place = Place(level, 0 if level == 1 else level, 0 if level == 1 else 1)
-    tile, settings = Tile(whole, place), agent.preset.strokes
+    pen, settings = whole.corner(place), agent.preset.strokes
     commands = settings.specification().random(np.random.default_rng(1), (8,))
     from spiral.engines import make, observe
 
     alone = make("vector", 1, settings.to_json())
     for command in commands:
-        tile.step(command[None])
+        pen = whole.execute(place, command, pen)
         alone.step(command[None])
-    seen, expected = tile.canvases()[0].astype(float), observe(alone.canvases(), 16)[0].astype(float)
+    seen, expected = whole.seen(place).astype(float), observe(alone.canvases(), 16)[0].astype(float)
     assert np.abs(seen - expected).mean() < 3.0, "the same picture but for antialiasing"
     assert np.ptp(expected) > 100
 
@@ -65,6 +65,15 @@ def test_one_program_paints_the_whole_picture_in_its_own_shape():
     assert render(program).shape == (200, 200, 3), "the canvas itself is square"
     again = paint_tiles(an_agent(), photograph(), 40, size=200)
     assert again == program
+
+
+def test_looking_ahead_takes_what_helps_most():
+    alone, ahead = (paint_tiles(an_agent(), photograph(), 40, candidates=count) for count in (1, 16))
+    target = np.asarray(photograph().resize((60, 40), Image.Resampling.BILINEAR), float)
+    errors = [np.square(rendered(program, 60).astype(float) - target).mean() for program in (alone, ahead)]
+    assert errors[1] < 0.5 * errors[0]
+    blank = np.square(255.0 - target).mean()
+    assert errors[1] < 0.7 * blank, "even an agent that has learned nothing proposes something that helps"
 
 
 def test_strokes_keep_to_a_palette():

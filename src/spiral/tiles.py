@@ -21,10 +21,11 @@ from spiral.engines import make, observe
 from spiral.engines.strokes import CHOICES, MOVE, PAINT
 from spiral.errors import InputError
 from spiral.learning import machine
-from spiral.learning.rollout import begin, go_on
-from spiral.program import Program, Specification
+from spiral.models.policy import Observation
+from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)
+CANDIDATES = 16
 _MAXIMUM_GRID = 256
 _COLOUR_LEVELS = 256
 _VISIT = 8
@@ -55,6 +56,7 @@ def paint_tiles(
     size: int | None = None,
     seed: int = 0,
     palette: Palette | None = None,
+    candidates: int = CANDIDATES,
     report: Callable[[int], None] | None = None,
 ) -> Program:
     """Write one program that paints a picture with so many strokes; the same seed writes the same program.
@@ -66,6 +68,8 @@ def paint_tiles(
         size: the longer side in pixels when the program is rendered; the canvas it was painted on when None.
         seed: of the brush.
         palette: every stroke takes the nearest of these colours; any colour when None.
+        candidates: commands that the agent proposes at a time, of which the one that helps most is taken; with 1 it is
+            the agent alone, its most probable command.
         report: told the number of strokes so far from time to time.
 
     Raises:
@@ -76,6 +80,7 @@ def paint_tiles(
     if palette is not None and "red" not in agent.preset.strokes.choices:
         raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")
     whole = _Canvas(agent, picture, _levels(agent, strokes), seed, palette)
+    ahead = _Glimpse(agent, candidates) if candidates > 1 else None
     shares = np.array(whole.levels) / sum(whole.levels)
     with machine.seeded(seed, agent.device), machine.mixed_precision(agent.device, "float32"):
         for level, upto in zip(whole.levels, np.cumsum(shares), strict=True):
@@ -85,7 +90,7 @@ def paint_tiles(
                 before = whole.strokes
                 place = whole.worst(level, visits)
                 visits[place] = visits.get(place, 0) + 1
-                _visit(agent, whole, place, min(_VISIT, round(strokes * upto) - before))
+                _visit(agent, whole, place, min(_VISIT, round(strokes * upto) - before), ahead)
                 idle = idle + 1 if whole.strokes == before else 0
                 if report is not None:
                     report(whole.strokes)
@@ -97,15 +102,62 @@ def _levels(agent: Agent, strokes: int) -> tuple[int, ...]:
     return tuple(level for level in fits if level == 1 or _LEAST_STROKES * level**2 <= strokes)
 
 
-def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int) -> None:
-    tile = Tile(whole, place)
-    target = torch.from_numpy(whole.target(place)[None]).to(agent.device)
-    episodes = begin(agent.policy, tile, target, np.zeros(1, np.int64))
+class _Glimpse:
+    """Looks ahead on a small canvas of its own: what would these commands do to that tile?"""
+
+    def __init__(self, agent: Agent, candidates: int) -> None:
+        self.agent, self.candidates = agent, candidates
+        self.engine = make(agent.preset.engine, candidates, agent.preset.strokes.to_json())
+
+    def errors(
+        self, seen: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], pen: int, commands: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Squared errors [C] of a tile uint8 [S, S, C] after each of C commands, the pen at a grid cell."""
+        side, strokes = self.engine.shape[0], self.agent.preset.strokes
+        factor = side // len(seen)
+        large = seen.repeat(factor, axis=0).repeat(factor, axis=1)
+        row, column = divmod(pen, strokes.grid)
+        place = np.array([column, row], np.float32) * (side / strokes.grid)
+        self.engine.load(np.repeat(large[None], self.candidates, axis=0), np.tile(place, (self.candidates, 1)))
+        self.engine.step(commands)
+        difference = observe(self.engine.canvases(), len(seen)).astype(np.float64) - target
+        return np.square(difference).sum((1, 2, 3))
+
+
+def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, ahead: _Glimpse | None) -> None:
+    """Let the agent paint on a tile; with `ahead` it proposes several commands and the best of them is taken."""
+    target, policy = whole.target(place), agent.policy
+    count = 1 if ahead is None else ahead.candidates
+    end, flag = whole.local.choices.index("end"), whole.local.specification().index("flag")
+    shown = torch.from_numpy(target[None]).to(agent.device).expand(count, -1, -1, -1)
+    choices = len(whole.local.choices)
+    previous = torch.zeros(count, choices, dtype=torch.int64, device=agent.device)
+    worked = torch.zeros(count, choices, dtype=torch.bool, device=agent.device)
+    # Where the canvas is no longer blank the agent goes on as in the middle of an episode.
     length = agent.preset.learning.length
-    if whole.strokes:
-        # The canvas is no longer blank: the agent goes on as in the middle of an episode.
-        episodes = replace(episodes, done=episodes.done + length // 2)
-    go_on(agent.policy, tile, episodes, steps, length, temperature=0.0)
+    done = length // 2 if whole.strokes else 0
+    state, pen, cell = policy.initial_state(count), whole.corner(place), 0
+    for step in range(steps):
+        seen = whole.seen(place)
+        progress = torch.full((count,), min(done + step, length - 1) / length, device=agent.device)
+        canvas = torch.from_numpy(seen[None]).to(agent.device).expand(count, -1, -1, -1)
+        with torch.no_grad():
+            observation = Observation(canvas, shown, previous, worked, progress, None)
+            commands, state = policy.act(observation, state, 0.0 if ahead is None else 1.0)
+        options = commands.cpu().numpy()
+        chosen = options[0]
+        if ahead is not None:
+            errors = ahead.errors(seen, target, cell, options)
+            chosen = options[errors.argmin()]
+            jumps = options[options[:, flag] == MOVE] if flag is not None else options[:0]
+            if errors.min() >= np.square(seen.astype(np.float64) - target).sum():
+                if not len(jumps):
+                    return  # nothing that the agent would do here helps
+                chosen = jumps[0]
+        pen, cell = whole.execute(place, chosen, pen), int(chosen[end])
+        active = whole.local.specification().active(chosen[None])
+        previous = torch.from_numpy(chosen[None]).to(agent.device).expand(count, -1)
+        worked = torch.from_numpy(active).to(agent.device).expand(count, -1)
 
 
 class _Canvas:
@@ -210,28 +262,3 @@ class _Canvas:
         finer = self.levels[-1] // place.level
         half = self.local.grid // 2
         return (place.row * half + row) * finer, (place.column * half + column) * finer
-
-
-class Tile:
-    """One tile as an engine of its own, so that an agent paints there as it does anywhere."""
-
-    name = "tile"
-    batch = 1
-
-    def __init__(self, whole: _Canvas, place: Place) -> None:
-        """A part of a canvas; its pen is in its own upper left corner."""
-        self._whole, self._place, self._pen = whole, place, whole.corner(place)
-        self.specification: Specification = whole.local.specification()
-        self.settings = whole.local.to_json()
-        self.shape: tuple[int, int, int] = (whole.observed, whole.observed, whole.local.channels)
-
-    def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
-        """Nothing: a tile is painted over as it is."""
-
-    def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
-        """Execute one command; see the protocol."""
-        self._pen = self._whole.execute(self._place, self.specification.check(commands)[0], self._pen)
-
-    def canvases(self) -> npt.NDArray[np.uint8]:
-        """The tile as it looks now, uint8 [1, S, S, C]."""
-        return self._whole.seen(self._place)[None]

@@ -78,6 +78,35 @@ class TestEveryEngine:
         assert rows.min() >= 12 and rows.max() <= 20  # on row 16 of 32, not from the corner; the brush jitters
         assert columns.min() >= 13 and columns.max() <= 27
 
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_a_loaded_picture_is_painted_on_as_after_a_jump(self, name, channels):
+        changed = {**SMALL, "channels": channels, "brush": "classic/pen"}
+        first, second = make(name, 3, changed), make(name, 3, changed)
+        for command in some_commands(name, 4, batch=3):
+            first.step(command)
+        jump = np.array([[0, 8 * 16 + 4, 0, 0, 0]] * 3)
+        stroke = np.array([[1, 3 * 16 + 12, 12 * 16 + 9, 1, 9]] * 3)
+        first.step(jump)
+        second.load(first.canvases().copy(), np.array([[8.0, 16.0]] * 3), np.array([True, True, False]))
+        assert np.array_equal(second.canvases()[:2], first.canvases()[:2])
+        assert (second.canvases()[2] == 255).all()
+        first.step(stroke)
+        second.step(stroke)
+        assert np.abs(first.canvases()[:2].astype(int) - second.canvases()[:2]).max() <= 2
+        assert (second.canvases()[:2] != 255).any()
+
+    def test_pictures_that_do_not_fit_are_not_loaded(self, name):
+        engine = make(name, 2, SMALL)
+        blank, pens = engine.canvases().copy(), np.zeros((2, 2))
+        black = np.zeros_like(blank)
+        for pictures, places in (
+            (black[:1], pens), (black.astype(float), pens), (black[..., 0], pens),
+            (black, pens[:1]), (black, pens - 1), (black, pens + 33), (black, pens * np.nan),
+        ):  # fmt: skip
+            with pytest.raises(InputError, match="must be"):
+                engine.load(pictures, places)
+        assert np.array_equal(engine.canvases(), blank)
+
     def test_the_pen_starts_in_the_corner(self, name):
         drawn = painted(name, np.array([[[1, 0 * 16 + 8, 0 * 16 + 4, 0, 9]]]))[0, ..., 0] < 128
         rows, columns = np.nonzero(drawn)

@@ -58,6 +58,15 @@ class TimedEngine:
         with self._clock("engine"):
             self._engine.step(commands, which)
 
+    def load(
+        self,
+        pictures: npt.NDArray[np.uint8],
+        pens: npt.NDArray[np.float32],
+        which: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """See the protocol."""
+        self._engine.load(pictures, pens, which)
+
     def canvases(self) -> npt.NDArray[np.uint8]:
         """See the protocol."""
         return self._engine.canvases()

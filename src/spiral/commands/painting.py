@@ -53,6 +53,9 @@ class Paint:
     classic/calligraphy."""
     palette: str | None = None
     """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
+    candidates: int = 16
+    """Strokes that the agent proposes at a time, of which the one that helps most is painted; 1 is the agent alone. With
+    --strokes."""
     seed: int = 0
     """Seed of the brush and of sampling."""
     temperature: float = 0.0
@@ -72,6 +75,8 @@ class Paint:
         names = names_of(images)
         if self.strokes is not None and not 1 <= self.strokes <= MAXIMUM_STROKES:
             raise InputError(f"--strokes must be 1 to {MAXIMUM_STROKES}, got {self.strokes}")
+        if not 1 <= self.candidates <= 1024:
+            raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
         if self.palette is not None and self.strokes is None:
             raise InputError("--palette needs --strokes")
         chosen = self.checkpoint or default(colour=self.strokes is not None)
@@ -107,7 +112,9 @@ class Paint:
                 def report(done: int, task: TaskID = task) -> None:
                     bar.update(task, completed=done)
 
-                yield paint_tiles(agent, picture, strokes, self.size or LARGE, self.seed, palette, report)
+                yield paint_tiles(
+                    agent, picture, strokes, self.size or LARGE, self.seed, palette, self.candidates, report
+                )
 
 
 @dataclass(frozen=True)

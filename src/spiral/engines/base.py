@@ -36,6 +36,24 @@ class Engine(Protocol):
         """Blank the canvases in `which` (bool [B], all when None) and seed their randomness (int64 [B])."""
         ...
 
+    def load(
+        self,
+        pictures: npt.NDArray[np.uint8],
+        pens: npt.NDArray[np.float32],
+        which: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Put pictures onto canvases, to paint on from there: to look ahead, to undo, to paint over a photograph.
+
+        Args:
+            pictures: uint8 [B, H, W, C], opaque.
+            pens: float32 [B, 2], where the pens are lifted, (x, y) in pixels, on the canvas.
+            which: bool [B], all when None.
+
+        Raises:
+            InputError: a wrong shape or a point off the canvas; no canvas is touched then.
+        """
+        ...
+
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`.
 
@@ -107,6 +125,24 @@ def _module(name: str) -> Any:
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}; there are: {', '.join(ENGINES)}")
     return importlib.import_module(ENGINES[name].module)
+
+
+def check_load(
+    engine: Engine, pictures: npt.NDArray[np.uint8], pens: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """What `Engine.load` is handed, checked and contiguous in memory.
+
+    Raises:
+        InputError: a wrong shape or type, or a pen off the canvas.
+    """
+    expected = (engine.batch, *engine.shape)
+    if pictures.shape != expected or pictures.dtype != np.uint8:
+        raise InputError(f"pictures must be uint8 {expected}, got {pictures.dtype} {pictures.shape}")
+    pens = np.ascontiguousarray(pens, np.float32)
+    side = max(engine.shape[:2])
+    if pens.shape != (engine.batch, 2) or not ((pens >= 0) & (pens <= side)).all():
+        raise InputError(f"pens must be {engine.batch} points (x, y) from 0 to {side}")
+    return np.ascontiguousarray(pictures), pens
 
 
 def render(program: Program, size: int | None = None) -> npt.NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spiral.engines.base import check_load
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
@@ -106,7 +107,7 @@ class MypaintEngine:
         self.settings: dict[str, Any] = settings.to_json()
         self.specification = settings.specification()
         self.batch = batch
-        self.shape = (settings.size, settings.size, settings.channels)
+        self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
         self._threads = threads or os.cpu_count() or 1
         self._pixels = np.zeros((batch, *self.shape), np.uint8)
         self._splines = Splines(batch) if settings.spline else None
@@ -125,6 +126,19 @@ class MypaintEngine:
         self._native.reset(chosen, seeds, self._pixels, self._threads)
         if self._splines is not None:
             self._splines.reset(chosen.view(bool))
+
+    def load(
+        self,
+        pictures: npt.NDArray[np.uint8],
+        pens: npt.NDArray[np.float32],
+        which: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Put pictures onto the canvases of `which`, pens lifted; see the protocol."""
+        pictures, pens = check_load(self, pictures, pens)
+        chosen = self._mask(which)
+        self._native.load(chosen, pictures, pens, self._pixels, self._threads)
+        if self._splines is not None:
+            self._splines.reset(chosen.view(bool), pens)
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""

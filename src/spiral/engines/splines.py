@@ -23,10 +23,10 @@ class Splines:
         """All pens in the upper left corner."""
         self._points: list[list[npt.NDArray[np.float32]]] = [[np.zeros(2, np.float32)] for _ in range(batch)]
 
-    def reset(self, chosen: npt.NDArray[np.bool_]) -> None:
-        """Put the pens of the canvases in `chosen` (bool [B]) back and forget their points."""
+    def reset(self, chosen: npt.NDArray[np.bool_], pens: npt.NDArray[np.float32] | None = None) -> None:
+        """Put the pens of the canvases in `chosen` (bool [B]) to float32 [B, 2], or back, and forget their points."""
         for index in np.flatnonzero(chosen):
-            self._points[index] = [np.zeros(2, np.float32)]
+            self._points[index] = [np.zeros(2, np.float32) if pens is None else pens[index].copy()]
 
     def add(
         self, flags: npt.NDArray[np.int64], ends: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]

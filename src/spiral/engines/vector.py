@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path
 from matplotlib.transforms import Affine2D
 
+from spiral.engines.base import check_load
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import POINT, StrokeSettings, decode
 from spiral.errors import InputError
@@ -36,7 +37,7 @@ class VectorEngine:
         self.settings: dict[str, Any] = settings.to_json()
         self.specification = settings.specification()
         self.batch = batch
-        self.shape = (settings.size, settings.size, settings.channels)
+        self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
         self._renderers = [RendererAgg(settings.size, settings.size, _POINTS_PER_INCH) for _ in range(batch)]
         self._memory = [np.asarray(renderer.buffer_rgba()) for renderer in self._renderers]
         self._pixels = np.zeros((batch, *self.shape), np.uint8)
@@ -59,6 +60,23 @@ class VectorEngine:
             self._pens[index] = 0.0
         if self._splines is not None:
             self._splines.reset(chosen)
+
+    def load(
+        self,
+        pictures: npt.NDArray[np.uint8],
+        pens: npt.NDArray[np.float32],
+        which: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Put pictures onto the canvases of `which`, pens lifted; see the protocol."""
+        pictures, pens = check_load(self, pictures, pens)
+        chosen = self._mask(which)
+        for index in np.flatnonzero(chosen):
+            self._memory[index][..., :3] = pictures[index]
+            self._memory[index][..., 3] = 255
+            self._pixels[index] = pictures[index]
+            self._pens[index] = pens[index]
+        if self._splines is not None:
+            self._splines.reset(chosen, pens)
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
