@@ -54,8 +54,8 @@ class Paint:
     palette: str | None = None
     """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
     candidates: int = 16
-    """Strokes that the agent proposes at a time, of which the one that helps most is painted; 1 is the agent alone. With
-    --strokes."""
+    """Strokes that the agent proposes at a time, of which the one that helps most is painted; 1 is the agent alone.
+    With --strokes."""
     seed: int = 0
     """Seed of the brush and of sampling."""
     temperature: float = 0.0
@@ -112,9 +112,8 @@ class Paint:
                 def report(done: int, task: TaskID = task) -> None:
                     bar.update(task, completed=done)
 
-                yield paint_tiles(
-                    agent, picture, strokes, self.size or LARGE, self.seed, palette, self.candidates, report
-                )
+                size = self.size or LARGE
+                yield paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
 
 
 @dataclass(frozen=True)
