@@ -94,6 +94,45 @@ def test_the_shipped_agent_invents_digits_of_all_classes(capsys):
     assert figures["repeats"] < 0.01
 
 
+def test_a_large_picture_is_painted_in_its_shape_and_shown_in_every_format(tmp_path, capsys):
+    pixels = np.zeros((40, 60), np.uint8)
+    pixels[10:30, 20:25], pixels[20:24, 5:50] = 255, 200
+    Image.fromarray(pixels).save(tmp_path / "cross.png")
+    out, picture = tmp_path / "out", str(tmp_path / "cross.png")
+    options = ["--checkpoint", "mnist-reconstruct-vector", "--strokes", "24", "--size", "120", "--out", str(out)]
+    assert main(["paint", picture, *options]) == 0
+    painted = Image.open(out / "cross.png")
+    assert painted.size == (120, 80)
+    shown = np.asarray(painted.convert("L").resize((60, 40)), float)
+    assert np.square(shown - pixels).mean() < 0.5 * np.square(pixels.astype(float)).mean()
+    program = str(out / "cross.program.json")
+    for name in ("x.png", "x.svg", "x.plot.svg", "x.strip.png", "x.gif", "x.mp4"):
+        assert main(["render", program, "--size", "64", "--out", str(tmp_path / name)]) == 0
+        assert (tmp_path / name).stat().st_size > 200
+    capsys.readouterr()
+    assert main(["program", "show", program, "--json"]) == 0
+    count = len(json.loads(capsys.readouterr().out)["strokes"])
+    assert 1 <= count <= 24
+    assert main(["program", "show", program]) == 0
+    half, turned, red = (str(tmp_path / f"{name}.json") for name in ("half", "turned", "red"))
+    assert main(["program", "trim", program, "--last", str(count // 2), "--out", half]) == 0
+    assert main(["program", "reorder", half, "--order", "reverse", "--out", turned]) == 0
+    assert main(["program", "recolor", turned, "--palette", "#ff0000", "--ground", "#ffffff", "--out", red]) == 0
+    assert main(["render", red, "--out", str(tmp_path / "red.png")]) == 0
+    colours = np.asarray(Image.open(tmp_path / "red.png")).reshape(-1, 3)
+    assert colours[:, 0].min() > 250 and colours[:, 1].min() < 100, "red on white"
+
+
+def test_the_greedy_painter_is_a_search(tmp_path, capsys):
+    Image.new("L", (8, 8), 200).save(tmp_path / "a.png")
+    options = ["--greedy", "8", "--evaluations", "24", "--preset", "mnist-reconstruct-vector", "--json"]
+    assert main(["search", str(tmp_path / "a.png"), "--out", str(tmp_path / "o"), *options]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [point["evaluations"] for point in figures["curve"]] == [8, 16, 24]
+    assert figures["ratio"] < 1.0
+    assert json.loads((tmp_path / "o" / "search.json").read_text())["greedy"] == 8
+
+
 def test_painting_more_pictures_does_not_change_the_first():
     loaded = agent.load_agent(AGENTS[-1])
     pictures = load("mnist-sample", loaded.size, 1, "test").images
@@ -107,6 +146,7 @@ def test_lists(capsys):
     assert "mnist-reconstruct" in json.loads(capsys.readouterr().out)["presets"]
     assert main(["engines", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["vector"]["works"]
+    assert main(["program"]) == 2 and main(["program", "--help"]) == 0
     assert main(["presets"]) == main(["engines"]) == main([]) == main(["--version"]) == 0
 
 
@@ -142,7 +182,23 @@ def test_training_writes_what_the_contract_says(tmp_path):
         (["paint", "{tmp}/a/7.png", "--checkpoint", "nobody", "--out", "{tmp}/o"], "no checkpoint"),
         (["paint", "{tmp}/a/7.png", "--checkpoint", "{tmp}/a", "--out", "{tmp}/o"], "config.json"),
         (["paint", "{tmp}/a/7.png", "--out", "{tmp}/text.png"], "cannot create the folder"),
+        (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--strokes", "0"], "--strokes must be"),
+        (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--palette", "3"], "--palette needs --strokes"),
+        (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--engine", "chalk"], "unknown engine"),
+        (
+            ["paint", "{tmp}/text.png", "--out", "{tmp}/o", "--strokes", "9", "--checkpoint", AGENTS[-1]],
+            "not a readable",
+        ),
         (["sample", "--checkpoint", AGENTS[-1], "--out", "{tmp}/o"], "spiral paint"),
+        (["program"], "name a verb"),
+        (["program", "sing"], "unknown verb"),
+        (["program", "trim", "{tmp}/p.json", "--last", "9", "--out", "{tmp}/x.json"], "not among 1 to 1"),
+        (["program", "reorder", "{tmp}/p.json", "--numbers", "2", "--out", "{tmp}/x.json"], "once"),
+        (["program", "recolor", "{tmp}/p.json", "--out", "{tmp}/x.json"], "--palette, --ground"),
+        (["program", "recolor", "{tmp}/p.json", "--palette", "red", "--out", "{tmp}/x.json"], "#102030"),
+        (["program", "show", "{tmp}/text.png"], "not a program"),
+        (["search", "{tmp}/a/7.png", "--greedy", "5", "--evaluations", "3", "--out", "{tmp}/o"], "--greedy"),
+        (["evaluate", "--data", "mnist-sample", "--commands", "0"], "--commands"),
         (["render", "{tmp}/none.json", "--out", "{tmp}/x.png"], "none.json"),
         (["render", "{tmp}/text.png", "--out", "{tmp}/x.png"], "not a program"),
         (["render", "{tmp}/p.json", "--out", "{tmp}/x.bmp"], "ending"),

@@ -142,7 +142,9 @@ def program_command(arguments: Sequence[str]) -> None:
     Raises:
         InputError: an unknown verb, or what the verb raises.
     """
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if not arguments:
+        raise InputError(f"name a verb: spiral program {'|'.join(VERBS)}")
+    if arguments[0] in ("-h", "--help", "help"):
         lines = [f"  {name:9} {(verb.__doc__ or '').splitlines()[0]}" for name, verb in VERBS.items()]
         print("\n".join(["usage: spiral program VERB PROGRAM.json ...", "", *lines]))
         return

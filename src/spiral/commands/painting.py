@@ -101,18 +101,18 @@ class Paint:
         from spiral.exports.palettes import parse_palette
         from spiral.tiles import paint_tiles
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console) as bar:
-            for path in images:
-                picture = open_image(path, agent.channels)
-                picture = ImageOps.invert(picture) if self.invert else picture
-                palette = None if self.palette is None else parse_palette(self.palette, picture)
+        for path in images:
+            picture = open_image(path, agent.channels)
+            picture = ImageOps.invert(picture) if self.invert else picture
+            palette = None if self.palette is None else parse_palette(self.palette, picture)
+            size = self.size or LARGE
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=console) as bar:
                 task = bar.add_task(path.name, total=strokes)
 
-                def report(done: int, task: TaskID = task) -> None:
+                def report(done: int, bar: Progress = bar, task: TaskID = task) -> None:
                     bar.update(task, completed=done)
 
-                size = self.size or LARGE
                 yield paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
 
 
