@@ -80,7 +80,7 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 | {count:,} held-out pictures of {source} | |
 | --- | --- |
 {lines}
-| commands a picture | {agent.preset.learning.steps} |
+| commands a picture | {agent.preset.learning.length} |
 | entropy of a command at the end | {entropy:.2f} nats |{tempered}
 
 `metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
@@ -105,6 +105,8 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
             "mse": "mse",
             "ratio": "of a blank canvas's",
             "l2": "squared error a picture (l2)",
+            "psnr": "peak signal-to-noise ratio, dB",
+            "ssim": "structural similarity",
             "accuracy": "recognised by the digit classifier",
             "real_accuracy": "the same of the real pictures",
             "strokes": "visible strokes a picture",
