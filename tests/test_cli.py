@@ -23,6 +23,9 @@ AGENTS = [
 ]
 
 
+works = pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not installed")
+
+
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("digits")
@@ -76,15 +79,41 @@ def test_shipped_agents_are_small_and_tell_how_they_were_made(name):
     assert (folder / "metrics.jsonl").is_file()
 
 
-@pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
-@pytest.mark.parametrize(("name", "most"), [("mnist-reconstruct-blind", 0.4), ("omniglot-reconstruct", 0.5)])
+@works
+def test_the_photographs_agent_is_as_good_as_the_readme_says(capsys):
+    options = ["--data", "photos", "--limit", "100", "--commands", "20", "50", "--json"]
+    assert main(["evaluate", "--checkpoint", "photos-reconstruct", *options]) == 0
+    after = json.loads(capsys.readouterr().out)["after"]
+    assert after[0]["mse"] < 0.025 and after[1]["mse"] < 0.023
+    assert after[0]["psnr"] > 16 and after[1]["psnr"] > after[0]["psnr"]
+
+
+@works
+def test_a_photograph_is_painted_by_the_shipped_agent(tmp_path):
+    from skimage.data import chelsea
+
+    Image.fromarray(chelsea()).save(tmp_path / "cat.png")
+    out = tmp_path / "out"
+    assert main(["paint", str(tmp_path / "cat.png"), "--strokes", "100", "--size", "256", "--out", str(out)]) == 0
+    painted = Image.open(out / "cat.png")
+    assert painted.size == (256, 170)
+    photograph = np.asarray(Image.fromarray(chelsea()).resize((64, 42)), float)
+    shown = np.asarray(painted.resize((64, 42)), float)
+    assert np.square((shown - photograph) / 255).mean() < 0.015
+
+
+@works
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("mnist-reconstruct-blind", 0.4), ("mnist-reconstruct-l2", 0.25), ("omniglot-reconstruct", 0.5)],
+)
 def test_other_shipped_agents_redraw_digits(name, most, capsys):
     """Digits are new to the characters' agent, whose brushes are too thin for them."""
     assert main(["evaluate", "--checkpoint", name, "--data", "mnist-sample", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ratio"] <= most
 
 
-@pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
+@works
 def test_the_shipped_agent_invents_digits_of_all_classes(capsys):
     assert main(["evaluate", "--checkpoint", "mnist-generate", "--data", "mnist-sample", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
