@@ -13,13 +13,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.strokes import CHOICES, MOVE, PAINT, POINT, StrokeSettings
+from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT, POINT, StrokeSettings
 from spiral.errors import InputError
+from spiral.exports.palettes import nearest
 from spiral.exports.paths import curves, stroke_settings
 from spiral.program import Program
 
 Order = Literal["reverse", "large-first", "small-first", "dark-first", "light-first"]
-_COLOURS = ("red", "green", "blue")
 _LEVELS = 256
 _LUMA = np.array([0.299, 0.587, 0.114])
 
@@ -143,12 +143,10 @@ def recolour(program: Program, palette: npt.NDArray[np.float32]) -> Program:
     settings = stroke_settings(program)
     drawn = curves(program)
     if "red" in settings.choices:
-        wanted = np.array([curve.colour for curve in drawn]).reshape(-1, 1, 3)
-        nearest = np.square(palette[None] - wanted).sum(2).argmin(1)
+        given = nearest(palette, np.array([curve.colour for curve in drawn]).reshape(-1, 3))
     else:
-        nearest = np.arange(len(drawn)) * len(palette) // max(1, len(drawn))
-    colours = dict(zip((curve.command for curve in drawn), palette[nearest], strict=True))
-    return with_colours(program, colours)
+        given = palette[np.arange(len(drawn)) * len(palette) // max(1, len(drawn))]
+    return with_colours(program, dict(zip((curve.command for curve in drawn), given, strict=True)))
 
 
 def with_colours(program: Program, colours: dict[int, npt.NDArray[np.floating]]) -> Program:
@@ -161,13 +159,13 @@ def with_colours(program: Program, colours: dict[int, npt.NDArray[np.floating]])
     """
     settings = stroke_settings(program)
     # `CHOICES` may order the choices otherwise than the program does.
-    choices = tuple(name for name in CHOICES if name in settings.choices or name in _COLOURS)
+    choices = tuple(name for name in CHOICES if name in settings.choices or name in COLOURS)
     coloured = replace(settings, choices=choices, channels=3, levels=_LEVELS)
     rows = []
     for place, command in enumerate(program.commands):
         chosen = dict(zip(settings.choices, command, strict=True))
         levels = np.round(np.asarray(colours.get(place, np.zeros(3))) * (_LEVELS - 1)).astype(int).tolist()
-        chosen |= dict(zip(_COLOURS, levels, strict=True))
+        chosen |= dict(zip(COLOURS, levels, strict=True))
         rows.append(tuple(chosen[name] for name in choices))
     return Program(coloured.specification(), tuple(rows), program.engine, coloured.to_json(), program.seed)
 

@@ -18,8 +18,9 @@ from PIL import Image
 
 from spiral.agent import Agent
 from spiral.engines import make, observe
-from spiral.engines.strokes import CHOICES, MOVE, PAINT
+from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
 from spiral.errors import InputError
+from spiral.exports.palettes import nearest
 from spiral.learning import machine
 from spiral.models.policy import Observation
 from spiral.program import Program
@@ -34,7 +35,6 @@ _PATIENCE = 16
 """Visits in a row without a stroke after which an agent has no more to add at this level."""
 _LEAST_STROKES = 2
 """A level is used when there are so many strokes for each of its tiles side by side."""
-_COLOURS = ("red", "green", "blue")
 
 Palette = npt.NDArray[np.float32]
 """Colours to choose from, float32 [P, 3], 0 to 1."""
@@ -128,9 +128,10 @@ def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, ahead: _Glimp
     """Let the agent paint on a tile; with `ahead` it proposes several commands and the best of them is taken."""
     target, policy = whole.target(place), agent.policy
     count = 1 if ahead is None else ahead.candidates
-    end, flag = whole.local.choices.index("end"), whole.local.specification().index("flag")
+    specification = whole.local.specification()
+    end, flag = specification.names.index("end"), specification.index("flag")
     shown = torch.from_numpy(target[None]).to(agent.device).expand(count, -1, -1, -1)
-    choices = len(whole.local.choices)
+    choices = len(specification.choices)
     previous = torch.zeros(count, choices, dtype=torch.int64, device=agent.device)
     worked = torch.zeros(count, choices, dtype=torch.bool, device=agent.device)
     # Where the canvas is no longer blank the agent goes on as in the middle of an episode.
@@ -149,15 +150,14 @@ def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, ahead: _Glimp
         if ahead is not None:
             errors = ahead.errors(seen, target, cell, options)
             chosen = options[errors.argmin()]
-            jumps = options[options[:, flag] == MOVE] if flag is not None else options[:0]
             if errors.min() >= np.square(seen.astype(np.float64) - target).sum():
+                jumps = options[options[:, flag] == MOVE] if flag is not None else options[:0]
                 if not len(jumps):
                     return  # nothing that the agent would do here helps
                 chosen = jumps[0]
         pen, cell = whole.execute(place, chosen, pen), int(chosen[end])
-        active = whole.local.specification().active(chosen[None])
         previous = torch.from_numpy(chosen[None]).to(agent.device).expand(count, -1)
-        worked = torch.from_numpy(active).to(agent.device).expand(count, -1)
+        worked = torch.from_numpy(specification.active(chosen[None])).to(agent.device).expand(count, -1)
 
 
 class _Canvas:
@@ -227,11 +227,11 @@ class _Canvas:
             self._add({**chosen, "flag": MOVE, "end": pen, "control": pen, "size": 0})
         control = self._cell(place, chosen["control"]) if "control" in chosen else end
         size = self.radii.index(self.local.radii[chosen.get("size", 0)] / place.level)
-        colour = np.array([chosen.get(name, 0) for name in _COLOURS]) / (self.local.levels - 1)
+        colour = np.array([chosen.get(name, 0) for name in COLOURS]) / (self.local.levels - 1)
         if self.palette is not None:
-            colour = self.palette[np.square(self.palette - colour).sum(1).argmin()]
+            colour = nearest(self.palette, colour)
         levels = np.round(colour * (_COLOUR_LEVELS - 1)).astype(int).tolist()
-        strokes = dict(zip(_COLOURS, levels, strict=True))
+        strokes = dict(zip(COLOURS, levels, strict=True))
         self._add({**chosen, **strokes, "flag": PAINT, "end": end, "control": control, "size": size})
         self.strokes += 1
         return end
@@ -252,7 +252,7 @@ class _Canvas:
             value = command[name]
             if name in ("end", "control"):
                 value = value[0] * self.settings.grid + value[1]
-            row.append(value if name not in _COLOURS or command["flag"] == PAINT else 0)
+            row.append(value if name not in COLOURS or command["flag"] == PAINT else 0)
         self.engine.step(np.array([row], np.int64))
         self.commands.append(row)
         self.pen = command["end"]

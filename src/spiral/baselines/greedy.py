@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.baselines.search import SearchResult
+from spiral.baselines.search import SearchResult, squared_errors
 from spiral.engines import make, observe
 from spiral.errors import InputError
 from spiral.program import Program
@@ -64,8 +64,7 @@ def greedy(
             painter.step(np.repeat(command, candidates, axis=0))
         painter.step(drawn)
         inside += time.perf_counter() - started
-        difference = (observe(painter.canvases(), size) / np.float32(255.0) - goal).reshape(len(goal), -1)
-        errors = np.einsum("bp,bp->b", difference, difference).astype(np.float64).reshape(count, candidates)
+        errors = squared_errors(painter, goal).reshape(count, candidates)
         best = errors.argmin(1)
         chosen.append(drawn.reshape(count, candidates, -1)[np.arange(count), best])
         curve.append(errors.min(1))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines import make, observe
+from spiral.engines import Engine, make, observe
 from spiral.errors import InputError, require_within
 from spiral.program import Program, Specification
 
@@ -175,6 +175,12 @@ def search(
     )
 
 
+def squared_errors(engine: Engine, goal: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Squared errors float64 [B] of an engine's canvases against goals float32 [B, S, S, C], summed over a picture."""
+    difference = (observe(engine.canvases(), goal.shape[1]) / np.float32(255.0) - goal).reshape(len(goal), -1)
+    return np.einsum("bp,bp->b", difference, difference).astype(np.float64)
+
+
 class _Renderer:
     """Executes traces and measures them; keeps count of the time inside the engine."""
 
@@ -200,8 +206,7 @@ class _Renderer:
     def errors(self, trace: npt.NDArray[np.int64], goal: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """Squared errors float64 [B] of traces against goals float32 [B, S, S, C], summed over the picture."""
         self.execute(trace)
-        difference = (observe(self.engine.canvases(), self.size) / np.float32(255.0) - goal).reshape(len(goal), -1)
-        return np.einsum("bp,bp->b", difference, difference).astype(np.float64)
+        return squared_errors(self.engine, goal)
 
 
 def _random_blocks(

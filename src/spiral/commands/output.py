@@ -31,26 +31,14 @@ def names_of(images: Sequence[Path]) -> list[str]:
     return names
 
 
-def write_paintings(out: Path, names: Sequence[str], programs: Sequence[Program], canvases: Any) -> None:
-    """Write NAME.png and NAME.program.json for each painting, canvases uint8 [H, W, C]."""
+def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[Program, Any]]) -> None:
+    """Write NAME.png and NAME.program.json for each program and its picture uint8 [H, W, C], one after the other."""
     from spiral.exports.pictures import write_png
 
     make_folder(out)
-    for name, program, canvas in zip(names, programs, canvases, strict=True):
+    for name, (program, picture) in zip(names, paintings, strict=True):
         program.save(out / f"{name}.program.json")
-        write_png(out / f"{name}.png", canvas)
-    console.print(f"wrote {len(names)} pictures and programs to {out}")
-
-
-def write_programs(out: Path, names: Sequence[str], programs: Iterable[Program]) -> None:
-    """Execute programs and write NAME.png and NAME.program.json for each, one after the other."""
-    from spiral.exports.documents import picture
-    from spiral.exports.pictures import write_png
-
-    make_folder(out)
-    for name, program in zip(names, programs, strict=True):
-        program.save(out / f"{name}.program.json")
-        write_png(out / f"{name}.png", picture(program))
+        write_png(out / f"{name}.png", picture)
     console.print(f"wrote {len(names)} pictures and programs to {out}")
 
 

@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from spiral.commands.output import console, names_of, write_paintings, write_programs
+from spiral.commands.output import console, names_of, write_paintings
 from spiral.errors import InputError
 from spiral.files import make_folder
 from spiral.program import Program
@@ -81,23 +81,29 @@ class Paint:
             raise InputError("--palette needs --strokes")
         chosen, engine = (self.checkpoint, None) if self.checkpoint else default(colour=self.strokes is not None)
         agent = load_agent(chosen).with_tools(self.engine or engine, self.brush)
-        programs = self._once(agent, images) if self.strokes is None else self._tiles(agent, images, self.strokes)
-        write_programs(self.out, names, programs)
+        paintings = self._once(agent, images) if self.strokes is None else self._tiles(agent, images, self.strokes)
+        write_paintings(self.out, names, paintings)
 
-    def _once(self, agent: Agent, images: list[Path]) -> Iterator[Program]:
+    def _once(self, agent: Agent, images: list[Path]) -> Iterator[tuple[Program, Any]]:
         import numpy as np
 
         from spiral.datasets import read_image
+        from spiral.exports.documents import picture, shown
 
         pictures = np.stack([read_image(path, agent.size, agent.channels) for path in images])
-        programs = agent.paint(255 - pictures if self.invert else pictures, self.seed, self.temperature).programs
-        return (program if self.size is None else program.with_settings(size=self.size) for program in programs)
+        painted = agent.paint(255 - pictures if self.invert else pictures, self.seed, self.temperature)
+        if self.size is None:
+            pairs = zip(painted.programs, painted.canvases, strict=True)
+            return ((program, shown(canvas, program)) for program, canvas in pairs)
+        sized = [program.with_settings(size=self.size) for program in painted.programs]
+        return ((program, picture(program)) for program in sized)
 
-    def _tiles(self, agent: Agent, images: list[Path], strokes: int) -> Iterator[Program]:
+    def _tiles(self, agent: Agent, images: list[Path], strokes: int) -> Iterator[tuple[Program, Any]]:
         from PIL import ImageOps
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         from spiral.datasets.pictures import open_image
+        from spiral.exports.documents import picture as rendered
         from spiral.exports.palettes import parse_palette
         from spiral.tiles import paint_tiles
 
@@ -113,7 +119,8 @@ class Paint:
                 def report(done: int, bar: Progress = bar, task: TaskID = task) -> None:
                     bar.update(task, completed=done)
 
-                yield paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
+                program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
+            yield program, rendered(program)
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,7 @@ class Sample:
             raise InputError(f"--count must be 1 to 100000, got {self.count}")
         paintings = load_agent(self.checkpoint).sample(self.count, self.seed, self.temperature)
         names = [f"{index:04d}" for index in range(self.count)]
-        write_paintings(self.out, names, paintings.programs, paintings.canvases)
+        write_paintings(self.out, names, zip(paintings.programs, paintings.canvases, strict=True))
         if self.sheet is not None:
             shown = paintings.canvases[:SHEET]
             make_folder(self.sheet.parent)

@@ -78,7 +78,7 @@ class Search:
                 found = search(
                     chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report
                 )
-        write_paintings(self.out, names, found.programs, found.canvases)
+        write_paintings(self.out, names, zip(found.programs, found.canvases, strict=True))
         figures: dict[str, Any] = asdict(reconstruction(pictures, found.observed, chosen.strokes.ground))
         figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
         figures |= likeness(pictures, found.observed)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spiral.errors import InputError
+
+Split = Literal["train", "test"]
+_HELD_OUT_SHARE = 10
+"""Sources without a split of their own hold out every tenth picture, at least one."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,9 @@ class Dataset:
             return self
         rows = np.linspace(0, len(self) - 1, limit).round().astype(int) if limit > 1 else np.zeros(1, int)
         return Dataset(self.name, self.images[rows], None if self.labels is None else self.labels[rows])
+
+
+def belongs(index: int, count: int, split: Split) -> bool:
+    """Whether picture `index` of `count` is in a split, where the source has none of its own; a lone one is in both."""
+    held_out = index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, count) - 1
+    return count == 1 or held_out == (split == "test")

@@ -11,12 +11,11 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import numpy as np
 
 from spiral.datasets.archives import zip_entries
-from spiral.datasets.base import Dataset
+from spiral.datasets.base import Dataset, Split
 from spiral.datasets.pictures import decode_centre
 from spiral.errors import InputError
 from spiral.files import read_bytes
@@ -28,7 +27,6 @@ _PICTURE_BYTES = 2**20
 _PARTITION_BYTES = 64 * 2**20
 _AT_A_TIME = 1024
 
-Split = Literal["train", "test"]
 _PARTS = {"train": (0,), "test": (2,), None: (0, 1, 2)}
 
 

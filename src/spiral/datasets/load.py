@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from spiral.datasets.archives import find_idx, load_idx, load_npz
-from spiral.datasets.base import Dataset
+from spiral.datasets.base import Dataset, Split, belongs
 from spiral.datasets.celeba import is_celeba, load_celeba
 from spiral.datasets.omniglot import is_omniglot, load_characters
 from spiral.datasets.photos import is_photos, load_photos
 from spiral.datasets.pictures import ENDINGS, find_images, read_image, recolour, resize
 from spiral.errors import InputError
-
-Split = Literal["train", "test"]
 
 BUILT_IN = {
     "mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out",
@@ -26,8 +24,6 @@ BUILT_IN = {
 HUGGING_FACE = "hf:"
 BY_DRAWER = "by-drawer:"
 _SAMPLE_TRAIN = 8000
-_HELD_OUT_SHARE = 10
-"""Sources without a split of their own hold out every tenth picture, at least one."""
 
 
 def load(source: str | Path, size: int, channels: int, split: Split | None = None) -> Dataset:
@@ -93,7 +89,7 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
         if not (files := find_images(path)):
             raise InputError(f"{path} holds neither archives of MNIST or OMNIGLOT nor pictures ({' '.join(ENDINGS)})")
         if split:
-            files = [file for index, file in enumerate(files) if _belongs(index, len(files), split)]
+            files = [file for index, file in enumerate(files) if belongs(index, len(files), split)]
         return Dataset(str(path), np.stack([read_image(file, size, channels) for file in files]))
     if not path.exists():
         raise InputError(f"no such file, folder or data set: {path}; built in: {', '.join(BUILT_IN)}")
@@ -101,15 +97,9 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
         data = load_npz(path)
         if split is None:
             return data
-        rows = np.array([_belongs(index, len(data), split) for index in range(len(data))])
+        rows = np.array([belongs(index, len(data), split) for index in range(len(data))])
         return Dataset(data.name, data.images[rows], None if data.labels is None else data.labels[rows])
     return Dataset(str(path), read_image(path, size, channels)[None])
-
-
-def _belongs(index: int, count: int, split: Split) -> bool:
-    """Whether picture `index` of `count` is in a split; a lone picture is in both."""
-    held_out = index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, count) - 1
-    return count == 1 or held_out == (split == "test")
 
 
 def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> Dataset:

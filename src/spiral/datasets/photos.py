@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.datasets.base import Dataset
+from spiral.datasets.base import Dataset, Split, belongs
 from spiral.datasets.pictures import find_images, open_image
 from spiral.errors import InputError
 
@@ -23,9 +22,6 @@ PREFIX = "photos"
 CROPS = {"train": 10_000, "test": 1_000}
 _SHORTER_SIDE = 512
 """Photographs are first reduced to this, so that any number of pixels costs the same."""
-_HELD_OUT_SHARE = 10
-
-Split = Literal["train", "test"]
 
 _IMAGE, _LEARN = ("skimage", "data"), ("sklearn", "datasets/images")
 _TRAIN = {
@@ -132,7 +128,4 @@ def _from_folder(folder: Path, split: Split) -> list[Path]:
     files = find_images(folder)
     if not files:
         raise InputError(f"there are no pictures in the folder {folder}")
-    if len(files) == 1:
-        return files
-    held_out = [index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, len(files)) - 1 for index in range(len(files))]
-    return [file for file, out in zip(files, held_out, strict=True) if out == (split == "test")]
+    return [file for index, file in enumerate(files) if belongs(index, len(files), split)]

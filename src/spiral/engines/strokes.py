@@ -18,7 +18,8 @@ import numpy.typing as npt
 from spiral.errors import InputError
 from spiral.program import Category, Choice, Location, Specification, When
 
-CHOICES = ("flag", "end", "control", "size", "pressure", "red", "green", "blue")
+COLOURS = ("red", "green", "blue")
+CHOICES = ("flag", "end", "control", "size", "pressure", *COLOURS)
 MOVE, PAINT, POINT = 0, 1, 2
 """Options of the flag; `POINT` only with `StrokeSettings.spline`."""
 PAINTING = When("flag", (PAINT,))
@@ -70,7 +71,7 @@ class StrokeSettings:
         Raises:
             InputError: naming the setting that is out of range.
         """
-        colours = [name in self.choices for name in ("red", "green", "blue")]
+        colours = [name in self.choices for name in COLOURS]
         unit = all(0.0 <= value <= 1.0 for value in (*self.ground, *self.ink))
         rules = (
             (8 <= self.size <= MAXIMUM_SIZE, f"size must be 8 to {MAXIMUM_SIZE}"),
@@ -178,7 +179,7 @@ def decode(settings: StrokeSettings, commands: npt.NDArray[np.int64]) -> Strokes
         full if "pressure" not in columns else ((columns["pressure"] + 1) / settings.pressures).astype(np.float32)
     )
     if "red" in columns:
-        levels = [columns[name] / (settings.levels - 1) for name in ("red", "green", "blue")]
+        levels = [columns[name] / (settings.levels - 1) for name in COLOURS]
         colour = np.stack(levels, axis=1).astype(np.float32)
     else:
         colour = np.tile(np.asarray(settings.ink, np.float32), (batch, 1))

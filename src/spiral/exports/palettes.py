@@ -37,3 +37,8 @@ def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[
     if not 1 <= len(words) <= _LEVELS or not all(re.fullmatch("[0-9a-fA-F]{6}", word) for word in words):
         raise InputError(f"a palette is a number of colours, or colours like #102030,#ffcc00; got {text[:80]!r}")
     return np.array([list(bytes.fromhex(word)) for word in words], np.float32) / np.float32(255)
+
+
+def nearest(palette: npt.NDArray[np.float32], colours: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """The colour of a palette [P, 3] that is nearest to each of some colours [..., 3], all of them 0 to 1: [..., 3]."""
+    return palette[np.square(palette - colours[..., None, :]).sum(-1).argmin(-1)]
