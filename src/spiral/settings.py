@@ -52,6 +52,8 @@ class LearningSettings:
         histogram_weight: of minus the earth mover's distance between the colour histograms of canvas and target, which
             is added to the reward (section 4.5).
         credit: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
+        units: what rewards are measured against: the deviation of an episode's return, or what the same `command` of
+            an episode is usually paid, for long episodes whose first commands matter most; see `Units`.
         discount: gamma.
         advantage_decay: lambda of generalised advantage estimation; 1 is plain A2C.
         loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
@@ -84,6 +86,7 @@ class LearningSettings:
     reward: Literal["discriminator", "l2", "mixed"] = "discriminator"
     histogram_weight: float = 0.0
     credit: Literal["terminal", "temporal"] = "temporal"
+    units: Literal["episode", "command"] = "episode"
     discount: float = 1.0
     advantage_decay: float = 0.9
     loss: Literal["wgan-gp", "gan"] = "wgan-gp"

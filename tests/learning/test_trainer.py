@@ -153,14 +153,14 @@ def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
         return replace(painted, canvases=canvases)
 
     assert learner.rewards(with_blank(8), engine).tolist() == [[-3.0] * 8], "no unit yet: no division by nearly nothing"
-    assert float(learner.reward_scale) == 0.0
+    assert float(learner.units.state) == 0.0
     assert learner.rewards(with_blank(7), engine).abs().max() < 10.0
     learner.rewards(painted, engine)
-    unit = float(learner.reward_scale)
+    unit = float(learner.units.state)
     assert unit > 0.0
     for _ in range(200):
         learner.rewards(with_blank(8), engine)
-    assert float(learner.reward_scale) == unit, "blank canvases leave it as it is"
+    assert float(learner.units.state) == unit, "blank canvases leave it as it is"
 
 
 def test_resuming_needs_a_checkpoint_of_the_same_experiment(lines, tmp_path):

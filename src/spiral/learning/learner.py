@@ -23,6 +23,7 @@ from spiral.learning.real import Real
 from spiral.learning.returns import generalised_advantages
 from spiral.learning.rewards import discriminator_scores, from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.rollout import Episodes, Trajectory, begin, collect, episode_figures, go_on
+from spiral.learning.units import Units
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
 from spiral.settings import Preset
@@ -59,7 +60,7 @@ class Learner:
         )
         capacity = learning.replay_batches * learning.batch
         self.replay = Replay(capacity, (size, size, channels), preset.policy.sees_target, device)
-        self.reward_scale = torch.zeros((), device=device)
+        self.units = Units(learning.units, learning.length, device)
         self.episodes: Episodes | None = None
         self.updates = self.commands = 0
 
@@ -129,28 +130,13 @@ class Learner:
         return scores
 
     def rewards(self, episode: Trajectory, engine: Engine) -> Tensor:
-        """Rewards float32 [T, B] of painted episodes, penalties included, scaled to a deviation of about 1.
-
-        A critic's scores have no unit of their own; dividing by the running deviation of an episode's return keeps the
-        value function's error comparable from the first minute to the last. Only canvases that are not blank count,
-        and the fewer they are the less: batches full of blank ones would shrink the unit until the penalty for leaving
-        a canvas blank was nothing beside what any stroke costs.
-        """
+        """Rewards float32 [T, B] of painted episodes in the `Units` of each command, penalties included."""
         learning, blank = self.preset.learning, episode.blank()
         rewards = from_scores(self.scores(episode), learning.credit, episode.ended)
-        painted = rewards[:, ~blank]
-        count = painted.shape[1]
-        if count > 1:
-            spread = torch.maximum(painted.sum(0).std(), painted.std())
-            known = bool(self.reward_scale)
-            share = 0.01 * count / episode.batch if known else 1.0
-            if known or count >= episode.batch // 2:
-                self.reward_scale = torch.lerp(self.reward_scale, spread, share)
+        self.units.learn(rewards, episode.index, blank)
         starts = episode.starts(engine.specification)
         fines = penalties(starts, blank & episode.ended, learning.start_penalty, learning.blank_penalty)
-        # Until half a batch has painted there is no unit; then the scores stand as they are.
-        unit = torch.where(self.reward_scale > 0, self.reward_scale, 1.0)
-        return rewards / unit.clamp_min(1e-6) + fines
+        return rewards / self.units.of(episode.index) + fines
 
     def learn_to_paint(self, episode: Trajectory, rewards: Tensor, spent: float) -> dict[str, float]:
         """Learn from painted episodes; `spent` is the share of the budget used up, for the schedules.
@@ -162,6 +148,8 @@ class Learner:
         fall = learning.entropy_cost_end / learning.entropy_cost if learning.entropy_cost > 0 else 1.0
         entropy_cost = learning.entropy_cost * fall ** min(spent, 1.0)
         rate = learning.policy_rate * (1.0 + (learning.rate_end - 1.0) * min(spent, 1.0))
+        # What comes later is counted in the unit of the command before it.
+        discount = learning.discount * self.units.of(episode.index + 1) / self.units.of(episode.index)
         before = advantages = value_targets = None
         figures: dict[str, Tensor] = {}
         for _ in range(learning.passes):
@@ -171,7 +159,7 @@ class Learner:
                 advantages, value_targets = generalised_advantages(
                     rewards,
                     decision.value.detach().view(shape),
-                    learning.discount,
+                    discount,
                     learning.advantage_decay,
                     episode.following,
                 )
@@ -183,7 +171,7 @@ class Learner:
             self.policy_optimizer.zero_grad()
             loss.backward()
             norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip)
-            figures |= {"gradient_norm": norm, "reward_scale": self.reward_scale}
+            figures |= {"gradient_norm": norm, "reward_unit": self.units.of(episode.index).mean()}
             self.updates += 1
             for group in self.policy_optimizer.param_groups:
                 group["lr"] = rate * min(1.0, self.updates / max(learning.warm_up, 1))
@@ -245,7 +233,7 @@ class Learner:
                 "discriminator_optimizer": checkpoint.pack_optimizer(self.discriminator_optimizer),
                 "replay": self.replay.state(),
                 "random": {"cpu": torch.get_rng_state(), **checkpoint.cuda_random(self.device)},
-                "scale": {"reward": self.reward_scale},
+                "units": {"state": self.units.state},
             },
         )
 
@@ -274,7 +262,7 @@ class Learner:
         ):
             checkpoint.unpack_optimizer(optimizer, checkpoint.read_tensors(folder, name))
         self.replay.restore(checkpoint.read_tensors(folder, "replay"))
-        self.reward_scale = checkpoint.read_tensors(folder, "scale")["reward"].to(self.device)
+        self.units.state = checkpoint.read_tensors(folder, "units")["state"].to(self.device)
         checkpoint.restore_random(checkpoint.read_tensors(folder, "random"), self.device)
         self.updates, self.commands = int(config["updates"]), int(config["commands"])
         return float(config["seconds"])

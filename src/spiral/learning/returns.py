@@ -7,14 +7,15 @@ from torch import Tensor
 
 
 def generalised_advantages(
-    rewards: Tensor, values: Tensor, discount: float, decay: float, after: Tensor | None = None
+    rewards: Tensor, values: Tensor, discount: float | Tensor, decay: float, after: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimation (Schulman et al. 2016, eq. 16).
 
     Args:
         rewards: float32 [T, B].
         values: float32 [T, B], V before each step.
-        discount: gamma in [0, 1].
+        discount: gamma in [0, 1]; or float32 [T, B], gamma times how much larger than at this step the unit is in which
+            rewards and values of the next one are counted.
         decay: lambda in [0, 1]; 1 is the plain A2C advantage R_t - V(s_t) of SPIRAL eq. 3.
         after: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
 
@@ -23,10 +24,11 @@ def generalised_advantages(
     """
     last = torch.zeros_like(values[:1]) if after is None else after[None]
     following = torch.cat([values[1:], last])
-    errors = rewards + discount * following - values
+    discounts = torch.as_tensor(discount, device=values.device).expand(values.shape)
+    errors = rewards + discounts * following - values
     advantages = torch.empty_like(errors)
     running = torch.zeros_like(errors[0])
     for step in reversed(range(len(errors))):
-        running = errors[step] + discount * decay * running
+        running = errors[step] + discounts[step] * decay * running
         advantages[step] = running
     return advantages, advantages + values

@@ -79,6 +79,11 @@ class Trajectory:
         """uint8 [B, S, S, C], or None."""
         return self.before.targets
 
+    @property
+    def index(self) -> Tensor:
+        """The place of each command in its episode, 0 for the first: int64 [T, B]."""
+        return self.before.done + torch.arange(self.steps, device=self.before.done.device)[:, None]
+
     def observations(self) -> Observation:
         """What the policy saw at all T steps, as one batch of N = T * B, time first."""
         steps, noise = self.steps, self.before.noise

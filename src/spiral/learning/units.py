@@ -1,0 +1,79 @@
+"""What rewards are measured against, so that the networks never see numbers much larger or smaller than 1."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Measure = Literal["episode", "command"]
+_SHARE = 0.01
+_LEAST = 1e-3
+"""A command's unit is at least this share of the largest one."""
+
+
+class Units:
+    """Running deviations of the scores, which have no unit of their own.
+
+    `episode`: one unit, the deviation of a whole episode's return. `command`: each command of an episode has its own,
+    the root mean square of what it is paid. The first strokes of a photograph change a hundred times more than those
+    after the fiftieth; by one unit, what the late ones are paid drowns in the errors of the value function and beside
+    the entropy bonus, and nothing is learned from it.
+
+    Attributes:
+        state: float32 [] for `episode`, 0 until there is one; float32 [2, length] for `command`: mean squares, and the
+            number of batches behind each.
+    """
+
+    def __init__(self, measure: Measure, length: int, device: torch.device) -> None:
+        """No batch has been seen.
+
+        Args:
+            measure: which of the two.
+            length: commands in an episode.
+            device: where the rewards are.
+        """
+        self.measure = measure
+        self.state = torch.zeros((2, length) if measure == "command" else (), device=device)
+
+    def learn(self, rewards: Tensor, index: Tensor, blank: Tensor) -> None:
+        """Take account of a batch.
+
+        For `episode` only canvases that are not blank count, and the fewer they are the less: batches full of blank
+        ones would shrink the unit until the penalty for leaving a canvas blank was nothing beside what any stroke
+        costs.
+
+        Args:
+            rewards: float32 [T, B], in the scores' own unit.
+            index: int64 [T, B], the place of each command in its episode, 0 for the first.
+            blank: bool [B], whose canvas is blank after them.
+        """
+        if self.measure == "command":
+            squares, counts = self.state
+            number = torch.zeros_like(counts).index_add_(0, index.flatten(), torch.ones_like(rewards).flatten())
+            total = torch.zeros_like(counts).index_add_(0, index.flatten(), rewards.square().flatten())
+            share = torch.where(number > 0, (1.0 / (counts + 1.0)).clamp_min(_SHARE), 0.0)
+            self.state = torch.stack(
+                [torch.lerp(squares, total / number.clamp_min(1.0), share), counts + (number > 0).float()]
+            )
+            return
+        painted = rewards[:, ~blank]
+        count = painted.shape[1]
+        if count > 1:
+            spread = torch.maximum(painted.sum(0).std(), painted.std())
+            known = bool(self.state)
+            if known or count >= rewards.shape[1] // 2:
+                share = _SHARE * count / rewards.shape[1] if known else 1.0
+                self.state = torch.lerp(self.state, spread, share)
+
+    def of(self, index: Tensor) -> Tensor:
+        """The unit at each command: float32 [T, B] from its place int64 [T, B]; beyond an episode's end the last one.
+
+        Until half a batch has painted there is no unit; then the scores stand as they are.
+        """
+        if self.measure == "command":
+            units = self.state[0].sqrt()
+            units = units.clamp_min(float(units.max()) * _LEAST).clamp_min(1e-6)
+            return units[index.clamp_max(len(units) - 1)]
+        return torch.where(self.state > 0, self.state, 1.0).clamp_min(1e-6).expand(index.shape)
