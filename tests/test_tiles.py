@@ -2,32 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from spiral.agent import Agent
 from spiral.engines import render
-from spiral.engines.strokes import CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
-from spiral.models.discriminator import Discriminator, DiscriminatorSettings
-from spiral.models.policy import Policy, PolicySettings
-from spiral.settings import DataSettings, LearningSettings, Preset
 from spiral.tiles import LEVELS, Place, _Canvas, paint_tiles
-
-
-def an_agent(choices=CHOICES, channels=3, **strokes) -> Agent:
-    torch.manual_seed(0)
-    settings = StrokeSettings(
-        size=32, grid=16, choices=choices, radii=(1.0, 4.0), radii_at=32, levels=5, channels=channels, **strokes
-    )
-    preset = Preset(
-        name="tiny", summary="", engine="vector", strokes=settings, data=DataSettings(size=16),
-        policy=PolicySettings(channels=4, core_channels=4, hidden=16, residual_blocks=0, location_blocks=0),
-        learning=LearningSettings(steps=6),
-    )  # fmt: skip
-    policy = Policy(settings.specification(), 16, channels, preset.policy)
-    return Agent(preset, policy, Discriminator(16, channels, True, DiscriminatorSettings(4)), "tiny")
 
 
 def photograph(width: int = 90, height: int = 60) -> Image.Image:
@@ -36,7 +16,7 @@ def photograph(width: int = 90, height: int = 60) -> Image.Image:
 
 
 @pytest.mark.parametrize("level", [1, 2, 4])
-def test_a_stroke_on_a_tile_is_the_agents_own_stroke(level):
+def test_a_stroke_on_a_tile_is_the_agents_own_stroke(an_agent, level):
     """What the agent sees of the whole canvas is what it would have painted on a canvas of its own."""
     agent = an_agent()
     whole = _Canvas(agent, photograph(64, 64), LEVELS[:3], 0, None)
@@ -54,7 +34,7 @@ def test_a_stroke_on_a_tile_is_the_agents_own_stroke(level):
     assert np.ptp(expected) > 100
 
 
-def test_one_program_paints_the_whole_picture_in_its_own_shape():
+def test_one_program_paints_the_whole_picture_in_its_own_shape(an_agent):
     counted = []
     program = paint_tiles(an_agent(), photograph(), 40, size=200, report=counted.append)
     flags = program.array()[:, 0]
@@ -67,7 +47,7 @@ def test_one_program_paints_the_whole_picture_in_its_own_shape():
     assert again == program
 
 
-def test_looking_ahead_takes_what_helps_most():
+def test_looking_ahead_takes_what_helps_most(an_agent):
     alone, ahead = (paint_tiles(an_agent(), photograph(), 40, candidates=count) for count in (1, 16))
     target = np.asarray(photograph().resize((60, 40), Image.Resampling.BILINEAR), float)
     errors = [np.square(rendered(program, 60).astype(float) - target).mean() for program in (alone, ahead)]
@@ -76,21 +56,21 @@ def test_looking_ahead_takes_what_helps_most():
     assert errors[1] < 0.7 * blank, "even an agent that has learned nothing proposes something that helps"
 
 
-def test_strokes_keep_to_a_palette():
+def test_strokes_keep_to_a_palette(an_agent):
     palette = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
     program = paint_tiles(an_agent(), photograph(), 20, palette=palette)
     painted = program.array()[program.array()[:, 0] == 1][:, -3:]
     assert {tuple(row) for row in painted.tolist()} <= {(255, 0, 0), (0, 0, 255)}
 
 
-def test_agents_with_fewer_choices_paint_large_pictures_too():
+def test_agents_with_fewer_choices_paint_large_pictures_too(an_agent):
     agent = an_agent(choices=("end",), channels=1)
     program = paint_tiles(agent, photograph().convert("L"), 30)
     assert program.specification.names == ("flag", "end", "size")
     assert rendered(program).shape[2] == 1
 
 
-def test_what_does_not_fit_is_refused():
+def test_what_does_not_fit_is_refused(an_agent):
     with pytest.raises(InputError, match="compound strokes"):
         paint_tiles(an_agent(choices=("flag", "end"), channels=1, spline=True), photograph().convert("L"), 5)
     with pytest.raises(InputError, match="palette"):

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spiral.engines import make, missing, observe
+from spiral.engines import Engine, make, missing, observe
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.rollout import begin, go_on
+from spiral.lookahead import LookAhead, paint_ahead
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
 from spiral.program import Program
@@ -67,6 +68,7 @@ class Agent:
         temperature: float = 0.0,
         threads: int | None = None,
         commands: int | None = None,
+        candidates: int = 1,
     ) -> Paintings:
         """Redraw pictures uint8 [N, S, S, C]; the same seed gives the same programs.
 
@@ -77,16 +79,21 @@ class Agent:
             threads: of the engine; all processors when None.
             commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
                 an episode.
+            candidates: commands that the agent proposes at a time, sampled as in training, of which the one that helps
+                most is painted; see `spiral.lookahead`. With 1 it does not look ahead.
 
         Raises:
-            InputError: pictures of another shape, an agent that paints without a target, or no engine for it here.
+            InputError: pictures of another shape, candidates of compound strokes, an agent without a target,
+                or no engine for it here.
         """
         expected = (self.size, self.size, self.channels)
         if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
             raise InputError(f"{self.name} wants uint8 pictures {expected}, got {pictures.dtype} {pictures.shape[1:]}")
         if not self.conditional:
             raise InputError(f"{self.name} paints without a target; use `spiral sample`")
-        return self._paint(len(pictures), pictures, seed, temperature, threads, commands)
+        if candidates > 1 and self.preset.strokes.spline:
+            raise InputError(f"{self.name} paints compound strokes, which cannot be tried one command at a time")
+        return self._paint(len(pictures), pictures, seed, temperature, threads, commands, candidates)
 
     def sample(
         self, count: int, seed: int = 0, temperature: float | None = None, threads: int | None = None
@@ -120,28 +127,26 @@ class Agent:
         temperature: float,
         threads: int | None,
         commands: int | None = None,
+        candidates: int = 1,
     ) -> Paintings:
         learning = self.preset.learning
         wanted = learning.length if commands is None else commands
         settings, programs, canvases, observed = self.preset.strokes.to_json(), [], [], []
-        device = self.device
+        device, most = self.device, max(1, _BATCH // candidates)
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
-            for start in range(0, count, _BATCH):
-                number = min(_BATCH, count - start)
+            for start in range(0, count, most):
+                number = min(most, count - start)
                 # Every batch is seeded by its place, so that painting more pictures does not change the first ones.
                 torch.manual_seed(seed + start)
                 engine = make(self.preset.engine, number, settings, threads)
-                targets = None
-                if pictures is not None:
-                    targets = torch.from_numpy(np.ascontiguousarray(pictures[start : start + number])).to(device)
+                shown = None if pictures is None else np.ascontiguousarray(pictures[start : start + number])
                 seeds = np.full(number, seed, np.int64)
-                episodes, written = begin(self.policy, engine, targets, seeds), []
-                while len(written) < wanted:
-                    # An unroll at a time, so that long episodes need no more memory than short ones.
-                    steps = min(learning.steps, wanted - len(written))
-                    unroll, episodes = go_on(self.policy, engine, episodes, steps, learning.length, temperature)
-                    written += list(unroll.commands.cpu().numpy())
-                done = np.stack(written)
+                if candidates > 1 and shown is not None:
+                    ahead = LookAhead(engine.name, self.preset.strokes, number, candidates, threads)
+                    done = paint_ahead(self.policy, engine, ahead, shown, seeds, wanted, learning.length)
+                else:
+                    targets = None if shown is None else torch.from_numpy(shown).to(device)
+                    done = self._alone(engine, targets, seeds, wanted, temperature)
                 programs += [
                     Program.from_array(engine.specification, done[:, index], engine.name, engine.settings, seed)
                     for index in range(number)
@@ -149,6 +154,23 @@ class Agent:
                 canvases.append(engine.canvases().copy())
                 observed.append(observe(engine.canvases(), self.size))
         return Paintings(programs, np.concatenate(canvases), np.concatenate(observed))
+
+    def _alone(
+        self,
+        engine: Engine,
+        targets: torch.Tensor | None,
+        seeds: npt.NDArray[np.int64],
+        wanted: int,
+        temperature: float,
+    ) -> npt.NDArray[np.int64]:
+        """Commands int64 [T, B, K] of the policy as it is, an unroll at a time: long episodes need no more memory."""
+        learning, written = self.preset.learning, []
+        episodes = begin(self.policy, engine, targets, seeds)
+        while len(written) < wanted:
+            steps = min(learning.steps, wanted - len(written))
+            unroll, episodes = go_on(self.policy, engine, episodes, steps, learning.length, temperature)
+            written += list(unroll.commands.cpu().numpy())
+        return np.stack(written)
 
 
 def shipped() -> list[str]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
 
 from spiral.agent import Agent
@@ -22,7 +21,7 @@ from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
 from spiral.errors import InputError
 from spiral.exports.palettes import nearest
 from spiral.learning import machine
-from spiral.models.policy import Observation
+from spiral.lookahead import LookAhead, Sitting, choose
 from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)
@@ -80,7 +79,7 @@ def paint_tiles(
     if palette is not None and "red" not in agent.preset.strokes.choices:
         raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")
     whole = _Canvas(agent, picture, _levels(agent, strokes), seed, palette)
-    ahead = _Glimpse(agent, candidates) if candidates > 1 else None
+    ahead = LookAhead(agent.preset.engine, agent.preset.strokes, 1, candidates)
     shares = np.array(whole.levels) / sum(whole.levels)
     with machine.seeded(seed, agent.device), machine.mixed_precision(agent.device, "float32"):
         for level, upto in zip(whole.levels, np.cumsum(shares), strict=True):
@@ -102,62 +101,17 @@ def _levels(agent: Agent, strokes: int) -> tuple[int, ...]:
     return tuple(level for level in fits if level == 1 or _LEAST_STROKES * level**2 <= strokes)
 
 
-class _Glimpse:
-    """Looks ahead on a small canvas of its own: what would these commands do to that tile?"""
-
-    def __init__(self, agent: Agent, candidates: int) -> None:
-        self.agent, self.candidates = agent, candidates
-        self.engine = make(agent.preset.engine, candidates, agent.preset.strokes.to_json())
-
-    def errors(
-        self, seen: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], pen: int, commands: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.float64]:
-        """Squared errors [C] of a tile uint8 [S, S, C] after each of C commands, the pen at a grid cell."""
-        side, strokes = self.engine.shape[0], self.agent.preset.strokes
-        factor = side // len(seen)
-        large = seen.repeat(factor, axis=0).repeat(factor, axis=1)
-        row, column = divmod(pen, strokes.grid)
-        place = np.array([column, row], np.float32) * (side / strokes.grid)
-        self.engine.load(np.repeat(large[None], self.candidates, axis=0), np.tile(place, (self.candidates, 1)))
-        self.engine.step(commands)
-        difference = observe(self.engine.canvases(), len(seen)).astype(np.float64) - target
-        return np.square(difference).sum((1, 2, 3))
-
-
-def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, ahead: _Glimpse | None) -> None:
-    """Let the agent paint on a tile; with `ahead` it proposes several commands and the best of them is taken."""
-    target, policy = whole.target(place), agent.policy
-    count = 1 if ahead is None else ahead.candidates
-    specification = whole.local.specification()
-    end, flag = specification.names.index("end"), specification.index("flag")
-    shown = torch.from_numpy(target[None]).to(agent.device).expand(count, -1, -1, -1)
-    choices = len(specification.choices)
-    previous = torch.zeros(count, choices, dtype=torch.int64, device=agent.device)
-    worked = torch.zeros(count, choices, dtype=torch.bool, device=agent.device)
+def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, ahead: LookAhead) -> None:
+    """Let the agent paint on a tile, the best of its proposals at a time, as long as they help."""
+    target, pen = whole.target(place)[None], whole.corner(place)
     # Where the canvas is no longer blank the agent goes on as in the middle of an episode.
     length = agent.preset.learning.length
     done = length // 2 if whole.strokes else 0
-    state, pen, cell = policy.initial_state(count), whole.corner(place), 0
+    sitting = Sitting.start(agent.policy, whole.local.specification(), 1)
     for step in range(steps):
-        seen = whole.seen(place)
-        progress = torch.full((count,), min(done + step, length - 1) / length, device=agent.device)
-        canvas = torch.from_numpy(seen[None]).to(agent.device).expand(count, -1, -1, -1)
-        with torch.no_grad():
-            observation = Observation(canvas, shown, previous, worked, progress, None)
-            commands, state = policy.act(observation, state, 0.0 if ahead is None else 1.0)
-        options = commands.cpu().numpy()
-        chosen = options[0]
-        if ahead is not None:
-            errors = ahead.errors(seen, target, cell, options)
-            chosen = options[errors.argmin()]
-            if errors.min() >= np.square(seen.astype(np.float64) - target).sum():
-                jumps = options[options[:, flag] == MOVE] if flag is not None else options[:0]
-                if not len(jumps):
-                    return  # nothing that the agent would do here helps
-                chosen = jumps[0]
-        pen, cell = whole.execute(place, chosen, pen), int(chosen[end])
-        previous = torch.from_numpy(chosen[None]).to(agent.device).expand(count, -1)
-        worked = torch.from_numpy(specification.active(chosen[None])).to(agent.device).expand(count, -1)
+        progress = min(done + step, length - 1) / length
+        chosen, sitting = choose(agent.policy, ahead, sitting, whole.seen(place)[None], target, progress)
+        pen = whole.execute(place, chosen[0], pen)
 
 
 class _Canvas:

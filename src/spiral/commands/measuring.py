@@ -34,6 +34,9 @@ class Evaluate:
     """Seed of the brush, and of sampling."""
     commands: tuple[int, ...] = ()
     """Measure a redrawing agent after so many commands each, as 5 20 200; the largest is how many it paints."""
+    candidates: int = 1
+    """Commands that a redrawing agent proposes at a time, of which the one that helps most is painted; 1 is the agent
+    alone."""
     temperature: float | None = None
     """Of sampling; when left out 0 for redrawing (the most probable commands), for inventing the preset's own."""
     json: bool = False
@@ -55,7 +58,10 @@ class Evaluate:
             data = load(self.data, agent.size, agent.channels, split).spread(self.limit)
             if any(not 1 <= count <= 100_000 for count in self.commands):
                 raise InputError(f"--commands must be 1 to 100000 each, got {self.commands}")
-            figures = summary.of_reconstruction(agent, data, self.seed, self.temperature or 0.0, self.commands)
+            if not 1 <= self.candidates <= 1024:
+                raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
+            temperature = self.temperature or 0.0
+            figures = summary.of_reconstruction(agent, data, self.seed, temperature, self.commands, self.candidates)
         else:
             # Real pictures are compared with other real pictures, so those must come from the other split.
             split, rest = ("train", "test") if split == "train" else ("test", "train")

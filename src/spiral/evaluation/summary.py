@@ -27,7 +27,12 @@ _LEAST = 2
 
 
 def of_reconstruction(
-    agent: Agent, data: Dataset, seed: int = 0, temperature: float = 0.0, counts: Sequence[int] = ()
+    agent: Agent,
+    data: Dataset,
+    seed: int = 0,
+    temperature: float = 0.0,
+    counts: Sequence[int] = (),
+    candidates: int = 1,
 ) -> dict[str, Any]:
     """Paint every picture of `data` and compare.
 
@@ -38,6 +43,7 @@ def of_reconstruction(
         temperature: of sampling.
         counts: also measure after so many commands; the largest is how many are painted. None paints the agent's own
             number.
+        candidates: commands that the agent proposes at a time, as in `Agent.paint`.
 
     Returns:
         `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `likeness`, `accuracy` and
@@ -45,7 +51,9 @@ def of_reconstruction(
         with `counts` a list `after` of `commands`, `mse`, `psnr` and `ssim`.
     """
     wanted = max(counts) if counts else None
-    paintings, seconds = _timed(lambda: agent.paint(data.images, seed, temperature, commands=wanted))
+    paintings, seconds = _timed(
+        lambda: agent.paint(data.images, seed, temperature, commands=wanted, candidates=candidates)
+    )
     figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, agent.preset.strokes.ground))
     figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
     figures |= likeness(data.images, paintings.observed) | recognition(data, paintings.observed)

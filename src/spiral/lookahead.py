@@ -1,0 +1,174 @@
+"""Looking ahead: an agent proposes several commands, the engine tries them all, and the one that helps most is painted.
+
+What a command does to a canvas is what the engine renders, so nothing has to be learned for this (a search over the
+agent's own proposals, one command deep).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from spiral.engines import Engine, make, observe
+from spiral.engines.strokes import MOVE, StrokeSettings
+from spiral.models.policy import Observation, Policy, State
+from spiral.program import Specification
+
+
+class LookAhead:
+    """Small canvases on which proposals are tried."""
+
+    def __init__(
+        self, engine: str, strokes: StrokeSettings, pictures: int, candidates: int, threads: int | None = None
+    ) -> None:
+        """Make the canvases.
+
+        Args:
+            engine: its name.
+            strokes: its settings.
+            pictures: N, how many are painted at a time.
+            candidates: C, commands that are tried for each.
+            threads: of the engine; all processors when None.
+        """
+        self.strokes, self.candidates = strokes, candidates
+        self.engine = make(engine, pictures * candidates, strokes.to_json(), threads)
+
+    def errors(
+        self,
+        canvases: npt.NDArray[np.uint8],
+        targets: npt.NDArray[np.uint8],
+        pens: npt.NDArray[np.int64],
+        commands: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.float64]:
+        """Squared errors [N, C] of N canvases after each of C commands.
+
+        Args:
+            canvases: uint8 [N, H, W, 3 or 1], at the engine's size or smaller by a whole factor.
+            targets: uint8 [N, S, S, 3 or 1].
+            pens: int64 [N], the grid cell where each pen is.
+            commands: int64 [N * C, K], those of the first canvas first.
+        """
+        side, count = self.engine.shape[0], self.candidates
+        factor = side // canvases.shape[1]
+        large = canvases.repeat(factor, axis=1).repeat(factor, axis=2)
+        row, column = np.divmod(pens, self.strokes.grid)
+        places = np.stack([column, row], axis=1).astype(np.float32) * (side / self.strokes.grid)
+        self.engine.load(np.repeat(large, count, axis=0), np.repeat(places, count, axis=0))
+        self.engine.step(commands)
+        seen = observe(self.engine.canvases(), targets.shape[1]).astype(np.float32)
+        difference = seen.reshape(len(targets), count, -1) - targets.reshape(len(targets), 1, -1)
+        return np.square(difference).sum(2, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """N pictures that are painted side by side, as far as they have got.
+
+    Attributes:
+        previous: int64 [N, K], the last commands.
+        effective: bool [N, K], which of their choices had an effect.
+        state: the core's state, float32 [N, hidden] twice.
+        pens: int64 [N], the grid cells where the pens are.
+    """
+
+    previous: npt.NDArray[np.int64]
+    effective: npt.NDArray[np.bool_]
+    state: State
+    pens: npt.NDArray[np.int64]
+
+    @classmethod
+    def start(cls, policy: Policy, specification: Specification, pictures: int) -> Sitting:
+        """Before the first command, the pens in the first cell."""
+        shape = (pictures, len(specification.choices))
+        pens = np.zeros(pictures, np.int64)
+        return cls(np.zeros(shape, np.int64), np.zeros(shape, bool), policy.initial_state(pictures), pens)
+
+
+def choose(
+    policy: Policy,
+    ahead: LookAhead,
+    sitting: Sitting,
+    canvases: npt.NDArray[np.uint8],
+    targets: npt.NDArray[np.uint8],
+    progress: float,
+) -> tuple[npt.NDArray[np.int64], Sitting]:
+    """Choose the next command of every picture.
+
+    Where no proposal lowers the error, the pen jumps to where the first proposal would have ended, without painting. A
+    single candidate is the policy's most probable command, and is not tried first.
+
+    Args:
+        policy: proposes, sampled at temperature 1.
+        ahead: N * C small canvases.
+        sitting: where the N pictures stand.
+        canvases: uint8 [N, H, W, 3 or 1], what has been painted, as `LookAhead.errors` takes them.
+        targets: uint8 [N, S, S, 3 or 1].
+        progress: the share of an episode that is over, as the policy is told.
+
+    Returns:
+        The commands int64 [N, K], and where the pictures stand when they have been executed.
+    """
+    specification, device = ahead.strokes.specification(), policy.squeeze.weight.device
+    number, count = len(targets), ahead.candidates
+
+    def spread(array: npt.NDArray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device).repeat_interleave(count, 0)
+
+    seen = observe(canvases, targets.shape[1])
+    observation = Observation(
+        canvas=spread(seen),
+        target=spread(targets),
+        previous=spread(sitting.previous),
+        effective=spread(sitting.effective),
+        progress=torch.full((number * count,), progress, device=device),
+        noise=None,
+    )
+    hidden, cell = (part.repeat_interleave(count, 0) for part in sitting.state)
+    with torch.no_grad():
+        proposed, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
+    options = proposed.cpu().numpy()
+    best = np.arange(number) * count
+    if count > 1:
+        errors = ahead.errors(canvases, targets, sitting.pens, options)
+        now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
+        helps = errors.min(1) < now
+        best += np.where(helps, errors.argmin(1), 0)
+        flag = specification.index("flag")
+        if flag is not None:
+            options[best[~helps], flag] = MOVE
+    chosen, rows = options[best], torch.from_numpy(best).to(device)
+    ends = chosen[:, specification.names.index("end")]
+    return chosen, Sitting(chosen, specification.active(chosen), (following[0][rows], following[1][rows]), ends)
+
+
+def paint_ahead(
+    policy: Policy,
+    engine: Engine,
+    ahead: LookAhead,
+    targets: npt.NDArray[np.uint8],
+    seeds: npt.NDArray[np.int64],
+    commands: int,
+    length: int,
+) -> npt.NDArray[np.int64]:
+    """Paint pictures from blank canvases and return the commands, int64 [T, N, K].
+
+    Args:
+        policy: proposes.
+        engine: N canvases.
+        ahead: N * C small canvases.
+        targets: uint8 [N, S, S, 3 or 1].
+        seeds: int64 [N], of the engine.
+        commands: T.
+        length: commands in an episode of the policy; beyond it every command is told to be the last.
+    """
+    engine.reset(seeds)
+    sitting, written = Sitting.start(policy, engine.specification, len(targets)), []
+    for done in range(commands):
+        progress = min(done, length - 1) / length
+        chosen, sitting = choose(policy, ahead, sitting, engine.canvases(), targets, progress)
+        engine.step(chosen)
+        written.append(chosen)
+    return np.stack(written)
