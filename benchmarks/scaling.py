@@ -44,7 +44,7 @@ class One:
 
     def __call__(self) -> None:
         chosen = preset(PRESET)
-        learning, strokes, data = chosen.learning, chosen.strokes, chosen.data
+        learning, strokes, data = chosen.learning, chosen.canvas, chosen.data
         if self.axis in ("batch", "steps"):
             learning = replace(learning, **{self.axis: self.value})
         if self.axis == "canvas":
@@ -52,7 +52,7 @@ class One:
         if self.axis == "observation":
             strokes, data = replace(strokes, size=max(strokes.size, self.value)), replace(data, size=self.value)
         run = replace(chosen.run, compile="off")
-        chosen = replace(chosen, learning=learning, strokes=strokes, data=data, run=run)
+        chosen = replace(chosen, learning=learning, canvas=strokes, data=data, run=run)
         threads = self.value if self.axis == "threads" else 0
         figures = measure_phases(chosen, threads, self.seconds)
         milliseconds = sum(figures[name]["milliseconds"] for name in PHASES)

@@ -16,7 +16,7 @@ def tiny_agent(choices=CHOICES, channels=3, **strokes) -> Agent:
         size=32, grid=16, choices=choices, radii=(1.0, 4.0), radii_at=32, levels=5, channels=channels, **strokes
     )
     preset = Preset(
-        name="tiny", summary="", engine="vector", strokes=settings, data=DataSettings(size=16),
+        name="tiny", summary="", engine="vector", canvas=settings, data=DataSettings(size=16),
         policy=PolicySettings(channels=4, core_channels=4, hidden=16, residual_blocks=0, location_blocks=0),
         learning=LearningSettings(steps=6),
     )  # fmt: skip

@@ -244,7 +244,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(arguments, says, capsys, tmp
         (tmp_path / name).mkdir()
         Image.new("L", (9, 9)).save(tmp_path / name / "7.png")
     (tmp_path / "text.png").write_text("not a picture")
-    vector = agent.load_agent("mnist-reconstruct-vector").preset.strokes
+    vector = agent.load_agent("mnist-reconstruct-vector").preset.canvas
     rows = ((1,) + (0,) * (len(vector.choices) - 1),)
     good = Program(vector.specification(), rows, "vector", vector.to_json())
     good.save(tmp_path / "p.json")

@@ -18,7 +18,7 @@ def errors(seen: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def test_what_is_tried_is_what_would_be_painted(an_agent):
-    strokes, targets = an_agent().preset.strokes, pictures(3)
+    strokes, targets = an_agent().preset.canvas, pictures(3)
     specification, generator = strokes.specification(), np.random.default_rng(2)
     past, options = specification.random(generator, (4, 3)), specification.random(generator, (3, 5))
     engines = [make("vector", 3, strokes.to_json()) for _ in range(5)]

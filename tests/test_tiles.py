@@ -21,7 +21,7 @@ def test_a_stroke_on_a_tile_is_the_agents_own_stroke(an_agent, level):
     agent = an_agent()
     whole = _Canvas(agent, photograph(64, 64), LEVELS[:3], 0, None)
     place = Place(level, 0 if level == 1 else level, 0 if level == 1 else 1)
-    pen, settings = whole.corner(place), agent.preset.strokes
+    pen, settings = whole.corner(place), agent.preset.canvas
     commands = settings.specification().random(np.random.default_rng(1), (8,))
     from spiral.engines import make, observe
 

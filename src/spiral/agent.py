@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from spiral.engines import Engine, make, missing, observe
+from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.rollout import begin, go_on
@@ -59,7 +60,18 @@ class Agent:
     @property
     def channels(self) -> int:
         """C of the pictures it is shown."""
-        return self.preset.strokes.channels
+        return self.preset.canvas.channels
+
+    @property
+    def strokes(self) -> StrokeSettings:
+        """Settings of its brush strokes.
+
+        Raises:
+            InputError: its commands are no strokes.
+        """
+        if not isinstance(self.preset.canvas, StrokeSettings):
+            raise InputError(f"{self.name} does not paint with a brush, which this is for")
+        return self.preset.canvas
 
     def paint(
         self,
@@ -91,7 +103,7 @@ class Agent:
             raise InputError(f"{self.name} wants uint8 pictures {expected}, got {pictures.dtype} {pictures.shape[1:]}")
         if not self.conditional:
             raise InputError(f"{self.name} paints without a target; use `spiral sample`")
-        if candidates > 1 and self.preset.strokes.spline:
+        if candidates > 1 and self.strokes.spline:
             raise InputError(f"{self.name} paints compound strokes, which cannot be tried one command at a time")
         return self._paint(len(pictures), pictures, seed, temperature, threads, commands, candidates)
 
@@ -110,8 +122,8 @@ class Agent:
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
         """The same agent with another engine or brush in its hand; what is None stays."""
-        strokes = self.preset.strokes if brush is None else replace(self.preset.strokes, brush=brush)
-        preset = replace(self.preset, engine=engine or self.preset.engine, strokes=strokes)
+        strokes = self.preset.canvas if brush is None else replace(self.strokes, brush=brush)
+        preset = replace(self.preset, engine=engine or self.preset.engine, canvas=strokes)
         return Agent(preset, self.policy, self.discriminator, self.name)
 
     @property
@@ -131,7 +143,7 @@ class Agent:
     ) -> Paintings:
         learning = self.preset.learning
         wanted = learning.length if commands is None else commands
-        settings, programs, canvases, observed = self.preset.strokes.to_json(), [], [], []
+        settings, programs, canvases, observed = self.preset.canvas.to_json(), [], [], []
         device, most = self.device, max(1, _BATCH // candidates)
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
             for start in range(0, count, most):
@@ -142,7 +154,7 @@ class Agent:
                 shown = None if pictures is None else np.ascontiguousarray(pictures[start : start + number])
                 seeds = np.full(number, seed, np.int64)
                 if candidates > 1 and shown is not None:
-                    ahead = LookAhead(engine.name, self.preset.strokes, number, candidates, threads)
+                    ahead = LookAhead(engine.name, self.strokes, number, candidates, threads)
                     done = paint_ahead(self.policy, engine, ahead, shown, seeds, wanted, learning.length)
                 else:
                     targets = None if shown is None else torch.from_numpy(shown).to(device)
@@ -222,8 +234,8 @@ def load_agent(name: str | None = None, device: str = "auto") -> Agent:
         raise InputError(f"{folder / checkpoint.CONFIG} holds no preset")
     try:
         preset = Preset.from_json(config["preset"])
-        size, channels = preset.data.size, preset.strokes.channels
-        policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
+        size, channels = preset.data.size, preset.canvas.channels
+        policy = Policy(preset.canvas.specification(), size, channels, preset.policy)
         discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error

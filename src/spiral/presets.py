@@ -15,7 +15,7 @@ _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 MNIST_RECONSTRUCT = Preset(
     name="mnist-reconstruct",
     summary="redraw a handwritten digit with libmypaint; laptop size",
-    strokes=StrokeSettings(size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE),
+    canvas=StrokeSettings(size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE),
     policy=PolicySettings(channels=16, stride=2, core_channels=32, residual_blocks=4, location_blocks=1, spatial=True),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
@@ -51,7 +51,7 @@ MNIST_RECONSTRUCT_PAPER = replace(
     MNIST_RECONSTRUCT,
     name="mnist-reconstruct-paper",
     summary="the paper's sizes: 64x64, 32x32 grid, 8 residual blocks, DCGAN discriminator; for a GPU",
-    strokes=replace(MNIST_RECONSTRUCT.strokes, pressures=10, brush="classic/dry_brush", radii=(1.0, 2.0, 4.0)),
+    canvas=replace(MNIST_RECONSTRUCT.canvas, pressures=10, brush="classic/dry_brush", radii=(1.0, 2.0, 4.0)),
     data=DataSettings(size=64),
     policy=PolicySettings(),
     discriminator=DiscriminatorSettings(channels=64),
@@ -71,7 +71,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
     name="omniglot-reconstruct",
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
-    strokes=replace(MNIST_RECONSTRUCT.strokes, radii=(0.5, 0.8, 1.2)),
+    canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.8, 1.2)),
     data=DataSettings(source="glyphs"),
     learning=replace(MNIST_RECONSTRUCT.learning, steps=12),
 )
@@ -85,7 +85,7 @@ OMNIGLOT_GENERATE = replace(
     MNIST_GENERATE,
     name="omniglot-generate",
     summary="invent characters from noise; laptop size; --data.source names OMNIGLOT's folder",
-    strokes=OMNIGLOT_RECONSTRUCT.strokes,
+    canvas=OMNIGLOT_RECONSTRUCT.canvas,
     data=OMNIGLOT_RECONSTRUCT.data,
     policy=replace(MNIST_GENERATE.policy, prototypes=512),
     learning=replace(MNIST_GENERATE.learning, steps=12, entropy_cost_end=0.015),
@@ -94,7 +94,7 @@ OMNIGLOT_GENERATE = replace(
 PHOTOS_RECONSTRUCT = Preset(
     name="photos-reconstruct",
     summary="redraw a photograph in colour, stroke by stroke; laptop size; --data.source photos:FOLDER names your own",
-    strokes=StrokeSettings(
+    canvas=StrokeSettings(
         size=64, choices=CHOICES, grid=16, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
     ),
     data=DataSettings(source="photos", size=64, held_out=64),
@@ -137,7 +137,7 @@ CELEBA_RECONSTRUCT_PAPER = replace(
     name="celeba-reconstruct-paper",
     summary="redraw a face, the paper's sizes: 64x64, 32x32 grid, 20 strokes, 20 levels a colour; for a GPU; "
     "--data.source names CelebA's folder",
-    strokes=StrokeSettings(size=64, choices=CHOICES, channels=3),
+    canvas=StrokeSettings(size=64, choices=CHOICES, channels=3),
     data=DataSettings(source="celeba", size=64),
 )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
 import msgspec
 
+from spiral.engines import CanvasSettings, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_within
 from spiral.models.discriminator import DiscriminatorSettings
@@ -177,7 +178,7 @@ class Preset:
         name: as typed on the command line.
         summary: one line.
         engine: name of the engine.
-        strokes: its settings; `strokes.size` is the canvas, a multiple of `data.size`.
+        canvas: its settings, brush strokes' or a scene's; `canvas.size` is a multiple of `data.size`.
         data: the pictures.
         policy: the policy's sizes and inputs; reconstruction where it sees a target.
         discriminator: sizes; it judges pairs where the policy sees a target.
@@ -189,7 +190,7 @@ class Preset:
     name: str
     summary: str
     engine: str = "mypaint"
-    strokes: StrokeSettings = field(default_factory=StrokeSettings)
+    canvas: CanvasSettings = field(default_factory=StrokeSettings)
     data: DataSettings = field(default_factory=DataSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
@@ -221,10 +222,15 @@ class Preset:
         Raises:
             InputError: a field that is unknown, missing or of the wrong type.
         """
+        rest = {name: value for name, value in values.items() if name != "canvas"}
         try:
-            preset = msgspec.convert(dict(values), cls)
+            preset = msgspec.convert(rest, cls)
         except msgspec.ValidationError as error:
             raise InputError(f"wrong settings: {error}") from error
+        if not isinstance(canvas := values.get("canvas", {}), Mapping):
+            raise InputError("wrong settings: canvas must be an object")
+        # Which settings a canvas has depends on the engine.
+        preset = replace(preset, canvas=settings_of(preset.engine, canvas))
         unknown = _unknown(values, preset)
         if unknown:
             raise InputError(f"unknown settings: {', '.join(unknown)}")

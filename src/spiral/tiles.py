@@ -76,10 +76,10 @@ def paint_tiles(
     """
     if not agent.conditional:
         raise InputError(f"{agent.name} paints without a target; use `spiral sample`")
-    if palette is not None and "red" not in agent.preset.strokes.choices:
+    if palette is not None and "red" not in agent.strokes.choices:
         raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")
     whole = _Canvas(agent, picture, _levels(agent, strokes), seed, palette)
-    ahead = LookAhead(agent.preset.engine, agent.preset.strokes, 1, candidates)
+    ahead = LookAhead(agent.preset.engine, agent.strokes, 1, candidates)
     shares = np.array(whole.levels) / sum(whole.levels)
     with machine.seeded(seed, agent.device), machine.mixed_precision(agent.device, "float32"):
         for level, upto in zip(whole.levels, np.cumsum(shares), strict=True):
@@ -97,7 +97,7 @@ def paint_tiles(
 
 
 def _levels(agent: Agent, strokes: int) -> tuple[int, ...]:
-    fits = [level for level in LEVELS if level * agent.preset.strokes.grid <= _MAXIMUM_GRID]
+    fits = [level for level in LEVELS if level * agent.strokes.grid <= _MAXIMUM_GRID]
     return tuple(level for level in fits if level == 1 or _LEAST_STROKES * level**2 <= strokes)
 
 
@@ -120,7 +120,7 @@ class _Canvas:
     def __init__(
         self, agent: Agent, picture: Image.Image, levels: tuple[int, ...], seed: int, palette: Palette | None
     ) -> None:
-        local, finest = agent.preset.strokes, levels[-1]
+        local, finest = agent.strokes, levels[-1]
         if local.spline:
             raise InputError(f"{agent.name} paints compound strokes, which do not fit into tiles")
         self.levels, self.local, self.observed, self.palette = levels, local, agent.size, palette

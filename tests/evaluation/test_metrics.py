@@ -13,7 +13,7 @@ def test_errors_are_those_of_the_definition():
     real[0, 0, 0] = 255
     painted = np.zeros_like(real)
     painted[1, 1, 1] = 51
-    figures = reconstruction(real, painted, (0.0, 0.0, 0.0))
+    figures = reconstruction(real, painted, np.zeros_like(real[0]))
     assert figures.images == 2
     assert figures.l2 == pytest.approx((1.0 + 0.04) / 2)
     assert figures.mse == pytest.approx(figures.l2 / 16)

@@ -56,7 +56,7 @@ def tiny(data: Path, **learning) -> Preset:
         name="tiny",
         summary="lines",
         engine="vector",
-        strokes=StrokeSettings(
+        canvas=StrokeSettings(
             size=16, grid=8, radii=(1.5,), radii_at=16, choices=("end",), ground=BLACK, ink=WHITE
         ),
         data=DataSettings(source=str(data), size=16, held_out=40),
@@ -143,7 +143,7 @@ def test_watching_leaves_the_run_as_it_was(lines, tmp_path):
 
 def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
     learner = Learner(tiny(lines, blank_penalty=3.0, batch=8), torch.device("cpu"))
-    engine = make("vector", 8, learner.preset.strokes.to_json())
+    engine = make("vector", 8, learner.preset.canvas.to_json())
     targets = torch.zeros(8, 16, 16, 1, dtype=torch.uint8)
     painted = collect(learner.policy, engine, targets, 1, np.zeros(8, np.int64))
 

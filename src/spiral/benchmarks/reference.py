@@ -28,10 +28,10 @@ class ReferenceLoop:
     def __init__(self, preset: Preset) -> None:
         """Networks, optimisers, an engine on one thread and the pictures of a preset that reconstructs by WGAN-GP."""
         torch.manual_seed(preset.run.seed)
-        self.learning, self.size, channels = preset.learning, preset.data.size, preset.strokes.channels
-        self.engine = make(preset.engine, self.learning.batch, preset.strokes.to_json(), 1)
+        self.learning, self.size, channels = preset.learning, preset.data.size, preset.canvas.channels
+        self.engine = make(preset.engine, self.learning.batch, preset.canvas.to_json(), 1)
         self.pictures = torch.from_numpy(load(preset.data.source, self.size, channels, "train").images)
-        self.policy = Policy(preset.strokes.specification(), self.size, channels, preset.policy)
+        self.policy = Policy(preset.canvas.specification(), self.size, channels, preset.policy)
         self.discriminator = Discriminator(self.size, channels, True, preset.discriminator)
         rate, slow = self.learning.policy_rate, self.learning.discriminator_rate
         self.policy_optimizer = torch.optim.Adam(self.policy.parameters(), rate, (0.5, 0.999), foreach=False)

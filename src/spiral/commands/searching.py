@@ -52,18 +52,19 @@ class Search:
 
     def __call__(self) -> None:
         """Run it."""
+        from spiral.engines import blank
         from spiral.evaluation.metrics import likeness, reconstruction
 
         if self.greedy < 0 or self.greedy > self.evaluations:
             raise InputError(f"--greedy must be 0 to the number of evaluations, got {self.greedy}")
 
         chosen = preset(self.preset)
-        names, pictures = self._pictures(chosen.data.size, chosen.strokes.channels)
+        names, pictures = self._pictures(chosen.data.size, chosen.canvas.channels)
         make_folder(self.out)
         bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console)
         task = bar.add_task("searching", total=self.evaluations)
 
-        strokes = chosen.strokes.to_json()
+        strokes = chosen.canvas.to_json()
         with contextlib.ExitStack() as shown:
 
             def report(done: int, errors: npt.NDArray[np.float64]) -> None:
@@ -79,7 +80,9 @@ class Search:
                     chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report
                 )
         write_paintings(self.out, names, zip(found.programs, found.canvases, strict=True))
-        figures: dict[str, Any] = asdict(reconstruction(pictures, found.observed, chosen.strokes.ground))
+        figures: dict[str, Any] = asdict(
+            reconstruction(pictures, found.observed, blank(chosen.engine, strokes, chosen.data.size))
+        )
         figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
         figures |= likeness(pictures, found.observed)
         figures |= {

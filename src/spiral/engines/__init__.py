@@ -1,5 +1,17 @@
 """Engines execute commands on canvases."""
 
-from spiral.engines.base import ENGINES, Engine, make, missing, observe, process, render
+from spiral.engines.base import ENGINES, Engine, blank, make, missing, observe, process, render, settings_of
+from spiral.engines.settings import CanvasSettings
 
-__all__ = ["ENGINES", "Engine", "make", "missing", "observe", "process", "render"]
+__all__ = [
+    "ENGINES",
+    "CanvasSettings",
+    "Engine",
+    "blank",
+    "make",
+    "missing",
+    "observe",
+    "process",
+    "render",
+    "settings_of",
+]

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from spiral.engines.settings import CanvasSettings
 from spiral.errors import InputError
 from spiral.program import Program, Specification
 
@@ -73,11 +74,12 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Registration:
-    """Where an engine lives and how to get what it needs."""
+    """Where an engine lives, how to get what it needs, and which class its settings are of."""
 
     module: str
     summary: str
     install: str
+    settings: str = "spiral.engines.strokes:StrokeSettings"
 
 
 ENGINES: dict[str, Registration] = {
@@ -121,10 +123,31 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
     return module.build(batch, dict(settings or {}), threads)
 
 
-def _module(name: str) -> Any:
+def settings_of(name: str, values: Mapping[str, Any]) -> CanvasSettings:
+    """An engine's settings from JSON values, whether or not it works here.
+
+    Raises:
+        InputError: unknown engine, or wrong settings.
+    """
+    module, _, kind = _registration(name).settings.partition(":")
+    return getattr(importlib.import_module(module), kind).parse(values)
+
+
+def blank(name: str, settings: Mapping[str, Any], size: int) -> npt.NDArray[np.uint8]:
+    """The canvas before the first command as an agent observes it: uint8 [size, size, C]."""
+    engine = make(name, 1, settings, threads=1)
+    engine.reset(np.zeros(1, np.int64))
+    return observe(engine.canvases(), size)[0]
+
+
+def _registration(name: str) -> Registration:
     if name not in ENGINES:
         raise InputError(f"unknown engine {name!r}; there are: {', '.join(ENGINES)}")
-    return importlib.import_module(ENGINES[name].module)
+    return ENGINES[name]
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(_registration(name).module)
 
 
 def check_load(

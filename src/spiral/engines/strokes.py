@@ -7,14 +7,12 @@ point, with a pressure, a brush size and a colour, and a flag that says whether 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from spiral.engines.settings import MAXIMUM_SIZE, CanvasSettings
 from spiral.errors import InputError
 from spiral.program import Category, Choice, Location, Specification, When
 
@@ -23,15 +21,15 @@ CHOICES = ("flag", "end", "control", "size", "pressure", *COLOURS)
 MOVE, PAINT, POINT = 0, 1, 2
 """Options of the flag; `POINT` only with `StrokeSettings.spline`."""
 PAINTING = When("flag", (PAINT,))
-MAXIMUM_SIZE = 4096
 
 
 @dataclass(frozen=True)
-class StrokeSettings:
+class StrokeSettings(CanvasSettings):
     """Settings that every stroke engine understands.
 
     Attributes:
-        size: side of the square canvas in pixels, 8 to 4096.
+        size: see `CanvasSettings`.
+        channels: likewise.
         choices: what the agent decides, in this order; any of `CHOICES` but `end` may be left out. Left out, a
             flag always paints, a control point lies midway, the size is the first radius, the pressure full, and
             the colour `ink`. Red, green and blue are left out together.
@@ -42,7 +40,6 @@ class StrokeSettings:
         levels: number of levels of red, green and blue, spread evenly over 0 to 1.
         ground: colour of the blank canvas, red, green and blue 0 to 1.
         ink: colour of a stroke when colour is not chosen.
-        channels: 3, or 1 for grey.
         spline: the compound stroke of SPIRAL++: the flag's third option adds a point without painting, and painting
             draws a spline through all points added since; then there is no control point. See `spiral.engines.splines`.
         aspect: width over height of the picture that the square canvas is shown as, 1/16 to 16; engines paint on the
@@ -51,7 +48,6 @@ class StrokeSettings:
             `oil` (`vector` has one brush and ignores it).
     """
 
-    size: int = 64
     choices: tuple[str, ...] = ("flag", "end", "control", "size", "pressure")
     grid: int = 32
     radii: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 12.0, 24.0)
@@ -60,7 +56,6 @@ class StrokeSettings:
     levels: int = 20
     ground: tuple[float, float, float] = (1.0, 1.0, 1.0)
     ink: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    channels: Literal[1, 3] = 1
     spline: bool = False
     aspect: float = 1.0
     brush: str = "classic/dry_brush"
@@ -74,7 +69,7 @@ class StrokeSettings:
         colours = [name in self.choices for name in COLOURS]
         unit = all(0.0 <= value <= 1.0 for value in (*self.ground, *self.ink))
         rules = (
-            (8 <= self.size <= MAXIMUM_SIZE, f"size must be 8 to {MAXIMUM_SIZE}"),
+            self.size_rule(),
             (8 <= self.radii_at <= MAXIMUM_SIZE, f"radii_at must be 8 to {MAXIMUM_SIZE}"),
             (1 / 16 <= self.aspect <= 16, "aspect must be 1/16 to 16"),
             (2 <= self.grid <= 256, "grid must be 2 to 256"),
@@ -101,25 +96,6 @@ class StrokeSettings:
         for holds, message in rules:
             if not holds:
                 raise InputError(f"stroke settings: {message}")
-
-    @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> StrokeSettings:
-        """Settings from JSON values.
-
-        Raises:
-            InputError: an unknown name, a wrong type or a value out of range.
-        """
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise InputError(f"unknown stroke settings: {', '.join(sorted(map(str, unknown)))}")
-        try:
-            return msgspec.convert(dict(values), cls)
-        except msgspec.ValidationError as error:
-            raise InputError(f"stroke settings: {error}") from error
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return msgspec.to_builtins(asdict(self))
 
     def specification(self) -> Specification:
         """The specification of a command under these settings."""

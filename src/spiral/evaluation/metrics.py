@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +32,14 @@ class Reconstruction:
 
 
 def reconstruction(
-    images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8], ground: Sequence[float]
+    images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8], blank: npt.NDArray[np.uint8]
 ) -> Reconstruction:
     """Compare paintings uint8 [N, H, W, C] with what they should show.
 
     Args:
         images: the targets, uint8 [N, H, W, C].
         paintings: likewise.
-        ground: colour of the blank canvas, 3 values in [0, 1]; the first counts when C is 1.
+        blank: the canvas before the first command, uint8 [H, W, C].
 
     Raises:
         ValueError: shapes that differ.
@@ -49,12 +48,11 @@ def reconstruction(
         raise ValueError(f"images {images.shape} and paintings {paintings.shape} differ in shape")
     real = images.astype(np.float64) / 255.0
     squared = np.square(paintings / 255.0 - real)
-    blank = np.asarray(ground[: images.shape[3]], np.float64)
     return Reconstruction(
         images=len(images),
         mse=float(squared.mean()),
         l2=float(squared.sum(axis=(1, 2, 3)).mean()),
-        blank_mse=float(np.square(blank - real).mean()),
+        blank_mse=float(np.square(blank / 255.0 - real).mean()),
     )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spiral.agent import Agent, Paintings
 from spiral.datasets import Dataset
-from spiral.engines import make, observe
+from spiral.engines import blank, make, observe
 from spiral.errors import InputError
 from spiral.evaluation.classifier import load_classifier, look
 from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
@@ -54,7 +54,8 @@ def of_reconstruction(
     paintings, seconds = _timed(
         lambda: agent.paint(data.images, seed, temperature, commands=wanted, candidates=candidates)
     )
-    figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, agent.preset.strokes.ground))
+    before = blank(agent.preset.engine, agent.preset.canvas.to_json(), agent.size)
+    figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, before))
     figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
     figures |= likeness(data.images, paintings.observed) | recognition(data, paintings.observed)
     if counts:
@@ -177,10 +178,8 @@ def usage(paintings: Paintings) -> dict[str, float]:
     """
     specification = paintings.programs[0].specification
     strokes = [int(specification.active(program.array()).all(1).sum()) for program in paintings.programs]
-    # A blank canvas of the same engine, because engines round the ground differently.
-    blank = make(paintings.programs[0].engine, 1, paintings.programs[0].settings)
-    blank.reset(np.zeros(1, np.int64))
-    inked = (paintings.observed != observe(blank.canvases(), paintings.observed.shape[1])).any(-1)
+    before = blank(paintings.programs[0].engine, paintings.programs[0].settings, paintings.observed.shape[1])
+    inked = (paintings.observed != before).any(-1)
     return {"strokes": float(np.mean(strokes)), "ink": float(inked.mean())}
 
 
@@ -191,13 +190,13 @@ def _timed(work: Any) -> tuple[Paintings, float]:
 
 def _random_and_blank(agent: Agent, count: int, seed: int) -> tuple[Any, Any]:
     """What uniformly random programs of the agent's length paint, and blank canvases: uint8 [count, S, S, C] both."""
-    generator, random, blank = np.random.default_rng(seed), [], []
+    generator, random = np.random.default_rng(seed), []
     for start in range(0, count, _BATCH):
         number = min(_BATCH, count - start)
-        engine = make(agent.preset.engine, number, agent.preset.strokes.to_json())
+        engine = make(agent.preset.engine, number, agent.preset.canvas.to_json())
         engine.reset(np.full(number, seed, np.int64))
-        blank.append(observe(engine.canvases(), agent.size))
         for _ in range(agent.preset.learning.length):
             engine.step(engine.specification.random(generator, (number,)))
         random.append(observe(engine.canvases(), agent.size))
-    return np.concatenate(random), np.concatenate(blank)
+    empty = blank(agent.preset.engine, agent.preset.canvas.to_json(), agent.size)
+    return np.concatenate(random), np.repeat(empty[None], count, axis=0)

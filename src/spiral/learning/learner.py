@@ -38,7 +38,7 @@ class Learner:
     def __init__(self, preset: Preset, device: torch.device) -> None:
         """Networks with random weights drawn from the preset's seed."""
         torch.manual_seed(preset.run.seed)
-        learning, size, channels = preset.learning, preset.data.size, preset.strokes.channels
+        learning, size, channels = preset.learning, preset.data.size, preset.canvas.channels
         self.preset, self.device = preset, device
         # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
@@ -47,7 +47,7 @@ class Learner:
             raise InputError("an L2 or histogram reward needs a target: set --policy.sees-target")
         if learning.paired and not self.redraws:
             raise InputError("pairs with the same targets need targets: leave out --learning.paired")
-        self.policy = Policy(preset.strokes.specification(), size, channels, preset.policy)
+        self.policy = Policy(preset.canvas.specification(), size, channels, preset.policy)
         self.discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
         for network in (self.policy, self.discriminator):
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

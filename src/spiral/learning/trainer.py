@@ -76,8 +76,8 @@ def train(
     run = preset.run
     threads = machine.use_threads(run.threads)
     learner, engine, real = set_up(preset, threads)
-    unseen = load(preset.data.source, preset.data.size, preset.strokes.channels, "test").spread(preset.data.held_out)
-    judge_engine = make(preset.engine, len(unseen), preset.strokes.to_json(), threads)
+    unseen = load(preset.data.source, preset.data.size, preset.canvas.channels, "test").spread(preset.data.held_out)
+    judge_engine = make(preset.engine, len(unseen), preset.canvas.to_json(), threads)
     if start is not None:
         learner.begin_from(start)
     progress = Progress.start(out, preset, resume, learner.resume(out / "checkpoints") if resume else 0)
@@ -114,8 +114,8 @@ def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Real]:
     """
     machine.keep_memory()
     learner = Learner(preset, machine.choose_device(preset.run.device))
-    engine = make(preset.engine, preset.learning.batch, preset.strokes.to_json(), threads)
-    images = load(preset.data.source, preset.data.size, preset.strokes.channels, "train").images
+    engine = make(preset.engine, preset.learning.batch, preset.canvas.to_json(), threads)
+    images = load(preset.data.source, preset.data.size, preset.canvas.channels, "train").images
     real = real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, learner.device)
     if real.prototypes is not None:
         learner.policy.prototypes.copy_(real.prototypes)
