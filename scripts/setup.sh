@@ -8,6 +8,7 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 mypaint_version() { pkg-config --modversion 'libmypaint >= 1.5' 2>/dev/null || echo none; }
 has_fonts() { compgen -G '/usr/share/fonts/truetype/noto/NotoSansVai-Regular.ttf' >/dev/null; }
+has_opengl() { ldconfig -p 2>/dev/null | grep -q 'libEGL_mesa\|libEGL_nvidia'; }
 has_brushes() { compgen -G '/usr/share/mypaint-data/*/brushes' >/dev/null || [ -n "${SPIRAL_BRUSHES:-}" ]; }
 
 # Changes with everything the installation depends on, this folder's place included.
@@ -52,6 +53,7 @@ sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || ec
   [ "$(mypaint_version)" != none ] || echo libmypaint-dev
   has_brushes || echo mypaint-brushes
   has_fonts || echo fonts-noto-core
+  has_opengl || echo libegl1 libegl-mesa0
 }
 
 install_packages() {
@@ -94,6 +96,7 @@ if [ "$(mypaint_version)" = none ] || ! has_brushes; then
   say "presets that paint with libmypaint, the paper's engine, do not work until those are installed"
 fi
 
+has_opengl || say "going on without OpenGL (libegl1, libegl-mesa0): scenes and the robot do not work until it is here"
 has_fonts || say "going on without fonts-noto-core: the data set of drawn characters, glyphs, cannot be made"
 
 # A virtual environment knows its own place and its Python: one that was moved, or whose Python is gone, is made anew.
@@ -108,7 +111,7 @@ say "installing Python packages into .venv; the first time this takes minutes"
 progress=on
 [ -t 2 ] || progress=off
 .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
-  -c constraints.txt -e '.[data,dev,video]' >&2 </dev/null
+  -c constraints.txt -e '.[data,dev,mujoco,robot,video]' >&2 </dev/null
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then

@@ -14,9 +14,10 @@ from typing import Any
 import tyro
 
 from spiral.commands.editing import program_command
-from spiral.commands.listing import Engines, Presets
+from spiral.commands.listing import Engines, Presets, Scenes
 from spiral.commands.measuring import Bench, Evaluate, Report
 from spiral.commands.painting import Paint, Render, Sample
+from spiral.commands.robot import Robot
 from spiral.commands.searching import Search
 from spiral.commands.training import train_command
 from spiral.errors import InputError, TrainingError
@@ -31,6 +32,8 @@ _COMMANDS: dict[str, Any] = {
     "bench": Bench,
     "presets": Presets,
     "engines": Engines,
+    "scenes": Scenes,
+    "robot": Robot,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from spiral.engines.objects import SceneSettings
 from spiral.engines.strokes import CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.models.discriminator import DiscriminatorSettings
@@ -141,6 +142,31 @@ CELEBA_RECONSTRUCT_PAPER = replace(
     data=DataSettings(source="celeba", size=64),
 )
 
+SCENE_RECONSTRUCT = Preset(
+    name="scene-reconstruct",
+    summary="rebuild a 3D scene from its picture, object by object; laptop size",
+    engine="scene",
+    canvas=SceneSettings(),
+    data=DataSettings(source="scenes", size=64, held_out=128),
+    policy=replace(PHOTOS_RECONSTRUCT.policy, ordered=("size", "red", "green", "blue")),
+    discriminator=DiscriminatorSettings(channels=16),
+    learning=replace(MNIST_RECONSTRUCT.learning, discount=0.9, entropy_cost=0.02, blank_penalty=0.0),
+)
+SCENE_RECONSTRUCT_L2 = replace(
+    SCENE_RECONSTRUCT,
+    name="scene-reconstruct-l2",
+    summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
+    learning=replace(SCENE_RECONSTRUCT.learning, reward="l2"),
+)
+SCENE_RECONSTRUCT_PAPER = replace(
+    MNIST_RECONSTRUCT_PAPER,
+    name="scene-reconstruct-paper",
+    summary="rebuild a 3D scene, the paper's sizes: 64x64, 20 commands, 50,000 scenes; for a GPU",
+    engine="scene",
+    canvas=SceneSettings(),
+    data=DataSettings(source="scenes:50000", size=64),
+)
+
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -157,6 +183,9 @@ PRESETS: dict[str, Preset] = {
         PHOTOS_RECONSTRUCT_VECTOR,
         PHOTOS_RECONSTRUCT_L2,
         CELEBA_RECONSTRUCT_PAPER,
+        SCENE_RECONSTRUCT,
+        SCENE_RECONSTRUCT_L2,
+        SCENE_RECONSTRUCT_PAPER,
     )
 }
 

@@ -77,6 +77,9 @@ class LearningSettings:
         gradient_clip: largest norm of the policy's gradient.
         start_penalty: cost of beginning a continuous sequence of strokes (section 4.3).
         blank_penalty: cost of a canvas left blank (section 4.3).
+        idle_penalty: cost of a command that leaves the canvas as it was, at the beginning of a run; it falls linearly
+            to 0. Not in the paper: where nearly every first attempt makes a picture worse, doing nothing is learned
+            before anything else.
         average: share of the old in the running average of the policy's weights, which is what gets evaluated,
             saved as the agent and shipped.
     """
@@ -110,6 +113,7 @@ class LearningSettings:
     gradient_clip: float = 1.0
     start_penalty: float = 0.0
     blank_penalty: float = 0.0
+    idle_penalty: float = 0.0
     average: float = 0.998
 
     def __post_init__(self) -> None:
@@ -121,7 +125,15 @@ class LearningSettings:
         counts = dict.fromkeys(("batch", "steps", "unrolls", "replay_batches"), (1, 1_000_000))
         rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
         unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
-        costs = ("penalty_weight", "drift", "entropy_cost", "value_cost", "start_penalty", "blank_penalty")
+        costs = (
+            "penalty_weight",
+            "drift",
+            "entropy_cost",
+            "value_cost",
+            "start_penalty",
+            "blank_penalty",
+            "idle_penalty",
+        )
         require_within("learning", self, histogram_weight=(0.0, 1e6))
         require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
         require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))

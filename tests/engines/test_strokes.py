@@ -32,7 +32,7 @@ from spiral.program import Location
     ],
 )
 def test_wrong_settings_are_refused(wrong):
-    with pytest.raises(InputError, match="(stroke|engine) settings"):
+    with pytest.raises(InputError, match=r"(stroke|engine) settings"):
         StrokeSettings.parse(wrong)
 
 

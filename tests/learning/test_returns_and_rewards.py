@@ -76,6 +76,10 @@ def test_starts_and_blank_canvases_cost():
     assert starts[:, 0].tolist() == [True, False, False, True, False, False]
     going_on = stroke_starts(Specification((Category("a", 2), Category("b", 2))), effective, effective[0])
     assert going_on[:, 0].tolist() == [False, False, False, True, False, False], "the first one only goes on"
-    fines = penalties(starts, torch.tensor([False, True]), 0.1, 2.0)
+    idle = torch.zeros_like(starts)
+    fines = penalties(starts, torch.tensor([False, True]), idle, 0.1, 2.0, 0.5)
     assert fines[:, 0].tolist() == pytest.approx([-0.1, 0, 0, -0.1, 0, 0])
     assert fines[:, 1].tolist() == pytest.approx([0, 0, 0, 0, 0, -2.0])
+    idle[1, 0] = idle[3, 0] = True
+    fines = penalties(starts, torch.tensor([False, True]), idle, 0.1, 2.0, 0.5)
+    assert fines[:, 0].tolist() == pytest.approx([-0.1, -0.5, 0, -0.6, 0, 0])

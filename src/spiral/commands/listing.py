@@ -1,4 +1,4 @@
-"""Commands that list what there is: presets, engines."""
+"""Commands that list what there is, presets and engines, and draw what needs no agent: scenes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from spiral.commands.output import console
+from spiral.errors import InputError
 from spiral.files import make_folder
 from spiral.presets import PRESETS
 
@@ -71,3 +72,33 @@ class Engines:
         make_folder(path.parent)
         write_png(path, chart)
         console.print(f"wrote {path}" + (f"; brushes that do not work here: {', '.join(broken)}" if broken else ""))
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Draw random scenes with their programs: writes FILE.npz and, beside it, FILE.json."""
+
+    out: Path
+    """The .npz file to write."""
+    count: int = 1000
+    """How many."""
+    seed: int = 0
+    """Another seed draws other scenes."""
+    size: int = 64
+    """Side of the pictures in pixels."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.datasets.base import Dataset
+        from spiral.datasets.scenes import MAXIMUM, draw_scenes, save_scenes
+        from spiral.engines.objects import SceneSettings
+
+        if self.out.suffix != ".npz":
+            raise InputError(f"--out must end with .npz, got {self.out}")
+        if not 1 <= self.count <= MAXIMUM or self.seed < 0:
+            raise InputError(f"--count must be 1 to {MAXIMUM} and --seed at least 0")
+        settings = SceneSettings(size=self.size)
+        images, programs = draw_scenes(self.count, self.seed, settings=settings)
+        make_folder(self.out.parent)
+        save_scenes(self.out, Dataset(str(self.out), images, programs=programs), settings)
+        console.print(f"wrote {self.out} and {self.out.with_suffix('.json')}")

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from spiral.baselines.greedy import greedy
 from spiral.baselines.search import SearchSettings, search
 from spiral.commands.output import console, names_of, show_figures, write_paintings
+from spiral.datasets.base import Dataset
 from spiral.errors import InputError
 from spiral.files import make_folder, write_atomically
 from spiral.presets import preset
@@ -54,12 +55,14 @@ class Search:
         """Run it."""
         from spiral.engines import blank
         from spiral.evaluation.metrics import likeness, reconstruction
+        from spiral.evaluation.objects import accuracy
 
         if self.greedy < 0 or self.greedy > self.evaluations:
             raise InputError(f"--greedy must be 0 to the number of evaluations, got {self.greedy}")
 
         chosen = preset(self.preset)
-        names, pictures = self._pictures(chosen.data.size, chosen.canvas.channels)
+        names, data = self._pictures(chosen.data.size, chosen.canvas.channels)
+        pictures = data.images
         make_folder(self.out)
         bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console)
         task = bar.add_task("searching", total=self.evaluations)
@@ -84,7 +87,7 @@ class Search:
             reconstruction(pictures, found.observed, blank(chosen.engine, strokes, chosen.data.size))
         )
         figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
-        figures |= likeness(pictures, found.observed)
+        figures |= likeness(pictures, found.observed) | accuracy(chosen.canvas, found.programs, data)
         figures |= {
             "blank_l2": figures["blank_mse"] * pictures[0].size,
             "evaluations": int(found.evaluations[-1]),
@@ -103,7 +106,7 @@ class Search:
         write_atomically(self.out / RECORD, text.encode())
         show_figures({**figures, "curve": curve} if self.json else figures, self.json)
 
-    def _pictures(self, size: int, channels: int) -> tuple[list[str], npt.NDArray[np.uint8]]:
+    def _pictures(self, size: int, channels: int) -> tuple[list[str], Dataset]:
         from spiral.datasets import default_split, load, read_image
 
         if (self.data is None) == (not self.images):
@@ -112,6 +115,6 @@ class Search:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.data is None:
             names = names_of(self.images)
-            return names, np.stack([read_image(path, size, channels) for path in self.images])
-        pictures = load(self.data, size, channels, default_split(self.data)).spread(self.limit).images
-        return [f"{index:04d}" for index in range(len(pictures))], pictures
+            return names, Dataset("files", np.stack([read_image(path, size, channels) for path in self.images]))
+        data = load(self.data, size, channels, default_split(self.data)).spread(self.limit)
+        return [f"{index:04d}" for index in range(len(data))], data

@@ -23,11 +23,13 @@ class Dataset:
         name: where they came from.
         images: uint8 [N, H, W, C], C 1 or 3.
         labels: int64 [N], or None.
+        programs: int64 [N, T, K], what drew them, where that is known.
     """
 
     name: str
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64] | None = None
+    programs: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         """Check shapes and types.
@@ -51,14 +53,19 @@ class Dataset:
 
     def part(self, rows: slice) -> Dataset:
         """The pictures and labels of some rows."""
-        return Dataset(self.name, self.images[rows], None if self.labels is None else self.labels[rows])
+        return self.rows(np.arange(len(self))[rows])
+
+    def rows(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Dataset:
+        """The pictures of some rows, with whatever is known of them."""
+        labels, programs = (None if part is None else part[rows] for part in (self.labels, self.programs))
+        return Dataset(self.name, self.images[rows], labels, programs)
 
     def spread(self, limit: int | None) -> Dataset:
         """At most `limit` pictures, evenly spread over all of them, for archives sort them by class."""
         if limit is None or limit >= len(self):
             return self
         rows = np.linspace(0, len(self) - 1, limit).round().astype(int) if limit > 1 else np.zeros(1, int)
-        return Dataset(self.name, self.images[rows], None if self.labels is None else self.labels[rows])
+        return self.rows(rows)
 
 
 def belongs(index: int, count: int, split: Split) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from spiral.datasets.celeba import is_celeba, load_celeba
 from spiral.datasets.omniglot import is_omniglot, load_characters
 from spiral.datasets.photos import is_photos, load_photos
 from spiral.datasets.pictures import ENDINGS, find_images, read_image, recolour, resize
+from spiral.datasets.scenes import is_scenes, load_scenes, programs_beside
 from spiral.errors import InputError
 
 BUILT_IN = {
     "mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out",
     "glyphs": "1,623 characters of 50 scripts by 20 hands, drawn from fonts-noto-core; 20 scripts held out",
+    "scenes": "11,000 scenes of 1 to 5 objects rendered by MuJoCo, 1,000 held out",
     "photos": "11,000 crops of 15 photographs inside scikit-image and scikit-learn; 3 photographs held out",
 }
 HUGGING_FACE = "hf:"
@@ -32,8 +35,8 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
     Args:
         source: a name in `BUILT_IN`; a folder with the archives of MNIST (IDX), OMNIGLOT or CelebA; a folder of
             pictures, searched recursively in sorted order; a picture; an `.npz` file; `photos:FOLDER` for random crops
-            of a folder's pictures; or `hf:NAME` for a Hugging Face data set (extra `huggingface`). `by-drawer:` before
-            OMNIGLOT's folder or `glyphs` splits by drawer.
+            of a folder's pictures; `scenes:COUNT` for so many scenes to train on; or `hf:NAME` for a Hugging Face data
+            set (extra `huggingface`). `by-drawer:` before OMNIGLOT's folder or `glyphs` splits by drawer.
         size: side in pixels.
         channels: 1 or 3.
         split: `train`, `test`, or all when None. OMNIGLOT holds out alphabets; where the source has no split, every
@@ -52,6 +55,8 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
         data = load_celeba(Path(name), split, size, channels)
     elif is_photos(name):
         data = load_photos(name, split, size, channels)
+    elif is_scenes(name):
+        data = load_scenes(name, split, size)
     elif name in BUILT_IN:
         with resources.as_file(resources.files("spiral.datasets") / f"{name}.npz") as path:
             whole = Dataset(name, *_arrays(load_npz(path)))
@@ -62,15 +67,14 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
         data = _hugging_face(name.removeprefix(HUGGING_FACE), split, size, channels)
     else:
         data = _from_disk(Path(source), size, channels, split)
-    return Dataset(data.name, resize(recolour(data.images, channels), size), data.labels)
+    return replace(data, images=resize(recolour(data.images, channels), size))
 
 
 def default_split(source: str | Path) -> Split | None:
     """The split to measure on when none is named: what sources with a split of their own hold out, else everything."""
     plain = str(source).removeprefix(BY_DRAWER)
-    return (
-        "test" if plain in BUILT_IN or is_photos(plain) or is_omniglot(Path(plain)) or is_celeba(Path(plain)) else None
-    )
+    splits = plain in BUILT_IN or is_photos(plain) or is_scenes(plain)
+    return "test" if splits or is_omniglot(Path(plain)) or is_celeba(Path(plain)) else None
 
 
 def _arrays(data: Dataset) -> tuple[Any, Any]:
@@ -95,10 +99,10 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
         raise InputError(f"no such file, folder or data set: {path}; built in: {', '.join(BUILT_IN)}")
     if path.suffix.lower() == ".npz":
         data = load_npz(path)
+        data = replace(data, programs=programs_beside(path, len(data)))
         if split is None:
             return data
-        rows = np.array([belongs(index, len(data), split) for index in range(len(data))])
-        return Dataset(data.name, data.images[rows], None if data.labels is None else data.labels[rows])
+        return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
     return Dataset(str(path), read_image(path, size, channels)[None])
 
 

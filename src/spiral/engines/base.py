@@ -93,6 +93,12 @@ ENGINES: dict[str, Registration] = {
         "antialiased curves of a width, an opacity and a colour; needs nothing but wheels",
         "pip install spiral-painter",
     ),
+    "scene": Registration(
+        "spiral.engines.scene",
+        "objects on a floor, rendered by MuJoCo",
+        "pip install 'spiral-painter[mujoco]', and where OpenGL is missing apt-get install libegl1 libegl-mesa0",
+        "spiral.engines.objects:SceneSettings",
+    ),
 }
 """Every engine. A module named here has `build(batch, settings, threads) -> Engine` and `missing() -> str | None`."""
 

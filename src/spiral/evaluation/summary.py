@@ -17,6 +17,7 @@ from spiral.errors import InputError
 from spiral.evaluation.classifier import load_classifier, look
 from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
 from spiral.evaluation.metrics import are_digits, likeness, recognition, reconstruction
+from spiral.evaluation.objects import accuracy
 from spiral.program import Program
 
 MOST = 10_000
@@ -48,6 +49,7 @@ def of_reconstruction(
     Returns:
         `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `likeness`, `accuracy` and
         `real_accuracy` (None without labels that are digits), `strokes` and `ink` of `usage`, `programs_per_second`;
+        for scenes whose programs are known also those of `rightness`;
         with `counts` a list `after` of `commands`, `mse`, `psnr` and `ssim`.
     """
     wanted = max(counts) if counts else None
@@ -58,6 +60,7 @@ def of_reconstruction(
     figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, before))
     figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
     figures |= likeness(data.images, paintings.observed) | recognition(data, paintings.observed)
+    figures |= accuracy(agent.preset.canvas, paintings.programs, data)
     if counts:
         figures["after"] = after_commands(paintings.programs, data.images, sorted(set(counts)))
     return {**figures, **usage(paintings), "programs_per_second": len(data) / seconds}

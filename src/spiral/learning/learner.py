@@ -129,13 +129,23 @@ class Learner:
             scores = scores + learning.histogram_weight * histogram_scores(canvases, targets)
         return scores
 
-    def rewards(self, episode: Trajectory, engine: Engine) -> Tensor:
-        """Rewards float32 [T, B] of painted episodes in the `Units` of each command, penalties included."""
+    def rewards(self, episode: Trajectory, engine: Engine, spent: float = 0.0) -> Tensor:
+        """Rewards float32 [T, B] of painted episodes in the `Units` of each command, penalties included.
+
+        `spent` is the share of the budget used up, over which the penalty for idleness falls to nothing.
+        """
         learning, blank = self.preset.learning, episode.blank()
         rewards = from_scores(self.scores(episode), learning.credit, episode.ended)
         self.units.learn(rewards, episode.index, blank)
         starts = episode.starts(engine.specification)
-        fines = penalties(starts, blank & episode.ended, learning.start_penalty, learning.blank_penalty)
+        fines = penalties(
+            starts,
+            blank & episode.ended,
+            episode.idle() if learning.idle_penalty else torch.zeros_like(starts),
+            learning.start_penalty,
+            learning.blank_penalty,
+            learning.idle_penalty * max(0.0, 1.0 - spent),
+        )
         return rewards / self.units.of(episode.index) + fines
 
     def learn_to_paint(self, episode: Trajectory, rewards: Tensor, spent: float) -> dict[str, float]:

@@ -74,15 +74,24 @@ def from_scores(scores: Tensor, credit: Credit, ended: Tensor | None = None) -> 
     return rewards
 
 
-def penalties(starts: Tensor, left_blank: Tensor, start_penalty: float, blank_penalty: float) -> Tensor:
-    """The two small penalties of section 4.3, float32 [T, B], to be added to the rewards (they are negative).
+def penalties(
+    starts: Tensor,
+    left_blank: Tensor,
+    idle: Tensor,
+    start_penalty: float,
+    blank_penalty: float,
+    idle_penalty: float,
+) -> Tensor:
+    """The two small penalties of section 4.3 and one of ours, float32 [T, B], to be added to the rewards.
 
     Args:
         starts: bool [T, B], which commands begin a continuous sequence of strokes.
         left_blank: bool [B], which episodes end here with a blank canvas.
+        idle: bool [T, B], which commands left the canvas as it was.
         start_penalty: cost of every start, at least 0.
         blank_penalty: cost of a blank canvas, at the last step, at least 0.
+        idle_penalty: cost of a command that did nothing, at least 0.
     """
-    result = starts * -start_penalty
+    result = starts * -start_penalty - idle * idle_penalty
     result[-1] -= left_blank * blank_penalty
     return result

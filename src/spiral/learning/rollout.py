@@ -102,6 +102,10 @@ class Trajectory:
         """Whose canvas is blank after the last command: bool [B]."""
         return (self.canvases[-1] == self.before.blank.to(self.canvases.device)).flatten(1).all(1)
 
+    def idle(self) -> Tensor:
+        """Which commands left the canvas as it was: bool [T, B]."""
+        return (self.canvases[1:] == self.canvases[:-1]).flatten(2).all(2)
+
     def starts(self, specification: Specification) -> Tensor:
         """Which commands begin a new continuous sequence of strokes: bool [T, B]; see `stroke_starts`."""
         return stroke_starts(specification, self.effective, self.before.effective)

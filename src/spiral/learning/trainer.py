@@ -147,7 +147,7 @@ def one_round(
             learner.remember(episode)
             for _ in range(learning.discriminator_steps if len(learner.replay) else 0):
                 figures |= learner.learn_to_judge(*real.pick(learning.batch))
-        rewards = learner.rewards(episode, engine)
+        rewards = learner.rewards(episode, engine, spent)
     with phase("learn"):
         figures |= learner.learn_to_paint(episode, rewards, spent)
     learner.commands += learning.steps * learning.batch

@@ -1,0 +1,77 @@
+"""The command that lets a robot paint."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from spiral.commands.output import console, show_figures
+from spiral.errors import InputError
+from spiral.files import make_folder
+
+Positional = tyro.conf.Positional
+GIF_RATE = 10.0
+VIDEO_RATE = 25.0
+
+
+@dataclass(frozen=True)
+class Robot:
+    """Let a simulated arm paint a program on a sheet: writes a film (.mp4, .gif), or G-code for a plotter (.gcode)."""
+
+    program: Positional[Path]
+    """A NAME.program.json of brush strokes, as `paint` and `sample` write them."""
+    out: Path
+    """The file: .mp4, .gif or .gcode."""
+    pace: float = 4.0
+    """How many times faster than it was the film shows it."""
+    sheet: Path | None = None
+    """A PNG to write with the finished sheet."""
+    json: bool = False
+    """Print one JSON object on stdout: the tip's error, the joints' speeds and angles, the time."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        from spiral.program import Program
+
+        ending = self.out.suffix.lower()
+        if ending not in (".mp4", ".gif", ".gcode"):
+            raise InputError(f"cannot write {self.out}: the ending must be .mp4, .gif or .gcode")
+        if not 0.1 <= self.pace <= 1000:
+            raise InputError(f"--pace must be 0.1 to 1000, got {self.pace}")
+        program = Program.load(self.program)
+        make_folder(self.out.parent)
+        if ending == ".gcode":
+            from spiral.robot.gcode import write_gcode
+
+            write_gcode(self.out, program)
+            console.print(f"wrote {self.out}")
+            return
+        self._film(program, ending)
+
+    def _film(self, program: Any, ending: str) -> None:
+        from spiral.exports.animation import write_gif, write_video
+        from spiral.exports.pictures import write_png
+        from spiral.robot import perform
+
+        frames: list[Any] = []
+        rate = GIF_RATE if ending == ".gif" else VIDEO_RATE
+        with console.status("painting"):
+            performance = perform(program, frames.append, rate, self.pace)
+            if ending == ".gif":
+                write_gif(self.out, (frame[::2, ::2] for frame in frames), round(1000 / rate))
+            else:
+                write_video(self.out, iter(frames), round(rate))
+        if self.sheet is not None:
+            make_folder(self.sheet.parent)
+            write_png(self.sheet, performance.sheet)
+        figures = performance.report()
+        figures |= {"engine_mse": performance.unlike(program), "vector_mse": performance.unlike(program, "vector")}
+        if self.json:
+            print(json.dumps(figures))
+        else:
+            show_figures(figures, False)
+        console.print(f"wrote {self.out}")

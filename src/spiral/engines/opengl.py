@@ -1,0 +1,80 @@
+"""MuJoCo's renderer without a window."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@functools.cache
+def library() -> Any:
+    """MuJoCo; without a display it must be told how to render before it is imported.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    if sys.platform.startswith("linux"):
+        os.environ.setdefault("MUJOCO_GL", "egl")
+        # Mesa's software renderer would start threads of its own for each of ours.
+        os.environ.setdefault("LP_NUM_THREADS", "0")
+    import mujoco
+
+    return mujoco
+
+
+class Offscreen:
+    """An OpenGL context for pictures of one model; it belongs to the thread which made it."""
+
+    def __init__(self, model: Any, width: int, height: int) -> None:
+        """Make the context.
+
+        Args:
+            model: `mujoco.MjModel`, whose offscreen buffer is at least `width` x `height`.
+            width: of the pictures in pixels.
+            height: likewise.
+        """
+        mujoco = library()
+        self.model = model
+        self._shape = (height, width, 3)
+        self._context = mujoco.GLContext(width, height)
+        self._context.make_current()
+        self._renderer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._renderer)
+        self._scene = mujoco.MjvScene(model, model.ngeom + 8)
+        self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
+        self._camera.type, self._camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, 0
+        self._view = mujoco.MjrRect(0, 0, width, height)
+
+    def picture(self, data: Any, depth: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.uint8]:
+        """What the model's first camera sees: uint8 [H, W, 3].
+
+        Args:
+            data: `mujoco.MjData`.
+            depth: float32 [H, W], filled with the depth buffer, near 0 to far 1, unless None.
+        """
+        mujoco = library()
+        self._context.make_current()
+        every = mujoco.mjtCatBit.mjCAT_ALL
+        mujoco.mjv_updateScene(self.model, data, self._option, None, self._camera, every, self._scene)
+        mujoco.mjr_render(self._view, self._scene, self._renderer)
+        pixels = np.empty(self._shape, np.uint8)
+        mujoco.mjr_readPixels(pixels, depth, self._view, self._renderer)
+        if depth is not None:
+            depth[:] = depth[::-1].copy()
+        return pixels[::-1]  # OpenGL's first row is the lowest
+
+    def upload(self, texture: int) -> None:
+        """Show what has been written into one of the model's textures."""
+        self._context.make_current()
+        library().mjr_uploadTexture(self.model, self._renderer, texture)
+
+    def close(self) -> None:
+        """Give the context back."""
+        self._context.make_current()
+        self._renderer.free()
+        self._context.free()

@@ -1,0 +1,118 @@
+"""The scene engine: MuJoCo's pictures of objects on a floor (SPIRAL section 4.6).
+
+A plain loop over `mujoco.Renderer` renders every object of every scene after every command. Here only scenes that have
+changed are painted, and only when somebody looks; where it can be, an object is a sprite that MuJoCo has rendered once
+(`spiral.engines.sprites`), and adding it touches nothing else. With shadows, smoothed edges or large canvases whole
+scenes are rendered, in as many threads as there are processors.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.engines.objects import Objects, SceneSettings, bodies
+from spiral.engines.sprites import Layers, sprites_for, suit
+from spiral.engines.stage import missing, stage_here, workers
+from spiral.errors import InputError
+
+__all__ = ["SceneEngine", "build", "missing"]
+
+
+def build(batch: int, settings: dict[str, Any], threads: int | None) -> SceneEngine:
+    """Build the engine; use `spiral.engines.make`."""
+    return SceneEngine(batch, SceneSettings.parse(settings), threads)
+
+
+class SceneEngine:
+    """A batch of scenes; see `spiral.engines.Engine` for the protocol."""
+
+    name = "scene"
+
+    def __init__(self, batch: int, settings: SceneSettings, threads: int | None) -> None:
+        """Empty floors; use `make`."""
+        self.batch, self.specification, self.settings = batch, settings.specification(), settings.to_json()
+        self.shape = (settings.size, settings.size, settings.channels)
+        self._settings, self._threads = settings, max(1, min(threads or os.cpu_count() or 1, batch))
+        self._objects = Objects.none(settings, batch)
+        self._sprites = sprites_for(settings) if suit(settings) else None
+        self._layers = Layers(
+            np.zeros((batch, *self.shape), np.uint8),
+            np.ones((batch, *self.shape[:2]) if self._sprites else (0, 0, 0), np.float32),
+        )
+        self._painted = np.full(batch, -1)
+        """How many of a scene's objects its picture shows rightly; -1 where it must be painted anew."""
+
+    def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Clear the floors in `which`; nothing in a scene is random, so that seeds change nothing."""
+        if np.shape(seeds) != (self.batch,):
+            raise InputError(f"seeds must be {self.batch} whole numbers")
+        chosen = self._mask(which)
+        self._objects.count[chosen] = 0
+        self._painted[chosen] = -1
+
+    def load(
+        self,
+        pictures: npt.NDArray[np.uint8],
+        pens: npt.NDArray[np.float32],
+        which: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """A scene is objects, and what objects a picture shows is what the agent is to find out.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError("a scene cannot begin from a picture")
+
+    def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Execute one command in each scene of `which`; see the protocol."""
+        checked = self.specification.check(commands)
+        if checked.shape[0] != self.batch or checked.ndim != 2:
+            raise InputError(f"commands must be [{self.batch}, {len(self.specification.choices)}], got {checked.shape}")
+        changed = self._objects.execute(checked, self._mask(which))
+        # Whatever was done was done to the last object; where its picture is there already it must go again.
+        self._painted[changed & (self._painted >= self._objects.count)] = -1
+
+    def canvases(self) -> npt.NDArray[np.uint8]:
+        """The pictures uint8 [B, S, S, 3]: those of scenes that have changed are painted now."""
+        rows = np.flatnonzero(self._painted < self._objects.count)
+        if len(rows):
+            if self._sprites is not None:
+                self._put_together(rows)
+            else:
+                self._render(rows)
+            self._painted[rows] = self._objects.count[rows]
+        return self._layers.pixels
+
+    def _put_together(self, rows: npt.NDArray[np.int64]) -> None:
+        sprites, count = self._sprites, self._objects.count[rows]
+        assert sprites is not None
+        sprites.blank(self._layers, rows[self._painted[rows] < 0])
+        done = np.maximum(self._painted[rows], 0)
+        for place in range(int(done.min()), int(count.max())):
+            now = rows[(done <= place) & (place < count)]
+            if len(now):
+                sprites.draw(self._layers, now, self._objects.options[now, place])
+
+    def _render(self, rows: npt.NDArray[np.int64]) -> None:
+        def work(part: npt.NDArray[np.int64]) -> None:
+            stage = stage_here(self._settings)
+            for row in part:
+                present = self._objects.options[row, : self._objects.count[row]]
+                self._layers.pixels[row] = stage.picture(bodies(self._settings, present))
+
+        parts = np.array_split(rows, min(self._threads, len(rows)))
+        jobs = [worker.submit(work, part) for worker, part in zip(workers(len(parts)), parts, strict=True)]
+        for job in jobs:
+            job.result()
+
+    def _mask(self, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+        if which is None:
+            return np.ones(self.batch, bool)
+        mask = np.asarray(which)
+        if mask.shape != (self.batch,) or mask.dtype != bool:
+            raise InputError(f"which must be bool [{self.batch}], got {mask.dtype} {mask.shape}")
+        return mask

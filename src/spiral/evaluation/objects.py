@@ -1,0 +1,85 @@
+"""How right a scene is, beyond its pixels: which objects were found, and what was said of them (section 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.datasets.base import Dataset
+from spiral.engines import CanvasSettings
+from spiral.engines.objects import Objects, SceneSettings, built
+from spiral.program import Program
+
+NEAR = 1
+"""Two objects can be the same when their cells are at most so many rows and columns apart."""
+
+
+def accuracy(canvas: CanvasSettings, programs: Sequence[Program], data: Dataset) -> dict[str, float | None]:
+    """`rightness` of programs for scenes whose own programs are known; nothing for other pictures."""
+    if not isinstance(canvas, SceneSettings) or data.programs is None:
+        return {}
+    return rightness(canvas, programs, data.programs)
+
+
+def rightness(
+    settings: SceneSettings, programs: Sequence[Program], truth: npt.NDArray[np.int64]
+) -> dict[str, float | None]:
+    """Compare what N programs built with the scenes that were to be built.
+
+    Each object is matched with at most one other, no more than a cell away in either direction: the closest first,
+    and of those equally close the one most like it.
+
+    Args:
+        settings: of the engine.
+        programs: N, what an agent or a search wrote.
+        truth: int64 [N, T, 7], the true programs.
+
+    Returns:
+        `recall`, the share of true objects that were matched; `precision`, the share of built ones that were; and of
+        the pairs the shares whose `cell`, `type`, `size` and `colour` are right, and `colour_off`, by how much a
+        channel is off on average, in [0, 1] (None where nothing was matched).
+    """
+    true = built(settings, truth.swapaxes(0, 1))
+    pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    found_count = 0
+    for index, program in enumerate(programs):
+        found = built(settings, program.array()[:, None])
+        found_count += int(found.count[0])
+        pairs += _matched(settings, _objects(true, index), _objects(found, 0))
+    all_true = int(true.count.sum())
+    figures: dict[str, float | None] = {
+        "recall": len(pairs) / max(all_true, 1),
+        "precision": len(pairs) / max(found_count, 1),
+    }
+    names = ("cell", "type", "size", "colour", "colour_off")
+    if not pairs:
+        return figures | dict.fromkeys(names)
+    one, other = (np.stack(side) for side in zip(*pairs, strict=True))
+    off = np.abs(one[:, 3:] - other[:, 3:])
+    same = one == other
+    shares = (same[:, 0], same[:, 1], same[:, 2], (off == 0).all(1), off.mean(1) / (settings.levels - 1))
+    return figures | {name: float(share.mean()) for name, share in zip(names, shares, strict=True)}
+
+
+def _objects(scenes: Objects, index: int) -> npt.NDArray[np.int64]:
+    return scenes.options[index, : scenes.count[index]]
+
+
+def _matched(
+    settings: SceneSettings, true: npt.NDArray[np.int64], found: npt.NDArray[np.int64]
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    rows = [divmod(side[:, 0], settings.grid) for side in (true, found)]
+    apart = [np.abs(rows[0][axis][:, None] - rows[1][axis][None]) for axis in (0, 1)]
+    distance = np.maximum(*apart)
+    unlike = (true[:, None, 1:] != found[None, :, 1:]).sum(2)
+    order = np.lexsort((unlike.ravel(), (apart[0] + apart[1]).ravel()))
+    pairs, taken = [], (set[int](), set[int]())
+    for place in order:
+        one, other = divmod(int(place), len(found))
+        if distance[one, other] <= NEAR and one not in taken[0] and other not in taken[1]:
+            taken[0].add(one)
+            taken[1].add(other)
+            pairs.append((true[one], found[other]))
+    return pairs

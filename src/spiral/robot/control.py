@@ -1,0 +1,95 @@
+"""The arm follows a motion: inverse kinematics by mink, servos and physics by MuJoCo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spiral.engines.opengl import library
+from spiral.errors import InputError
+from spiral.robot.arm import DAMPING, FASTEST, HOME, JOINTS, TIP
+from spiral.robot.motion import STEP, Motion
+
+_SOLVER = "daqp"
+_CAUTION = 0.8
+"""Of the fastest speed at most is asked for, so that servos which catch up do not exceed it."""
+_UPRIGHT = 0.05
+"""How much an upright brush is worth beside a tip in its place, per radian and metre."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What the arm did at N moments, `STEP` seconds apart.
+
+    Attributes:
+        tips: float64 [N, 3], where the tip really was, metres.
+        angles: float64 [N, 5], of the joints, radians.
+        speeds: float64 [N, 5], radians a second.
+    """
+
+    tips: npt.NDArray[np.float64]
+    angles: npt.NDArray[np.float64]
+    speeds: npt.NDArray[np.float64]
+
+
+def start_tip(model: Any) -> npt.NDArray[np.float64]:
+    """Where the tip is when the joints are at `HOME`: float64 [3]."""
+    data = library().MjData(model)
+    data.qpos[:] = HOME
+    library().mj_forward(model, data)
+    return data.site(TIP).xpos.copy()
+
+
+def follow(model: Any, motion: Motion, watch: Callable[[int, Any], None] | None = None) -> Execution:
+    """Let the arm follow a motion from `HOME`.
+
+    Every `STEP` mink finds the joint speeds, within the joints' limits, that bring the tip to the next point with the
+    brush upright; the servos are told the angles that result, and a lead to make up for their damping; and the physics
+    takes its course.
+
+    Args:
+        model: of `spiral.robot.arm`.
+        motion: what to follow.
+        watch: called with the number of the moment and MuJoCo's state after every one.
+
+    Raises:
+        InputError: mink is missing.
+    """
+    try:
+        import mink
+    except ImportError as error:
+        raise InputError("the robot needs the extra: pip install 'spiral-painter[robot]'") from error
+    mujoco = library()
+    data = mujoco.MjData(model)
+    data.qpos[:] = HOME
+    data.ctrl[:] = HOME
+    mujoco.mj_forward(model, data)
+    wanted = mink.Configuration(model, q=np.array(HOME))
+    place = mink.FrameTask(TIP, "site", position_cost=1.0, orientation_cost=0.0)
+    upright = mink.AxisAlignTask(TIP, "site", axis=(0.0, 0.0, 1.0), cost=_UPRIGHT)
+    upright.set_target(np.array([0.0, 0.0, -1.0]))
+    limits = [
+        mink.ConfigurationLimit(model),
+        mink.VelocityLimit(model, {name: np.array([_CAUTION * FASTEST]) for name in JOINTS}),
+    ]
+    substeps = round(STEP / model.opt.timestep)
+    tips, angles, speeds = [], [], []
+    for number, point in enumerate(motion.points):
+        place.set_target(mink.SE3.from_translation(point))
+        velocity = mink.solve_ik(wanted, [place, upright], STEP, _SOLVER, damping=1e-4, limits=limits)
+        before = wanted.q.copy()
+        wanted.integrate_inplace(velocity, STEP)
+        for part in range(1, substeps + 1):
+            data.ctrl[:] = before + (wanted.q - before) * (part / substeps) + DAMPING * velocity
+            mujoco.mj_step(model, data)
+        mujoco.mj_kinematics(model, data)
+        tips.append(data.site(TIP).xpos.copy())
+        angles.append(data.qpos.copy())
+        speeds.append(data.qvel.copy())
+        if watch is not None:
+            watch(number, data)
+    return Execution(np.stack(tips), np.stack(angles), np.stack(speeds))

@@ -1,0 +1,67 @@
+"""The paint on the sheet: strokes along where the tip really was, in the colour and width of the program's."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.path import Path
+from matplotlib.transforms import Affine2D
+
+from spiral.exports.paths import Curve
+from spiral.robot.arm import CENTRE, SHEET
+
+TOUCHING = 0.003
+"""The brush paints where its tip is less than so far above the sheet, metres."""
+_DOT = 1e-3
+
+
+class Sheet:
+    """A sheet of paper that is painted on, with the rules of the `vector` engine."""
+
+    def __init__(self, size: int, ground: tuple[float, float, float]) -> None:
+        """A blank sheet.
+
+        Args:
+            size: side in pixels.
+            ground: its colour, red, green and blue 0 to 1.
+        """
+        self._size = size
+        self._renderer = RendererAgg(size, size, 72)
+        self._memory = np.asarray(self._renderer.buffer_rgba())
+        self._memory[..., :3] = np.round(np.array(ground) * 255.0)
+        self._memory[..., 3] = 255
+        self._before = self._memory.copy()
+
+    def begin(self) -> None:
+        """What is painted from now on is another stroke."""
+        self._before[:] = self._memory
+
+    def stroke(self, curve: Curve, width: float, tips: npt.NDArray[np.float64]) -> None:
+        """Paint the present stroke as far as it has got, anew: no part of it is painted over another part of it.
+
+        Args:
+            curve: whose colour and opacity it has.
+            width: in metres.
+            tips: float64 [N, 3], where the tip was; painted are the moments at which it touched the sheet.
+        """
+        down = tips[tips[:, 2] < TOUCHING, :2]
+        if not len(down):
+            return
+        self._memory[:] = self._before
+        scale = self._size / SHEET
+        points = np.column_stack([down[:, 1], down[:, 0] - CENTRE]) * scale + self._size / 2
+        points = np.concatenate([points, points[-1:] + np.array([_DOT, 0.0])])
+        brush = self._renderer.new_gc()
+        brush.set_capstyle("round")
+        brush.set_joinstyle("round")
+        brush.set_linewidth(width * scale)
+        brush.set_foreground((*curve.colour, curve.opacity), isRGBA=True)
+        brush.set_alpha(curve.opacity)
+        # Agg's first row is the lowest.
+        upright = Affine2D().scale(1.0, -1.0).translate(0.0, self._size)
+        self._renderer.draw_path(brush, Path(points), upright, None)
+
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """The sheet as it is: uint8 [S, S, 3]."""
+        return self._memory[..., :3].copy()
