@@ -115,6 +115,7 @@ PHOTOS_RECONSTRUCT = Preset(
         steps=5,
         unrolls=10,
         reward="mixed",
+        units="command",
         discount=0.7,
         advantage_decay=0.7,
         entropy_cost=0.02,
