@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tyro
 
-from spiral.evaluation.report import FIELDS, METRICS, SEARCH, read_rows
+from spiral.evaluation.report import EVALUATION, FIELDS, METRICS, SEARCH, read_rows
 from spiral.files import make_folder
 
 KEPT = ("commands", "seconds", "mse", "blank_mse", *FIELDS.values())
@@ -27,6 +27,8 @@ class Keep:
     def __call__(self) -> None:
         for run in self.runs:
             folder = make_folder(self.out / run.name)
+            if (run / EVALUATION).is_file():
+                shutil.copy(run / EVALUATION, folder / EVALUATION)
             if (run / SEARCH).is_file():
                 shutil.copy(run / SEARCH, folder / SEARCH)
                 continue

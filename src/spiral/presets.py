@@ -151,7 +151,16 @@ SCENE_RECONSTRUCT = Preset(
     data=DataSettings(source="scenes", size=64, held_out=128),
     policy=replace(PHOTOS_RECONSTRUCT.policy, ordered=("size", "red", "green", "blue")),
     discriminator=DiscriminatorSettings(channels=16),
-    learning=replace(MNIST_RECONSTRUCT.learning, discount=0.9, entropy_cost=0.02, blank_penalty=0.0),
+    learning=replace(
+        MNIST_RECONSTRUCT.learning,
+        steps=4,
+        unrolls=2,
+        units="command",
+        discount=0.9,
+        entropy_cost=0.06,
+        blank_penalty=0.0,
+        idle_penalty=1.0,
+    ),
 )
 SCENE_RECONSTRUCT_L2 = replace(
     SCENE_RECONSTRUCT,

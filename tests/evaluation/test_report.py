@@ -91,3 +91,21 @@ def test_surfaces_of_the_discs_are_a_plot_too(tmp_path):
     assert [path.name for path in written] == ["discs.svg", "index.html"]
     assert written[0].read_bytes().count(b"<image") == 1
     assert "<h2>discs</h2>" in written[1].read_text()
+
+
+def test_a_painting_is_a_curve_too(tmp_path):
+    folder = run(tmp_path / "long" / "temporal-seed0", [1, 0.5, 0.2])
+    evaluated = {"blank_mse": 0.4, "after": [{"commands": 10, "mse": 0.2}, {"commands": 500, "mse": 0.04}]}
+    (folder / "evaluation.json").write_text(json.dumps(evaluated))
+    record = read_record(folder)
+    assert "error" in record.curves
+    assert record.curves["process"].x.tolist() == [0, 10, 500]
+    assert record.curves["process"].y.tolist() == pytest.approx([1.0, 0.5, 0.1])
+    alone = tmp_path / "long" / "terminal-seed0"
+    alone.mkdir()
+    (alone / "evaluation.json").write_text(json.dumps(evaluated))
+    assert list(read_record(alone).curves) == ["process"]
+    assert "long-process.svg" in [path.name for path in write_report([tmp_path / "long"], tmp_path / "out")]
+    (alone / "evaluation.json").write_text("{}")
+    with pytest.raises(InputError, match=r"evaluation\.json is not"):
+        read_record(alone)

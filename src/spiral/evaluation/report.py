@@ -1,4 +1,4 @@
-"""The paper's plots from runs' own records: error over training commands, error over evaluations of a search.
+"""The paper's plots from runs' own records: error over training commands, over evaluations of a search, over a painting.
 
 `spiral report RUN... --out DIR` gives one SVG a plot and `index.html` with all of them; surfaces of the discs
 (`spiral.evaluation.discs`) are a plot, too. A folder that holds runs is one figure, named as the folder; runs whose
@@ -14,7 +14,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from spiral.errors import InputError
 from spiral.evaluation.discs import SURFACES, plot_surfaces
 from spiral.files import make_folder, read_bytes, write_atomically
 
-METRICS, SEARCH, SHEETS = "metrics.jsonl", "search.json", "sheets"
+METRICS, SEARCH, EVALUATION, SHEETS = "metrics.jsonl", "search.json", "evaluation.json", "sheets"
+_RECORDS = (METRICS, SEARCH, EVALUATION)
 _LIMIT = 256 * 2**20
 _SEED = re.compile(r"[-_]seed\d+$")
 _POINTS = 200
@@ -56,7 +57,7 @@ class Record:
     Attributes:
         name: its folder's name.
         curves: by the quantity's name: `error` (mse / blank_mse on held-out pictures) over commands, `search` (the same
-            over evaluations), `entropy`, `blank`, `class_entropy`, `frechet` over commands.
+            over evaluations), `process` (the same over the commands of a painting), `entropy`, `blank`, `class_entropy`, `frechet` over commands.
         seconds: its length.
         sheet: the PNG of its last contact sheet, or None.
     """
@@ -70,6 +71,7 @@ class Record:
 PLOTS: dict[str, tuple[str, str]] = {
     "error": ("commands painted in training", "mse / mse of a blank canvas"),
     "search": ("renderings a picture", "mse / mse of a blank canvas"),
+    "process": ("commands of a painting", "mse / mse of a blank canvas"),
     "class_entropy": ("commands painted in training", "entropy of predicted classes, nats"),
     "frechet": ("commands painted in training", "Fréchet distance to real pictures"),
     "entropy": ("commands painted in training", "entropy of a command, nats"),
@@ -86,16 +88,21 @@ FIELDS = {
 
 
 def read_record(folder: Path) -> Record:
-    """Read a run's `metrics.jsonl` or a search's `search.json`.
+    """Read a run's `metrics.jsonl`, a search's `search.json`, or what `spiral evaluate --json --commands` printed into
+    `evaluation.json`, which may stand beside a run's.
 
     Raises:
         InputError: neither is there, or it cannot be read.
     """
+    process = _read_process(folder) if (folder / EVALUATION).is_file() else {}
     if (folder / METRICS).is_file():
-        return _read_run(folder)
+        run = _read_run(folder)
+        return replace(run, curves=run.curves | process)
+    if process:
+        return Record(folder.name, process, 0.0, None)
     if (folder / SEARCH).is_file():
         return _read_search(folder)
-    raise InputError(f"{folder} holds neither {METRICS} nor {SEARCH}")
+    raise InputError(f"{folder} holds neither {METRICS}, {SEARCH} nor {EVALUATION}")
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
@@ -149,6 +156,16 @@ def _read_search(folder: Path) -> Record:
         raise InputError(f"{folder / SEARCH} is not a search's record: {error}") from error
 
 
+def _read_process(folder: Path) -> dict[str, Curve]:
+    try:
+        found = json.loads(read_bytes(folder / EVALUATION, _LIMIT))
+        points = [(0.0, 1.0), *((row["commands"], row["mse"] / found["blank_mse"]) for row in found["after"])]
+        array = np.array(points, np.float64).reshape(-1, 2)
+        return {"process": Curve(array[:, 0], array[:, 1])}
+    except (ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+        raise InputError(f"{folder / EVALUATION} is not what `spiral evaluate --json` prints: {error}") from error
+
+
 def figures(paths: Sequence[Path]) -> dict[str, list[Record]]:
     """Records by figure: those named directly are one figure called `runs`, a folder of runs is one of its own.
 
@@ -159,12 +176,12 @@ def figures(paths: Sequence[Path]) -> dict[str, list[Record]]:
     """
     result: dict[str, list[Record]] = {}
     for path in map(Path.resolve, paths):
-        if (path / METRICS).is_file() or (path / SEARCH).is_file():
+        if any((path / name).is_file() for name in _RECORDS):
             result.setdefault("runs", []).append(read_record(path))
             continue
-        inner = sorted({file.parent for name in (METRICS, SEARCH) for file in path.rglob(name)})
+        inner = sorted({file.parent for name in _RECORDS for file in path.rglob(name)})
         if not inner and not any(path.rglob(SURFACES)):
-            raise InputError(f"{path} holds no run: no {METRICS} and no {SEARCH} in it or below it")
+            raise InputError(f"{path} holds no run: none of {', '.join(_RECORDS)} in it or below it")
         for parent in dict.fromkeys(folder.parent for folder in inner):
             records = [read_record(folder) for folder in inner if folder.parent == parent]
             title, count = parent.name, 2
