@@ -1,4 +1,4 @@
-"""The paper's plots from runs' own records: error over training commands, over evaluations of a search, over a painting.
+"""The paper's plots from runs' own records: error over training, over a search's evaluations, over a painting.
 
 `spiral report RUN... --out DIR` gives one SVG a plot and `index.html` with all of them; surfaces of the discs
 (`spiral.evaluation.discs`) are a plot, too. A folder that holds runs is one figure, named as the folder; runs whose
@@ -56,8 +56,9 @@ class Record:
 
     Attributes:
         name: its folder's name.
-        curves: by the quantity's name: `error` (mse / blank_mse on held-out pictures) over commands, `search` (the same
-            over evaluations), `process` (the same over the commands of a painting), `entropy`, `blank`, `class_entropy`, `frechet` over commands.
+        curves: by the quantity's name: `error` (mse / blank_mse on held-out pictures) over commands in training, `search`
+            (the same over evaluations), `process` (the same over the commands of a painting), `entropy`, `blank`,
+            `class_entropy`, `frechet` over commands in training.
         seconds: its length.
         sheet: the PNG of its last contact sheet, or None.
     """
@@ -88,8 +89,9 @@ FIELDS = {
 
 
 def read_record(folder: Path) -> Record:
-    """Read a run's `metrics.jsonl`, a search's `search.json`, or what `spiral evaluate --json --commands` printed into
-    `evaluation.json`, which may stand beside a run's.
+    """Read a run's `metrics.jsonl`, a search's `search.json` or an `evaluation.json`.
+
+    The last is what `spiral evaluate --json --commands ...` printed; it may stand beside a run's.
 
     Raises:
         InputError: neither is there, or it cannot be read.
