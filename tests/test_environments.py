@@ -4,6 +4,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import spiral  # registers the environments
+from spiral.engines import missing
 from spiral.errors import InputError
 
 NAME = "spiral/Paint-v0"
@@ -13,6 +14,11 @@ NAME = "spiral/Paint-v0"
 def test_gymnasiums_own_check_passes(arguments):
     assert spiral.__version__
     check_env(gymnasium.make(NAME, **arguments).unwrapped, skip_render_check=False)
+
+
+@pytest.mark.skipif(missing("scene") is not None, reason=f"scene: {missing('scene')}")
+def test_scenes_are_an_environment_too():
+    check_env(gymnasium.make(NAME, engine="scene", data="scenes:16", size=64, reward="l2").unwrapped)
 
 
 def test_the_vector_environment_resets_finished_canvases_at_the_next_step():

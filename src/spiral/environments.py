@@ -3,8 +3,8 @@
 ## spiral/Paint-v0
 
 **Action space** `MultiDiscrete`, one entry for each choice of the engine's command, in the specification's order
-(`flag`, `end`, `control`, `size`, `pressure`, and `red`, `green`, `blue` in colour). Locations are cells of the grid,
-row * grid + column.
+(`flag`, `end`, `control`, `size`, `pressure`, and `red`, `green`, `blue` in colour; of scenes `action`, `place`,
+`type`, `size`, `red`, `green`, `blue`). Locations are cells of the grid, row * grid + column.
 
 **Observation space** `Dict`:
 
@@ -40,10 +40,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from spiral.datasets import load
-from spiral.engines import make, observe
+from spiral.engines import make, observe, settings_of
+from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 
 Reward = Literal["none", "l2"]
+_BLACKBOARD = {"ground": (0.0,) * 3, "ink": (1.0,) * 3, "radii": (1.5, 2.5, 3.5), "brush": "classic/pen"}
+"""Settings of brush strokes when none are given: for white digits on black."""
 
 
 class PaintVectorEnv(VectorEnv):
@@ -77,7 +80,7 @@ class PaintVectorEnv(VectorEnv):
         if reward not in ("none", "l2") or (reward == "l2" and data is None):
             raise InputError(f"reward must be 'none', or 'l2' with a data set, got {reward!r}")
         if settings is None:
-            settings = {"ground": (0.0,) * 3, "ink": (1.0,) * 3, "radii": (1.5, 2.5, 3.5), "brush": "classic/pen"}
+            settings = _BLACKBOARD if isinstance(settings_of(engine, {}), StrokeSettings) else {}
         self._engine = make(engine, num_envs, settings, threads)
         self._steps, self._size, self._reward = steps, size, reward
         channels = self._engine.shape[2]

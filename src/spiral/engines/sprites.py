@@ -79,7 +79,7 @@ class Sprites:
         )
         depth = self.depth[keys]
         behind = layers.depth[where]
-        nearer = depth < behind
+        nearer = depth <= behind  # of two at the same depth MuJoCo shows the one drawn later
         colour = (options[:, 3:] / (self.settings.levels - 1)).astype(np.float32)[:, None, None, :]
         gloss = self.gloss[keys][..., None].astype(np.float32)
         lit = gloss + (self.white[keys][..., None] - gloss) * colour + 0.5

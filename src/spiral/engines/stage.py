@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -60,8 +60,31 @@ def samples(settings: SceneSettings) -> int:
     return _SAMPLES if settings.size > _SMALL else 0
 
 
+def model(settings: SceneSettings) -> Any:
+    """A floor with room for all objects (`mujoco.MjModel`); see `fill`."""
+    return library().MjModel.from_xml_string(
+        WORLD.format(
+            side=settings.size,
+            samples=samples(settings),
+            shadows="true" if settings.shadows else "false",
+            objects=_OBJECT * settings.objects,
+        )
+    )
+
+
+def fill(model: Any, data: Any, objects: Bodies) -> None:
+    """Put N objects into a `model` and its data (`mujoco.MjData`), in place; what else is in it is not seen."""
+    geometry, count = library().mjtGeom, len(objects.types)
+    types = np.array([getattr(geometry, f"mjGEOM_{name.upper()}") for name in TYPES], np.int32)
+    model.geom_type[1 : count + 1] = types[objects.types]
+    model.geom_size[1 : count + 1] = objects.half
+    model.geom_rgba[1 : count + 1, :3] = objects.colour
+    model.geom_rgba[1:, 3] = np.arange(len(model.geom_rgba) - 1) < count
+    data.geom_xpos[1 : count + 1] = objects.centre
+
+
 class Stage:
-    """A compiled model with room for all objects; it belongs to the thread which made it."""
+    """A model and an OpenGL context; it belongs to the thread which made it."""
 
     def __init__(self, settings: SceneSettings) -> None:
         """An empty floor.
@@ -69,28 +92,14 @@ class Stage:
         Args:
             settings: of the scene engine.
         """
-        mujoco = library()
-        self._model = mujoco.MjModel.from_xml_string(
-            WORLD.format(
-                side=settings.size,
-                samples=samples(settings),
-                shadows="true" if settings.shadows else "false",
-                objects=_OBJECT * settings.objects,
-            )
-        )
-        self._data = mujoco.MjData(self._model)
-        mujoco.mj_forward(self._model, self._data)
-        self._types = np.array([getattr(mujoco.mjtGeom, f"mjGEOM_{name.upper()}") for name in TYPES], np.int32)
+        self._model = model(settings)
+        self._data = library().MjData(self._model)
+        library().mj_forward(self._model, self._data)
         self._screen = Offscreen(self._model, settings.size, settings.size)
 
     def picture(self, objects: Bodies, depth: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.uint8]:
         """Render one scene of N objects: uint8 [S, S, 3]; `depth` as in `Offscreen.picture`."""
-        model, count = self._model, len(objects.types)
-        model.geom_type[1 : count + 1] = self._types[objects.types]
-        model.geom_size[1 : count + 1] = objects.half
-        model.geom_rgba[1 : count + 1, :3] = objects.colour
-        model.geom_rgba[1:, 3] = np.arange(len(model.geom_rgba) - 1) < count  # the others are not seen
-        self._data.geom_xpos[1 : count + 1] = objects.centre
+        fill(self._model, self._data, objects)
         return self._screen.picture(self._data, depth)
 
     def close(self) -> None:

@@ -56,9 +56,9 @@ class Record:
 
     Attributes:
         name: its folder's name.
-        curves: by the quantity's name: `error` (mse / blank_mse on held-out pictures) over commands in training, `search`
-            (the same over evaluations), `process` (the same over the commands of a painting), `entropy`, `blank`,
-            `class_entropy`, `frechet` over commands in training.
+        curves: by the quantity's name: `error` (mse / blank_mse on held-out pictures) over commands in training,
+            `search` (the same over evaluations), `process` (the same over the commands of a painting), `entropy`,
+            `blank`, `class_entropy`, `frechet` over commands in training.
         seconds: its length.
         sheet: the PNG of its last contact sheet, or None.
     """
