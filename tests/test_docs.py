@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spiral.engines import missing
+
 ROOT = Path(__file__).parent.parent
 SNIPPETS = [
     pytest.param(match.group(1), id=f"{path.name}-{index}")
@@ -15,6 +17,8 @@ SNIPPETS = [
 
 @pytest.mark.parametrize("code", SNIPPETS)
 def test_snippets_run(code, tmp_path, monkeypatch):
+    if '"scene"' in code and missing("scene") is not None:
+        pytest.skip(f"scene: {missing('scene')}")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "snippet", "exec"), {})
 

@@ -201,6 +201,7 @@ class _Renderer:
         self.engine.reset(self.seeds)
         for position in range(int(lengths.max(initial=0))):
             self.engine.step(packed[:, position, 1:], lengths > position)
+        self.engine.canvases()  # some engines paint only when they are asked for the picture
         self.seconds += time.perf_counter() - began
 
     def errors(self, trace: npt.NDArray[np.int64], goal: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from spiral.commands.output import console
@@ -60,7 +61,7 @@ class Engines:
         table = Table("engine", "what it is", "here")
         for name, registration in ENGINES.items():
             state = "works" if reasons[name] is None else f"{reasons[name]}; to get it: {registration.install}"
-            table.add_row(name, registration.summary, state)
+            table.add_row(name, registration.summary, escape(state))  # [mujoco] is an extra, not markup
         console.print(table)
 
     def _chart(self, path: Path) -> None:
