@@ -50,7 +50,7 @@ _WORLD = """
     <body name="paper" pos="{centre} 0 0" euler="0 0 {quarter}">
       <geom name="sheet" type="box" size="{half} {half} 0.001" pos="0 0 -0.001" material="sheet"/>
     </body>
-    <camera name="viewer" pos="1.2 -0.3 0.8" xyaxes="0.316 0.949 0 -0.542 0.181 0.821" fovy="40"/>
+    <camera name="viewer" pos="1.0 -0.25 0.62" xyaxes="0.364 0.931 0 -0.561 0.2195 0.796" fovy="42"/>
     <body name="column" gravcomp="1">
       <joint name="turn" axis="0 0 1" range="-{turn} {turn}"/>
       <geom type="cylinder" size="0.055 0.09" pos="0 0 0.09" rgba="0.25 0.27 0.3 1"/>
