@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spiral.engines import Engine, make, missing, observe
+from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
@@ -121,7 +121,13 @@ class Agent:
         return self._paint(count, None, seed, temperature, threads)
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
-        """The same agent with another engine or brush in its hand; what is None stays."""
+        """The same agent with another engine or brush in its hand; what is None stays.
+
+        Raises:
+            InputError: an engine whose commands are others, or a brush for an agent without one.
+        """
+        if engine is not None and not isinstance(self.preset.canvas, type(settings_of(engine, {}))):
+            raise InputError(f"{self.name} writes programs for {self.preset.engine}; {engine} cannot execute them")
         strokes = self.preset.canvas if brush is None else replace(self.strokes, brush=brush)
         preset = replace(self.preset, engine=engine or self.preset.engine, canvas=strokes)
         return Agent(preset, self.policy, self.discriminator, self.name)

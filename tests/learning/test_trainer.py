@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 from spiral.agent import load_agent
 from spiral.datasets import load
 from spiral.datasets.cells import equal_cells, mean_pictures
-from spiral.engines import make
+from spiral.datasets.scenes import draw_scenes
+from spiral.engines import make, missing
+from spiral.engines.objects import ADD, SceneSettings
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
@@ -258,3 +260,21 @@ def test_presets_with_unknown_or_wrong_settings_are_refused():
         Preset.from_json({**good, "learning": {**good["learning"], "speed": 9}})
     with pytest.raises(InputError, match="wrong settings"):
         Preset.from_json({**good, "data": {**good["data"], "size": "big"}})
+
+
+@pytest.mark.skipif(missing("scene") is not None, reason=f"scene: {missing('scene')}")
+def test_the_same_loop_learns_to_build_something(tmp_path):
+    canvas = SceneSettings(size=32, grid=4, sizes=(1.6,), levels=3, objects=1)
+    images, _ = draw_scenes(300, seed=0, most=1, settings=canvas)
+    np.savez(tmp_path / "scenes.npz", images=images)
+    base = tiny(tmp_path / "scenes.npz", reward="l2", idle_penalty=1.0)
+    policy = replace(base.policy, stride=2, glances=True)
+    preset = replace(base, engine="scene", canvas=canvas, data=replace(base.data, size=32), policy=policy)
+    built = []
+    for name, rounds in (("before", 1), ("after", 120)):
+        agent = load_agent(str(train(preset, tmp_path / name, Budget(frames=64 * rounds))))
+        paintings = agent.paint(images[:200], temperature=1.0)
+        assert {program.engine for program in paintings.programs} == {"scene"}
+        built.append(float(np.mean([program.array()[0, 0] == ADD for program in paintings.programs])))
+    assert built[0] < 0.6, "nothing is as likely as anything else"
+    assert built[1] > 0.9, "being idle costs"
