@@ -267,7 +267,7 @@ def test_the_same_loop_learns_to_build_something(tmp_path):
     canvas = SceneSettings(size=32, grid=4, sizes=(1.6,), levels=3, objects=1)
     images, _ = draw_scenes(300, seed=0, most=1, settings=canvas)
     np.savez(tmp_path / "scenes.npz", images=images)
-    base = tiny(tmp_path / "scenes.npz", reward="l2", idle_penalty=1.0)
+    base = tiny(tmp_path / "scenes.npz", reward="l2", idle_penalty=10.0)
     policy = replace(base.policy, stride=2, glances=True)
     preset = replace(base, engine="scene", canvas=canvas, data=replace(base.data, size=32), policy=policy)
     built = []
