@@ -47,7 +47,7 @@ def test_only_the_chosen_scenes_are_changed():
 def test_objects_stand_on_the_floor_inside_the_grid(seed):
     options = SETTINGS.specification().random(np.random.default_rng(seed), (50,))[:, 1:]
     stand = bodies(SETTINGS, options)
-    assert (np.abs(stand.centre[:, :2]) < FLOOR).all()
+    assert (np.abs(stand.centre[:, :2]) < np.array(FLOOR)).all()
     row, column = np.divmod(options[:, 0], 16)
     order = np.argsort(row, kind="stable")
     assert (np.diff(stand.centre[order, 1]) <= 0).all(), "the first row is the farthest"

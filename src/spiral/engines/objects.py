@@ -21,8 +21,8 @@ ADD, SKIP, CHANGE = 0, 1, 2
 """Options of the action."""
 TYPES = ("sphere", "box", "cylinder", "capsule")
 COLOURS = ("red", "green", "blue")
-FLOOR = 4.0
-"""Half the width of the square that the grid covers, in metres."""
+FLOOR = (4.0, 4.53)
+"""Half the width and half the depth of the rectangle that the grid covers, in metres: a square as the camera sees it."""
 MAXIMUM_OBJECTS = 200
 _PLACING = When("action", (ADD, CHANGE))
 
@@ -62,7 +62,7 @@ class SceneSettings(CanvasSettings):
             (self.channels == 3, "channels must be 3: scenes are coloured"),
             (1 <= self.grid <= 256, "grid must be 1 to 256"),
             (1 <= len(self.sizes) <= 64, "sizes must hold 1 to 64 values"),
-            (all(math.isfinite(size) and 0.01 <= size <= FLOOR for size in self.sizes), "sizes must be 0.01 to 4"),
+            (all(math.isfinite(size) and 0.01 <= size <= FLOOR[0] for size in self.sizes), "sizes must be 0.01 to 4"),
             (2 <= self.levels <= 256, "levels must be 2 to 256"),
             (1 <= self.objects <= MAXIMUM_OBJECTS, f"objects must be 1 to {MAXIMUM_OBJECTS}"),
             (self.samples is None or self.samples in (0, 2, 4, 8), "samples must be 0, 2, 4 or 8"),
@@ -156,9 +156,11 @@ def bodies(settings: SceneSettings, options: npt.NDArray[np.int64]) -> Bodies:
     """What objects int64 [..., N, 6] are in metres."""
     place, types, size = options[..., 0], options[..., 1], options[..., 2]
     row, column = np.divmod(place, settings.grid)
-    cell = 2.0 * FLOOR / settings.grid
+    width, depth = FLOOR
     extent = np.asarray(settings.sizes)[size]
     height = extent * _HEIGHTS[types]
-    centre = np.stack([(column + 0.5) * cell - FLOOR, FLOOR - (row + 0.5) * cell, height], axis=-1)
+    across = (2.0 * (column + 0.5) / settings.grid - 1.0) * width
+    away = (1.0 - 2.0 * (row + 0.5) / settings.grid) * depth
+    centre = np.stack([across, away, height], axis=-1)
     colour = (options[..., 3:] / (settings.levels - 1)).astype(np.float32)
     return Bodies(types, extent[..., None] * _SHAPES[types], centre, colour)

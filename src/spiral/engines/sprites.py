@@ -113,15 +113,14 @@ class Sprites:
         self.known[key] = True
 
     def _extent(self) -> int:
-        """Side of a window that holds every object: those in the nearest row are the largest."""
-        last, side = self.settings.grid - 1, 1
+        """Side of a window that holds every object: those in the middle are seen whole."""
+        middle, side = self.settings.grid // 2, 1
         largest = int(np.argmax(self.settings.sizes))
-        for column in (0, last // 2, last):
-            for kind in range(len(TYPES)):
-                option = np.array([[last * self.settings.grid + column, kind, largest, 0, 0, 0]])
-                shown = np.argwhere(self._render(option)[1] < self.far)
-                if len(shown):
-                    side = max(side, int(np.ptp(shown, axis=0).max()) + 1)
+        for kind in range(len(TYPES)):
+            option = np.array([[middle * self.settings.grid + middle, kind, largest, 0, 0, 0]])
+            shown = np.argwhere(self._render(option)[1] < self.far)
+            if len(shown):
+                side = max(side, int(np.ptp(shown, axis=0).max()) + 1)
         return min(side + 2, self.settings.size)
 
 

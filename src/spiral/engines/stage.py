@@ -34,11 +34,12 @@ WORLD = """
     <light directional="true" dir="0.5 0.6 -1" diffuse="0.5 0.5 0.5" specular="0.1 0.1 0.1" castshadow="{shadows}"/>
     <geom type="plane" size="40 40 1" rgba="0.95 0.97 1 1"/>
     {objects}
-    <camera name="eye" fovy="29.5" pos="0 -9.9 19" xyaxes="1 0 0 0 0.883 0.469"/>
+    <camera name="eye" projection="orthographic" fovy="9" pos="0 -9.39 18.11" xyaxes="1 0 0 0 0.883 0.469"/>
   </worldbody>
 </mujoco>
 """
-"""All lights are white, and together they do not exceed 1: `spiral.engines.sprites` relies on it."""
+"""The camera looks down at 62 degrees and is orthographic, so that the cells of the grid are squares of the picture, but
+for its margin: what a policy sees at a place is what stands in that cell. All lights are white, and together they do not exceed 1: `spiral.engines.sprites` relies on it."""
 _OBJECT = '<geom type="sphere" size="1 1 1" rgba="0 0 0 0"/>'
 
 
