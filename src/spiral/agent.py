@@ -197,16 +197,13 @@ def shipped() -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
 
 
-def default(colour: bool = False) -> tuple[str, str | None]:
-    """The shipped agent to paint with when none is named, and the engine to put into its hand if not its own.
+def default(colour: bool = False) -> str:
+    """The shipped agent to paint with when none is named: of digits or photographs, and for an engine that works here.
 
-    Where libmypaint is missing digits have an agent trained with the vector engine; photographs are painted with that
-    engine by the agent that learned with libmypaint's plain pen, whose strokes look much the same.
+    Where libmypaint is missing those trained with the vector engine do it.
     """
-    here = missing("mypaint") is None
-    if colour:
-        return PHOTOS, None if here else "vector"
-    return DIGITS if here else f"{DIGITS}-vector", None
+    name = PHOTOS if colour else DIGITS
+    return name if missing("mypaint") is None else f"{name}-vector"
 
 
 def find(name: str) -> Path:
@@ -233,7 +230,7 @@ def load_agent(name: str | None = None, device: str = "auto") -> Agent:
     Raises:
         InputError: no such checkpoint, or one with wrong settings or weights.
     """
-    name = default()[0] if name is None else name
+    name = default() if name is None else name
     folder = find(name)
     config = checkpoint.read_config(folder)
     if not isinstance(config.get("preset"), dict):

@@ -79,8 +79,8 @@ class Paint:
             raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
         if self.palette is not None and self.strokes is None:
             raise InputError("--palette needs --strokes")
-        chosen, engine = (self.checkpoint, None) if self.checkpoint else default(colour=self.strokes is not None)
-        agent = load_agent(chosen).with_tools(self.engine or engine, self.brush)
+        chosen = self.checkpoint or default(colour=self.strokes is not None)
+        agent = load_agent(chosen).with_tools(self.engine, self.brush)
         paintings = self._once(agent, images) if self.strokes is None else self._tiles(agent, images, self.strokes)
         write_paintings(self.out, names, paintings)
 

@@ -38,8 +38,9 @@ WORLD = """
   </worldbody>
 </mujoco>
 """
-"""The camera looks down at 62 degrees and is orthographic, so that the cells of the grid are squares of the picture, but
-for its margin: what a policy sees at a place is what stands in that cell. All lights are white, and together they do not exceed 1: `spiral.engines.sprites` relies on it."""
+"""The camera looks down at 62 degrees and is orthographic: the cells of the grid are squares of the picture, but
+for its margin: what a policy sees at a place is what stands in that cell. All lights are white, and together they do
+not exceed 1: `spiral.engines.sprites` relies on it."""
 _OBJECT = '<geom type="sphere" size="1 1 1" rgba="0 0 0 0"/>'
 
 
