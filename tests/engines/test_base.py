@@ -1,15 +1,16 @@
-"""Every engine keeps the protocol's promises; the same tests run on all that work here."""
+"""Every engine of brush strokes keeps the protocol's promises; the same tests run on all that work here."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiral.engines import ENGINES, Engine, make, missing, observe, process, render
+from spiral.engines import Engine, make, missing, observe, process, render
+from spiral.engines.base import stroke_engines
 from spiral.errors import InputError
 from spiral.program import Program
 
-HERE = [name for name in ENGINES if missing(name) is None]
+HERE = [name for name in stroke_engines() if missing(name) is None]
 SMALL = {"size": 32, "grid": 16, "radii": (1.0, 3.0), "radii_at": 32}
 
 

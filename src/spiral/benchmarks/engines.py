@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines import ENGINES, make, missing
+from spiral.engines import make, missing
+from spiral.engines.base import stroke_engines
 from spiral.engines.mypaint import read_brush
 from spiral.engines.strokes import StrokeSettings, decode
 
@@ -39,7 +40,7 @@ def measure_engines(folder: Path, repeats: int = 7, strokes: int = 30, brush: st
     )
     commands = settings.specification().random(np.random.default_rng(0), (WARM_UP + strokes, BATCH))
     commands[..., 0] = 1
-    usable = [name for name in ENGINES if missing(name) is None]
+    usable = [name for name in stroke_engines() if missing(name) is None]
     plain = build_plain(folder, settings, commands) if "mypaint" in usable and can_build_plain() else None
     rates: Rates = {}
     for _ in range(repeats):

@@ -72,6 +72,9 @@ class Engine(Protocol):
         ...
 
 
+_STROKES = "spiral.engines.strokes:StrokeSettings"
+
+
 @dataclass(frozen=True)
 class Registration:
     """Where an engine lives, how to get what it needs, and which class its settings are of."""
@@ -79,7 +82,7 @@ class Registration:
     module: str
     summary: str
     install: str
-    settings: str = "spiral.engines.strokes:StrokeSettings"
+    settings: str = _STROKES
 
 
 ENGINES: dict[str, Registration] = {
@@ -137,6 +140,11 @@ def settings_of(name: str, values: Mapping[str, Any]) -> CanvasSettings:
     """
     module, _, kind = _registration(name).settings.partition(":")
     return getattr(importlib.import_module(module), kind).parse(values)
+
+
+def stroke_engines() -> list[str]:
+    """Names of the engines whose commands are brush strokes, whether or not they work here."""
+    return [name for name, registration in ENGINES.items() if registration.settings == _STROKES]
 
 
 def blank(name: str, settings: Mapping[str, Any], size: int) -> npt.NDArray[np.uint8]:
