@@ -109,14 +109,20 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
             "ssim": "structural similarity",
             "accuracy": "recognised by the digit classifier",
             "real_accuracy": "the same of the real pictures",
-            "strokes": "visible strokes a picture",
+            "recall": "objects found, within a cell",
+            "precision": "objects built that are there",
+            "cell": "cell right, of those found",
+            "type": "type right",
+            "size": "size right",
+            "colour": "colour right",
+            "strokes": "visible strokes a picture" if agent.preset.engine != "scene" else "objects added or changed",
         }
     else:
         write_png(sheet, contact_sheet([agent.sample(SHEET).observed], 2))
         other = load(preset.data.source, agent.size, agent.channels, "train").spread(len(data))
         figures = summary.of_generation(agent, data, other)
         names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}
-    return len(data), {words: f"{figures[name]:.4g}" for name, words in names.items() if figures[name] is not None}
+    return len(data), {words: f"{figures[name]:.4g}" for name, words in names.items() if figures.get(name) is not None}
 
 
 def caption(agent: Agent) -> str:

@@ -373,3 +373,23 @@ def test_a_folder_of_drawings_black_on_white_is_painted(tmp_path):
     for program in ("0.program.json", "1.program.json"):
         one, other = (tmp_path / f"{name}-out" / program for name in ("white-on-black", "black-on-white"))
         assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.skipif(missing("scene") is not None, reason=f"scene: {missing('scene')}")
+def test_the_scenes_agent_is_as_good_as_the_guide_says(capsys, tmp_path):
+    options = ["--data", "scenes", "--limit", "100", "--json"]
+    assert main(["evaluate", "--checkpoint", "scene-reconstruct", *options]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["ratio"] < 0.30
+    assert figures["recall"] > 0.80
+    Image.fromarray(load("scenes:1", 64, 3, "train").images[0]).save(tmp_path / "scene.png")
+    out = tmp_path / "built"
+    assert main(["paint", str(tmp_path / "scene.png"), "--checkpoint", "scene-reconstruct", "--out", str(out)]) == 0
+    assert main(["render", str(out / "scene.program.json"), "--out", str(out / "large.png"), "--size", "200"]) == 0
+    assert Image.open(out / "large.png").size == (200, 200)
+    line = fails(capsys, "render", str(out / "scene.program.json"), "--out", str(out / "x.svg"))
+    assert "not a program of brush strokes" in line
+    engine = ["--checkpoint", "scene-reconstruct", "--engine", "vector"]
+    assert "cannot execute" in fails(
+        capsys, "paint", str(tmp_path / "scene.png"), *engine, "--out", str(tmp_path / "n")
+    )
