@@ -68,13 +68,11 @@ def engine(seconds: float, changing: bool) -> tuple[float, npt.NDArray[np.uint8]
     """The engine's pictures a second, and those of its first episode uint8 [T, B, S, S, 3]."""
     scenes, shown, done, episode = make("scene", BATCH), [], 0, 0
     seeds = np.zeros(BATCH, np.int64)
-    warm = 0
-    while warm < 40:  # until nearly every sprite is known
+    for warm in range(40):  # until nearly every sprite is known
         scenes.reset(seeds)
         for step in commands(10_000 + warm, True):
             scenes.step(step)
         scenes.canvases()
-        warm += 1
     began = time.perf_counter()
     while time.perf_counter() - began < seconds:
         scenes.reset(seeds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,8 +69,5 @@ class Robot:
             write_png(self.sheet, performance.sheet)
         figures = performance.report()
         figures |= {"engine_mse": performance.unlike(program), "vector_mse": performance.unlike(program, "vector")}
-        if self.json:
-            print(json.dumps(figures))
-        else:
-            show_figures(figures, False)
+        show_figures(figures, self.json)
         console.print(f"wrote {self.out}")

@@ -53,9 +53,7 @@ class Search:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.engines import blank
-        from spiral.evaluation.metrics import likeness, reconstruction
-        from spiral.evaluation.objects import accuracy
+        from spiral.evaluation.metrics import compared
 
         if self.greedy < 0 or self.greedy > self.evaluations:
             raise InputError(f"--greedy must be 0 to the number of evaluations, got {self.greedy}")
@@ -83,11 +81,7 @@ class Search:
                     chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report
                 )
         write_paintings(self.out, names, zip(found.programs, found.canvases, strict=True))
-        figures: dict[str, Any] = asdict(
-            reconstruction(pictures, found.observed, blank(chosen.engine, strokes, chosen.data.size))
-        )
-        figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
-        figures |= likeness(pictures, found.observed) | accuracy(chosen.canvas, found.programs, data)
+        figures = compared(chosen.engine, chosen.canvas, data, found.programs, found.observed)
         figures |= {
             "blank_l2": figures["blank_mse"] * pictures[0].size,
             "evaluations": int(found.evaluations[-1]),

@@ -68,6 +68,11 @@ class Dataset:
         return self.rows(rows)
 
 
+def is_called(source: str, name: str) -> bool:
+    """Whether a source is `NAME` or `NAME:ARGUMENT`."""
+    return source == name or source.startswith(f"{name}:")
+
+
 def belongs(index: int, count: int, split: Split) -> bool:
     """Whether picture `index` of `count` is in a split, where the source has none of its own; a lone one is in both."""
     held_out = index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, count) - 1

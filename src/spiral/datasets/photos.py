@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.datasets.base import Dataset, Split, belongs
+from spiral.datasets.base import Dataset, Split, belongs, is_called
 from spiral.datasets.pictures import find_images, open_image
 from spiral.errors import InputError
 
@@ -45,7 +45,7 @@ _TEST = {_IMAGE: ("chelsea.png", "coffee.png"), _LEARN: ("flower.jpg",)}
 
 def is_photos(source: str) -> bool:
     """Whether a source is `photos` or `photos:FOLDER`."""
-    return source == PREFIX or source.startswith(f"{PREFIX}:")
+    return is_called(source, PREFIX)
 
 
 def load_photos(source: str, split: Split | None, size: int, channels: int) -> Dataset:

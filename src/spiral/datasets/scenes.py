@@ -7,13 +7,14 @@ other.
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from spiral.datasets.base import Dataset, Split
+from spiral.datasets.base import Dataset, Split, is_called
 from spiral.engines import make
 from spiral.engines.objects import ADD, SKIP, SceneSettings, bodies
 from spiral.errors import InputError
@@ -31,7 +32,7 @@ _MAXIMUM_BYTES = 1 << 28
 
 def is_scenes(source: str) -> bool:
     """Whether a source is `scenes` or `scenes:COUNT`."""
-    return source == PREFIX or source.startswith(f"{PREFIX}:")
+    return is_called(source, PREFIX)
 
 
 def load_scenes(source: str, split: Split | None, size: int) -> Dataset:
@@ -75,8 +76,6 @@ def save_scenes(path: Path, dataset: Dataset, settings: SceneSettings) -> None:
     """Write pictures to `path` (.npz) and programs beside them (.json)."""
     if dataset.programs is None:
         raise InputError(f"{dataset.name} has no programs")
-    import io
-
     buffer = io.BytesIO()
     np.savez_compressed(buffer, images=dataset.images)
     record = {"format": _FORMAT, "settings": settings.to_json(), "programs": dataset.programs.tolist()}
@@ -113,11 +112,13 @@ def _scene(generator: np.random.Generator, settings: SceneSettings, most: int) -
     program[:, 0] = SKIP
     wanted, placed = int(generator.integers(1, most + 1)), 0
     for command in specification.random(generator, (8 * most,)):
+        if placed == wanted:
+            break
         command[0] = ADD
         stand = bodies(settings, np.concatenate([program[:placed, 1:], command[None, 1:]]))
         distance = np.linalg.norm(stand.centre[:-1, :2] - stand.centre[-1, :2], axis=-1)
         # Half heights, which are as wide as objects get.
-        if placed < wanted and (distance >= stand.centre[:-1, 2] + stand.centre[-1, 2]).all():
+        if (distance >= stand.centre[:-1, 2] + stand.centre[-1, 2]).all():
             program[placed] = command
             placed += 1
     return program

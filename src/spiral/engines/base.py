@@ -164,6 +164,18 @@ def _module(name: str) -> Any:
     return importlib.import_module(_registration(name).module)
 
 
+def check_commands(engine: Engine, commands: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """What `Engine.step` is handed, checked: int64 [B, K].
+
+    Raises:
+        InputError: a wrong shape or an option out of range.
+    """
+    commands = engine.specification.check(commands)
+    if commands.shape != (engine.batch, len(engine.specification.choices)):
+        raise InputError(f"expected {engine.batch} commands, got an array of shape {commands.shape}")
+    return commands
+
+
 def check_load(
     engine: Engine, pictures: npt.NDArray[np.uint8], pens: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.base import check_load
+from spiral.engines.base import check_commands, check_load
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
@@ -142,9 +142,7 @@ class MypaintEngine:
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
-        commands = self.specification.check(commands)
-        if commands.shape != (self.batch, len(self.specification.choices)):
-            raise InputError(f"expected {self.batch} commands, got an array of shape {commands.shape}")
+        commands = check_commands(self, commands)
         strokes, chosen = decode(self._stroke_settings, commands), self._mask(which)
         if self._splines is None:
             self._execute(strokes, chosen)

@@ -162,5 +162,9 @@ def bodies(settings: SceneSettings, options: npt.NDArray[np.int64]) -> Bodies:
     across = (2.0 * (column + 0.5) / settings.grid - 1.0) * width
     away = (1.0 - 2.0 * (row + 0.5) / settings.grid) * depth
     centre = np.stack([across, away, height], axis=-1)
-    colour = (options[..., 3:] / (settings.levels - 1)).astype(np.float32)
-    return Bodies(types, extent[..., None] * _SHAPES[types], centre, colour)
+    return Bodies(types, extent[..., None] * _SHAPES[types], centre, colours(settings, options))
+
+
+def colours(settings: SceneSettings, options: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """The colours of objects int64 [..., N, 6]: float32 [..., N, 3], 0 to 1."""
+    return (options[..., 3:] / (settings.levels - 1)).astype(np.float32)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spiral.engines.base import check_commands
 from spiral.engines.objects import Objects, SceneSettings, bodies
 from spiral.engines.sprites import Layers, sprites_for, suit
 from spiral.engines.stage import missing, stage_here, workers
@@ -35,7 +36,7 @@ class SceneEngine:
     def __init__(self, batch: int, settings: SceneSettings, threads: int | None) -> None:
         """Empty floors; use `make`."""
         self.batch, self.specification, self.settings = batch, settings.specification(), settings.to_json()
-        self.shape = (settings.size, settings.size, settings.channels)
+        self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
         self._settings, self._threads = settings, max(1, min(threads or os.cpu_count() or 1, batch))
         self._objects = Objects.none(settings, batch)
         self._sprites = sprites_for(settings) if suit(settings) else None
@@ -69,10 +70,7 @@ class SceneEngine:
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each scene of `which`; see the protocol."""
-        checked = self.specification.check(commands)
-        if checked.shape[0] != self.batch or checked.ndim != 2:
-            raise InputError(f"commands must be [{self.batch}, {len(self.specification.choices)}], got {checked.shape}")
-        changed = self._objects.execute(checked, self._mask(which))
+        changed = self._objects.execute(check_commands(self, commands), self._mask(which))
         # Whatever was done was done to the last object; where its picture is there already it must go again.
         self._painted[changed & (self._painted >= self._objects.count)] = -1
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.objects import TYPES, SceneSettings, bodies
+from spiral.engines.objects import TYPES, SceneSettings, bodies, colours
 from spiral.engines.stage import Stage, on_stage, samples
 
 _LARGEST = 128
@@ -50,7 +50,6 @@ class Sprites:
             settings: that `suit`.
         """
         self.settings = settings
-        side = settings.size
         self.floor, self.far = self._render(np.zeros((0, 6), np.int64))
         count = settings.grid**2 * len(TYPES) * len(settings.sizes)
         self.side = self._extent()
@@ -60,7 +59,7 @@ class Sprites:
         self.gloss = np.zeros_like(self.white)
         self.depth = np.ones((count, self.side, self.side), np.float32)
         self._window = np.arange(self.side)
-        self._most = side - self.side
+        self._most = settings.size - self.side
 
     def blank(self, layers: Layers, rows: npt.NDArray[np.int64]) -> None:
         """Empty the floors of some pictures."""
@@ -80,7 +79,7 @@ class Sprites:
         depth = self.depth[keys]
         behind = layers.depth[where]
         nearer = depth <= behind  # of two at the same depth MuJoCo shows the one drawn later
-        colour = (options[:, 3:] / (self.settings.levels - 1)).astype(np.float32)[:, None, None, :]
+        colour = colours(self.settings, options)[:, None, None, :]
         gloss = self.gloss[keys][..., None].astype(np.float32)
         lit = gloss + (self.white[keys][..., None] - gloss) * colour + 0.5
         layers.depth[where] = np.where(nearer, depth, behind)

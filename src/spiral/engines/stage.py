@@ -76,13 +76,18 @@ def model(settings: SceneSettings) -> Any:
 
 def fill(model: Any, data: Any, objects: Bodies) -> None:
     """Put N objects into a `model` and its data (`mujoco.MjData`), in place; what else is in it is not seen."""
-    geometry, count = library().mjtGeom, len(objects.types)
-    types = np.array([getattr(geometry, f"mjGEOM_{name.upper()}") for name in TYPES], np.int32)
-    model.geom_type[1 : count + 1] = types[objects.types]
+    count = len(objects.types)
+    model.geom_type[1 : count + 1] = _types()[objects.types]
     model.geom_size[1 : count + 1] = objects.half
     model.geom_rgba[1 : count + 1, :3] = objects.colour
     model.geom_rgba[1:, 3] = np.arange(len(model.geom_rgba) - 1) < count
     data.geom_xpos[1 : count + 1] = objects.centre
+
+
+@functools.cache
+def _types() -> npt.NDArray[np.int32]:
+    """MuJoCo's numbers of `TYPES`."""
+    return np.array([getattr(library().mjtGeom, f"mjGEOM_{name.upper()}") for name in TYPES], np.int32)
 
 
 class Stage:
@@ -109,9 +114,9 @@ class Stage:
         self._screen.close()
 
 
-def on_stage(settings: SceneSettings, work: Callable[[Stage], Result], thread: int = 0) -> Result:
+def on_stage(settings: SceneSettings, work: Callable[[Stage], Result]) -> Result:
     """Do some work on a stage, in a thread that keeps it for the next time, and wait for it."""
-    return workers(thread + 1)[thread].submit(lambda: work(stage_here(settings))).result()
+    return workers(1)[0].submit(lambda: work(stage_here(settings))).result()
 
 
 _crew: list[ThreadPoolExecutor] = []

@@ -13,17 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path
-from matplotlib.transforms import Affine2D
 
-from spiral.engines.base import check_load
+from spiral.engines.agg import DOT, Paper
+from spiral.engines.base import check_commands, check_load
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import POINT, StrokeSettings, decode
 from spiral.errors import InputError
-
-_POINTS_PER_INCH = 72  # at this resolution one point is one pixel
-_DOT = 1e-3  # a stroke that ends where it starts gets this length in pixels, so that its round ends are drawn
 
 
 class VectorEngine:
@@ -38,17 +34,12 @@ class VectorEngine:
         self.specification = settings.specification()
         self.batch = batch
         self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
-        self._renderers = [RendererAgg(settings.size, settings.size, _POINTS_PER_INCH) for _ in range(batch)]
-        self._memory = [np.asarray(renderer.buffer_rgba()) for renderer in self._renderers]
+        self._papers = [Paper(settings.size) for _ in range(batch)]
+        self._memory = [paper.memory for paper in self._papers]
         self._pixels = np.zeros((batch, *self.shape), np.uint8)
         self._ground = np.array([round(255 * value) for value in (*settings.ground, 1.0)], np.uint8)
         self._pens = np.zeros((batch, 2))
         self._splines = Splines(batch) if settings.spline else None
-        self._brush = self._renderers[0].new_gc()
-        self._brush.set_capstyle("round")
-        self._brush.set_joinstyle("round")
-        # Agg counts rows from the bottom, as figures do.
-        self._upright = Affine2D().scale(1, -1).translate(0, settings.size)
         self.reset(np.zeros(batch, np.int64))
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
@@ -80,9 +71,7 @@ class VectorEngine:
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
-        commands = self.specification.check(commands)
-        if commands.shape != (self.batch, len(self.specification.choices)):
-            raise InputError(f"expected {self.batch} commands, got an array of shape {commands.shape}")
+        commands = check_commands(self, commands)
         strokes = decode(self._stroke_settings, commands)
         chosen = self._mask(which)
         ends = strokes.end.astype(np.float64)
@@ -101,14 +90,12 @@ class VectorEngine:
             self._pens = np.where(moved[:, None], ends, self._pens)
         for index in np.flatnonzero(chosen & strokes.paint):
             curve = np.array(curves[index], np.float64)
-            curve[-1, 0] += _DOT * (curve == curve[0]).all()
-            self._brush.set_linewidth(2.0 * float(strokes.radius[index]))
+            curve[-1, 0] += DOT * (curve == curve[0]).all()
             red, green, blue = strokes.colour[index].tolist()
-            self._brush.set_foreground((red, green, blue, float(strokes.pressure[index])), isRGBA=True)
-            self._brush.set_alpha(float(strokes.pressure[index]))
+            width, opacity = 2.0 * float(strokes.radius[index]), float(strokes.pressure[index])
             codes = np.full(len(curve), Path.CURVE3, Path.code_type)
             codes[0] = Path.MOVETO
-            self._renderers[index].draw_path(self._brush, Path(curve, codes), self._upright, None)
+            self._papers[index].draw(Path(curve, codes), width, (red, green, blue), opacity)
             self._pixels[index] = self._memory[index][..., : self.shape[2]]
 
     def canvases(self) -> npt.NDArray[np.uint8]:

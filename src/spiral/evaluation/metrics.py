@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spiral.datasets import Dataset
+from spiral.engines import CanvasSettings, blank
 from spiral.evaluation.classifier import CLASSES, load_classifier, predict
+from spiral.evaluation.objects import accuracy
+from spiral.program import Program
 
 _PERFECT = 100.0
 _WINDOW = 7
@@ -29,6 +34,25 @@ class Reconstruction:
     mse: float
     l2: float
     blank_mse: float
+
+
+def compared(
+    engine: str,
+    canvas: CanvasSettings,
+    data: Dataset,
+    programs: Sequence[Program],
+    observed: npt.NDArray[np.uint8],
+) -> dict[str, Any]:
+    """Compare what N programs paint, uint8 [N, S, S, C], with the pictures of a data set.
+
+    Returns:
+        The figures of `reconstruction`, `ratio` (mse / blank_mse), those of `likeness`, and for scenes whose programs
+        are known those of `rightness`.
+    """
+    before = blank(engine, canvas.to_json(), data.images.shape[1])
+    figures: dict[str, Any] = asdict(reconstruction(data.images, observed, before))
+    figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
+    return figures | likeness(data.images, observed) | accuracy(canvas, programs, data)
 
 
 def reconstruction(

@@ -16,8 +16,7 @@ from spiral.engines import blank, make, observe
 from spiral.errors import InputError
 from spiral.evaluation.classifier import load_classifier, look
 from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
-from spiral.evaluation.metrics import are_digits, likeness, recognition, reconstruction
-from spiral.evaluation.objects import accuracy
+from spiral.evaluation.metrics import are_digits, compared, likeness, recognition
 from spiral.program import Program
 
 MOST = 10_000
@@ -56,11 +55,8 @@ def of_reconstruction(
     paintings, seconds = _timed(
         lambda: agent.paint(data.images, seed, temperature, commands=wanted, candidates=candidates)
     )
-    before = blank(agent.preset.engine, agent.preset.canvas.to_json(), agent.size)
-    figures: dict[str, Any] = asdict(reconstruction(data.images, paintings.observed, before))
-    figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
-    figures |= likeness(data.images, paintings.observed) | recognition(data, paintings.observed)
-    figures |= accuracy(agent.preset.canvas, paintings.programs, data)
+    figures = compared(agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed)
+    figures |= recognition(data, paintings.observed)
     if counts:
         figures["after"] = after_commands(paintings.programs, data.images, sorted(set(counts)))
     return {**figures, **usage(paintings), "programs_per_second": len(data) / seconds}

@@ -16,7 +16,7 @@ from spiral.errors import InputError
 from spiral.exports.paths import stroke_settings
 from spiral.exports.pictures import to_image
 from spiral.program import Program
-from spiral.robot.arm import FASTEST, JOINTS, LIMITS, SHEET, build
+from spiral.robot.arm import FASTEST, JOINTS, LIMITS, SHEET, TIP, build
 from spiral.robot.control import Execution, follow, start_tip
 from spiral.robot.motion import STEP, Motion, plan
 from spiral.robot.sheet import TOUCHING, Sheet
@@ -103,20 +103,22 @@ def perform(
     tips: list[npt.NDArray[np.float64]] = []
     now, frames = -1, 0
 
+    def paint() -> None:
+        if now >= 0:
+            sheet.stroke(motion.curves[now], motion.curves[now].width * scale, np.stack(tips))
+
     def watch(moment: int, data: Any) -> None:
         nonlocal now, frames
         index = int(motion.stroke[moment])
         if index != now:
-            if now >= 0:
-                sheet.stroke(motion.curves[now], motion.curves[now].width * scale, np.stack(tips))
+            paint()
             sheet.begin()
             tips.clear()
             now = index
-        tips.append(data.site("tip").xpos.copy())
+        tips.append(data.site(TIP).xpos.copy())
         if film is not None and screen is not None and moment * STEP >= frames * pace / rate:
             frames += 1
-            if now >= 0:
-                sheet.stroke(motion.curves[now], motion.curves[now].width * scale, np.stack(tips))
+            paint()
             _show(model, screen, sheet)
             film(screen.picture(data))
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.path import Path
-from matplotlib.transforms import Affine2D
 
+from spiral.engines.agg import DOT, Paper
 from spiral.exports.paths import Curve
 from spiral.robot.arm import CENTRE, SHEET
 
 TOUCHING = 0.003
 """The brush paints where its tip is less than so far above the sheet, metres."""
-_DOT = 1e-3
 
 
 class Sheet:
@@ -27,8 +25,8 @@ class Sheet:
             ground: its colour, red, green and blue 0 to 1.
         """
         self._size = size
-        self._renderer = RendererAgg(size, size, 72)
-        self._memory = np.asarray(self._renderer.buffer_rgba())
+        self._paper = Paper(size)
+        self._memory = self._paper.memory
         self._memory[..., :3] = np.round(np.array(ground) * 255.0)
         self._memory[..., 3] = 255
         self._before = self._memory.copy()
@@ -51,16 +49,8 @@ class Sheet:
         self._memory[:] = self._before
         scale = self._size / SHEET
         points = np.column_stack([down[:, 1], down[:, 0] - CENTRE]) * scale + self._size / 2
-        points = np.concatenate([points, points[-1:] + np.array([_DOT, 0.0])])
-        brush = self._renderer.new_gc()
-        brush.set_capstyle("round")
-        brush.set_joinstyle("round")
-        brush.set_linewidth(width * scale)
-        brush.set_foreground((*curve.colour, curve.opacity), isRGBA=True)
-        brush.set_alpha(curve.opacity)
-        # Agg's first row is the lowest.
-        upright = Affine2D().scale(1.0, -1.0).translate(0.0, self._size)
-        self._renderer.draw_path(brush, Path(points), upright, None)
+        points = np.concatenate([points, points[-1:] + np.array([DOT, 0.0])])
+        self._paper.draw(Path(points), width * scale, curve.colour, curve.opacity)
 
     def picture(self) -> npt.NDArray[np.uint8]:
         """The sheet as it is: uint8 [S, S, 3]."""
