@@ -128,7 +128,7 @@ def choose(
     )
     hidden, cell = (part.repeat_interleave(count, 0) for part in sitting.state)
     with torch.no_grad():
-        proposed, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
+        proposed, _, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
     options = proposed.cpu().numpy()
     best = np.arange(number) * count
     if count > 1:

@@ -57,6 +57,10 @@ class LearningSettings:
             an episode is usually paid, for long episodes whose first commands matter most; see `Units`.
         discount: gamma.
         advantage_decay: lambda of generalised advantage estimation; 1 is plain A2C.
+        correction: of commands that an older policy painted, as distributed actors do: `v-trace` (section 3.4), or
+            `none`, the plain advantages.
+        policies: how many learn side by side before one and the same discriminator (++: a population); each
+            paints and learns from its own B canvases.
         loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
         penalty_weight: lambda of the gradient penalty.
         drift: weight of the pull of D's mean to 0 (section 3.2).
@@ -93,6 +97,8 @@ class LearningSettings:
     units: Literal["episode", "command"] = "episode"
     discount: float = 1.0
     advantage_decay: float = 0.9
+    correction: Literal["none", "v-trace"] = "none"
+    policies: int = 1
     loss: Literal["wgan-gp", "gan"] = "wgan-gp"
     penalty_weight: float = 10.0
     drift: float = 1e-3
@@ -122,7 +128,7 @@ class LearningSettings:
         Raises:
             InputError: naming the one out of range.
         """
-        counts = dict.fromkeys(("batch", "steps", "unrolls", "replay_batches"), (1, 1_000_000))
+        counts = dict.fromkeys(("batch", "steps", "unrolls", "policies", "replay_batches"), (1, 1_000_000))
         rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
         unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
         costs = (

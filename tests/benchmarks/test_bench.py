@@ -59,7 +59,8 @@ def test_wrong_input_is_one_line(capsys):
 
 def test_the_reference_trains_the_same_networks():
     ours, plain = Loop(SMALL, 1), ReferenceLoop(SMALL)
-    for name, mine in (("policy", ours.learner.policy), ("discriminator", ours.learner.discriminator)):
+    policies = ours.learner.policies
+    for name, mine in (("policy", policies[0].policy), ("discriminator", ours.learner.discriminator.network)):
         theirs = getattr(plain, name)
         before = {key: value.clone() for key, value in theirs.state_dict().items()}
         assert {key: value.shape for key, value in mine.state_dict().items()} == {

@@ -26,6 +26,7 @@ from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
 from spiral.evaluation.summary import watch
 from spiral.learning import checkpoint
+from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
 from spiral.learning.rollout import Trajectory, collect
 from spiral.learning.trainer import Budget, train
@@ -144,7 +145,8 @@ def test_watching_leaves_the_run_as_it_was(lines, tmp_path):
 
 
 def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
-    learner = Learner(tiny(lines, blank_penalty=3.0, batch=8), torch.device("cpu"))
+    both = Learner(tiny(lines, blank_penalty=3.0, batch=8), torch.device("cpu"))
+    learner, judge = both.policies[0], both.discriminator.network
     engine = make("vector", 8, learner.preset.canvas.to_json())
     targets = torch.zeros(8, 16, 16, 1, dtype=torch.uint8)
     painted = collect(learner.policy, engine, targets, 1, np.zeros(8, np.int64))
@@ -154,14 +156,14 @@ def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
         canvases[-1, :count] = canvases[0, :count]
         return replace(painted, canvases=canvases)
 
-    assert learner.rewards(with_blank(8), engine).tolist() == [[-3.0] * 8], "no unit yet: no division by nearly nothing"
+    assert learner.rewards(with_blank(8), judge).tolist() == [[-3.0] * 8], "no unit yet: no division by nearly nothing"
     assert float(learner.units.state) == 0.0
-    assert learner.rewards(with_blank(7), engine).abs().max() < 10.0
-    learner.rewards(painted, engine)
+    assert learner.rewards(with_blank(7), judge).abs().max() < 10.0
+    learner.rewards(painted, judge)
     unit = float(learner.units.state)
     assert unit > 0.0
     for _ in range(200):
-        learner.rewards(with_blank(8), engine)
+        learner.rewards(with_blank(8), judge)
     assert float(learner.units.state) == unit, "blank canvases leave it as it is"
 
 
@@ -179,22 +181,22 @@ def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(l
     preset = tiny(lines)
     preset = replace(preset, run=replace(preset.run, checkpoint_seconds=0.0))
     judged = 0
-    original = Learner.learn_to_judge
+    original = DiscriminatorLearner.learn
 
-    def break_down(self, real, companions):
+    def break_down(self, episode, real):
         nonlocal judged
         judged += 1
         if judged == 4:
             with torch.no_grad():
-                next(self.discriminator.parameters()).fill_(float("nan"))
-        return original(self, real, companions)
+                next(self.network.parameters()).fill_(float("nan"))
+        return original(self, episode, real)
 
-    monkeypatch.setattr(Learner, "learn_to_judge", break_down)
+    monkeypatch.setattr(DiscriminatorLearner, "learn", break_down)
     with pytest.raises(TrainingError, match=r"discriminator/\w+ is not finite"):
         train(preset, tmp_path / "run", Budget(frames=64 * 20))
     weights = load_file(tmp_path / "run" / "agent" / "discriminator.safetensors")
     assert all(torch.isfinite(tensor.float()).all() for tensor in weights.values())
-    monkeypatch.setattr(Learner, "learn_to_judge", original)
+    monkeypatch.setattr(DiscriminatorLearner, "learn", original)
     train(preset, tmp_path / "run", Budget(frames=64 * 20), resume=True)
 
 
@@ -213,7 +215,7 @@ def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
     first = train(tiny(lines), tmp_path / "first", Budget(frames=64 * 5))
     second = Learner(tiny(lines), torch.device("cpu"))
     second.begin_from(first)
-    own, given = second.policy.state_dict(), load_file(first / "policy.safetensors")
+    own, given = second.policies[0].policy.state_dict(), load_file(first / "policy.safetensors")
     assert all(torch.equal(own[name].half(), given[name]) for name in own)
 
 

@@ -36,7 +36,7 @@ def observation(count: int, size: int = 32, channels: int = 1, noise: int = 0, c
 def test_commands_fit_the_specification(spatial, size, channels, grid, stride):
     specification = StrokeSettings(grid=grid).specification()
     policy = Policy(specification, size, channels, replace(SMALL, spatial=spatial, stride=stride))
-    commands, state = policy.act(observation(6, size, channels), policy.initial_state(6))
+    commands, _, state = policy.act(observation(6, size, channels), policy.initial_state(6))
     assert specification.check(commands.numpy()).shape == (6, 5)
     assert state[0].shape == (6, 32)
     decision, _ = policy.evaluate(observation(6, size, channels), commands[None], policy.initial_state(6))
@@ -46,7 +46,7 @@ def test_commands_fit_the_specification(spatial, size, channels, grid, stride):
 def test_any_specification_will_do():
     choices = (Category("a", 1), Category("b", 7), Location("c", 5, When("b", (0, 2))), Category("d", 3))
     policy = Policy(Specification(choices), 16, 3, replace(SMALL, spatial=True))
-    commands, _ = policy.act(observation(4, 16, 3, choices=4), policy.initial_state(4))
+    commands, *_ = policy.act(observation(4, 16, 3, choices=4), policy.initial_state(4))
     assert Specification(choices).check(commands.numpy()) is not None
 
 
@@ -55,9 +55,9 @@ def test_episodes_at_once_are_judged_as_step_by_step(spatial):
     torch.manual_seed(0)
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, spatial=spatial))
     seen, start = observation(3), policy.initial_state(3)
-    first, state = policy.act(seen, start)
+    first, _, state = policy.act(seen, start)
     then = replace(seen, previous=first)
-    second, _ = policy.act(then, state)
+    second, *_ = policy.act(then, state)
     both = Observation(
         canvas=seen.canvas.repeat(2, 1, 1, 1),
         target=None if seen.target is None else seen.target.repeat(2, 1, 1, 1),
@@ -88,7 +88,7 @@ def test_commands_are_painted_as_often_as_their_probability_says(spatial):
         for parameter in policy.heads.parameters():
             parameter.mul_(8.0)  # far from uniform
         wide = Observation(*(None if v is None else v.expand(count, *v.shape[1:]) for v in vars(seen).values()))
-        painted, _ = policy.act(wide, policy.initial_state(count))
+        painted, *_ = policy.act(wide, policy.initial_state(count))
         every = torch.tensor([[f, e, s] for f in range(2) for e in range(4) for s in range(2)])
         few = Observation(*(None if v is None else v[:16] for v in vars(wide).values()))
         chances = policy.evaluate(few, every[None], policy.initial_state(16))[0].log_probability.exp()
@@ -113,7 +113,7 @@ def test_probabilities_of_all_commands_add_up_to_one():
 
 def test_entropy_at_the_start_is_nearly_that_of_uniform_choices():
     policy = Policy(SPECIFICATION, 32, 1, SMALL)
-    commands, _ = policy.act(observation(64), policy.initial_state(64))
+    commands, *_ = policy.act(observation(64), policy.initial_state(64))
     decision, _ = policy.evaluate(observation(64), commands[None], policy.initial_state(64))
     painting = commands[:, 0] == 1
     most = math.log(2) + 2 * math.log(256) + math.log(2) + math.log(3)
@@ -130,10 +130,10 @@ def test_the_blind_policy_does_not_see_the_canvas():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_canvas=False))
     seen = observation(4)
     other = replace(seen, canvas=255 - seen.canvas)
-    states = [policy.act(one, policy.initial_state(4), 0.0)[1][0] for one in (seen, other)]
+    states = [policy.act(one, policy.initial_state(4), 0.0)[-1][0] for one in (seen, other)]
     assert torch.equal(*states)
     assert seen.target is not None
-    changed = policy.act(replace(seen, target=255 - seen.target), policy.initial_state(4), 0.0)[1][0]
+    changed = policy.act(replace(seen, target=255 - seen.target), policy.initial_state(4), 0.0)[-1][0]
     assert not torch.equal(states[0], changed)
 
 
@@ -141,7 +141,7 @@ def test_noise_changes_what_a_generating_policy_does():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_target=False, noise=10))
     seen = observation(4, noise=10)
     assert seen.noise is not None
-    states = [policy.act(one, policy.initial_state(4))[1][0] for one in (seen, replace(seen, noise=-seen.noise))]
+    states = [policy.act(one, policy.initial_state(4))[-1][0] for one in (seen, replace(seen, noise=-seen.noise))]
     assert not torch.equal(*states)
 
 

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from spiral.benchmarks.reference import ReferenceLoop
 from spiral.engines import Engine
 from spiral.learning import machine
-from spiral.learning.trainer import one_round, set_up
+from spiral.learning.trainer import Phase, one_round, set_up
 from spiral.settings import Preset
 
 MATRIX_SIDE = 2048
@@ -78,16 +78,23 @@ class Loop:
     def __init__(self, preset: Preset, threads: int) -> None:
         """Everything that `train` sets up, without a run's folder."""
         self.preset, self.threads, self.clock = preset, machine.use_threads(threads), Clock()
-        self.learner, engine, self.pictures = set_up(preset, self.threads)
+        self.learner, self.painters, self.pictures = set_up(preset, self.threads)
         if preset.run.compile == "on":
-            machine.compile_policy(self.learner.policy)
-        self.engine = TimedEngine(engine, self.clock)
+            for each in self.learner.policies:
+                machine.compile_policy(each.policy)
+        for painter in self.painters:
+            painter.engine = TimedEngine(painter.engine, self.clock)
 
     def round(self) -> int:
         """One turn of the loop; returns the number of commands painted."""
         before = self.learner.commands
-        one_round(self.learner, self.engine, self.pictures, 0.0, self.clock)
+        self.turn(self.clock)
         return self.learner.commands - before
+
+    def turn(self, phase: Phase) -> None:
+        """One turn of the loop, measured by `phase`."""
+        for _ in one_round(self.learner, self.painters, self.pictures, 0.0, phase):
+            pass
 
 
 def commands_per_second(loop: Loop | ReferenceLoop, seconds: float, threads: int) -> float:
@@ -175,13 +182,13 @@ def count_flops(loop: Loop) -> dict[str, int]:
             yield
         counted[name] = counter.total
 
-    one_round(loop.learner, loop.engine, loop.pictures, 0.0, phase)
+    loop.turn(phase)
     return counted
 
 
 def matrix_rate(loop: Loop) -> float:
     """Floating point operations per second of a large matrix product in the loop's own precision."""
-    with loop.learner.mixed():
+    with loop.learner.policies[0].mixed():
         left, right = torch.randn(2, MATRIX_SIDE, MATRIX_SIDE, device=loop.learner.device)
         seconds = fastest(lambda: left @ right, 10)
     return 2 * MATRIX_SIDE**3 / seconds

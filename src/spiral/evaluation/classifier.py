@@ -98,7 +98,7 @@ def train_classifier(settings: ClassifierTraining, report: bool = True) -> Class
             schedule.step()
         if report:
             print(f"epoch {epoch + 1}: loss {float(loss):.3f}", flush=True)
-    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.half(classifier).items()}
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.half(classifier.state_dict()).items()}
     write_atomically(settings.out, lambda path: save_file(tensors, path))
     return classifier.eval()
 

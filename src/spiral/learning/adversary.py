@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -45,7 +46,7 @@ class Replay:
         state = {"canvases": self.canvases, "added": torch.tensor(self.added)}
         return state if self.targets is None else {**state, "targets": self.targets}
 
-    def restore(self, state: dict[str, Tensor]) -> None:
+    def restore(self, state: Mapping[str, Tensor]) -> None:
         """Take over what `state` returned."""
         self.canvases.copy_(state["canvases"])
         if self.targets is not None:

@@ -18,13 +18,16 @@ from torch import Tensor, nn
 from spiral.errors import InputError
 from spiral.files import make_folder, read_bytes
 
+Tensors = Mapping[str, Tensor]
+"""Tensors by name, such as a module's weights."""
+
 CONFIG = "config.json"
 _CONFIG_LIMIT = 2**20
 _WEIGHTS_LIMIT = 4 * 2**30
 _KEPT = 2
 
 
-def save_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+def save_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensors]) -> None:
     """Write `config.json` and one `NAME.safetensors` for each group of tensors, as one step.
 
     The folder is written beside its place and renamed, so that a crash leaves the old one or the new one, whole. An
@@ -92,7 +95,7 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a whole safetensors file: {error}") from error
 
 
-def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
+def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
     """Load weights into a module after checking every name, shape and value.
 
     Raises:
@@ -112,9 +115,9 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
     module.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
 
 
-def half(module: nn.Module) -> dict[str, Tensor]:
-    """A module's weights in half precision, for shipping."""
-    return {name: t.half() if t.is_floating_point() else t for name, t in module.state_dict().items()}
+def half(tensors: Tensors) -> dict[str, Tensor]:
+    """Weights in half precision, for shipping."""
+    return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -125,7 +128,7 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
     """Take over what `pack_optimizer` returned.
 
     Moments are laid out in memory as their parameters are: the fused optimisers walk through both side by side.
@@ -140,7 +143,7 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Ten
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensors]) -> None:
     """Add a checkpoint `folder/COMMANDS` and drop all but the newest two."""
     save_folder(folder / f"{config['commands']:012d}", config, tensors)
     for old in _numbered(folder)[:-_KEPT]:
@@ -168,7 +171,7 @@ def cuda_random(device: torch.device) -> dict[str, Tensor]:
     return {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
 
 
-def restore_random(state: Mapping[str, Tensor], device: torch.device) -> None:
+def restore_random(state: Tensors, device: torch.device) -> None:
     """Set the random state that was saved."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:

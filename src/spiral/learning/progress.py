@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -140,8 +140,10 @@ class Progress:
         self._sums, self._phases, self._count = {}, {}, 0
         self._last_log, self._last_commands = now, commands
 
-    def evaluated(self, commands: int, figures: dict[str, float], canvases: Tensor, targets: Tensor | None) -> None:
-        """Record an evaluation: figures, and a sheet of canvases uint8 [N, S, S, C] under their targets."""
+    def evaluated(
+        self, commands: int, figures: dict[str, float], canvases: Sequence[Tensor], targets: Tensor | None
+    ) -> None:
+        """Record an evaluation: figures, and a sheet of each policy's canvases uint8 [N, S, S, C] under the targets."""
         self._write(commands, figures)
         if "mse" in figures:
             error = figures["mse"] / figures["blank_mse"]
@@ -154,8 +156,8 @@ class Progress:
             if "held_out/frechet" in figures:
                 self._measured = f"Fréchet {figures['held_out/frechet']:.1f}  "
             self._console.print(f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  {self._seen(figures)}")
-        rows = [] if targets is None else [targets[:_SHEET_PICTURES].cpu().numpy()]
-        sheet = contact_sheet([*rows, canvases[:_SHEET_PICTURES].cpu().numpy()], scale=2)
+        rows = [*([] if targets is None else [targets]), *canvases]
+        sheet = contact_sheet([row[:_SHEET_PICTURES].cpu().numpy() for row in rows], scale=2)
         self._writer.add_image("held out", sheet, commands, dataformats="HWC")
         folder = make_folder(self._out / "sheets")
         write_atomically(folder / f"{commands:012d}.png", lambda path: Image.fromarray(sheet).save(path))

@@ -32,3 +32,45 @@ def generalised_advantages(
         running = errors[step] + discounts[step] * decay * running
         advantages[step] = running
     return advantages, advantages + values
+
+
+def v_trace(
+    rewards: Tensor,
+    values: Tensor,
+    discount: float | Tensor,
+    decay: float,
+    after: Tensor | None,
+    ratios: Tensor,
+    clip: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """V-trace advantages (IMPALA: Espeholt et al. 2018, eq. 1 and remark 2; SPIRAL section 3.4).
+
+    What distributed actors send was painted by a policy some updates old; `generalised_advantages` of it would be those
+    of that policy. With ratios of 1 the two are the same.
+
+    Args:
+        rewards: float32 [T, B].
+        values: float32 [T, B], V before each step.
+        discount: see `generalised_advantages`.
+        decay: lambda in [0, 1].
+        after: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
+        ratios: float32 [T, B], probability of each command under the policy that learns over that under the one that
+            painted it.
+        clip: the largest ratio that counts, rho bar; beyond 1 the ratios that trace (c) are cut at 1 all the same.
+
+    Returns:
+        Advantages (weighted with the clipped ratios) and the value function's targets, float32 [T, B] both.
+    """
+    last = torch.zeros_like(values[:1]) if after is None else after[None]
+    following = torch.cat([values[1:], last])
+    discounts = torch.as_tensor(discount, device=values.device).expand(values.shape)
+    weights, traces = ratios.clamp_max(clip), ratios.clamp_max(1.0)
+    errors = weights * (rewards + discounts * following - values)
+    corrections = torch.empty_like(errors)
+    running = torch.zeros_like(errors[0])
+    for step in reversed(range(len(errors))):
+        running = errors[step] + discounts[step] * decay * traces[step] * running
+        corrections[step] = running
+    later = torch.cat([corrections[1:], torch.zeros_like(corrections[:1])])
+    advantages = weights * (rewards + discounts * (following + decay * later) - values)
+    return advantages, values + corrections

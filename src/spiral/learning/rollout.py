@@ -52,6 +52,7 @@ class Trajectory:
         commands: int64 [T, B, K].
         effective: bool [T, B, K], which choices of the commands had an effect.
         progress: float32 [T, B], the share of the episode that was over before each command, in [0, 1).
+        log_probability: float32 [T, B], of the commands by the policy that painted them, nats.
         ended: bool [B], whose episode was over after the last command.
         following: float32 [B], the value of what comes after the last command, 0 where the episode ended.
     """
@@ -61,6 +62,7 @@ class Trajectory:
     commands: Tensor
     effective: Tensor
     progress: Tensor
+    log_probability: Tensor
     ended: Tensor
     following: Tensor
 
@@ -186,6 +188,7 @@ def go_on(
     canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
     commands = torch.zeros(steps, batch, choices, dtype=torch.int64, device=device)
     effective = torch.zeros(steps, batch, choices, dtype=torch.bool, device=device)
+    log_probability = torch.zeros(steps, batch, device=device)
     progress = (episodes.done + torch.arange(steps, device=device)[:, None]).float() / length
     progress = progress.clamp_max((length - 1) / length)
     pixels, state = canvases.numpy(), episodes.state
@@ -198,7 +201,8 @@ def go_on(
 
     with torch.no_grad():
         for step in range(steps):
-            commands[step], state = policy.act(seen(step, progress[step]), state, temperature)
+            observation = seen(step, progress[step])
+            commands[step], log_probability[step], state = policy.act(observation, state, temperature)
             chosen = commands[step].cpu().numpy()
             effective[step] = torch.from_numpy(engine.specification.active(chosen)).to(device)
             previous, worked = commands[step], effective[step]
@@ -208,7 +212,16 @@ def go_on(
         ended, following = done >= length, torch.zeros(batch, device=device)
         if not bool(ended.all()):
             following = torch.where(ended, 0.0, policy.foresee(seen(steps, done.float() / length), state))
-    trajectory = Trajectory(episodes, canvases.to(device), commands, effective, progress, ended, following)
+    trajectory = Trajectory(
+        before=episodes,
+        canvases=canvases.to(device),
+        commands=commands,
+        effective=effective,
+        progress=progress,
+        log_probability=log_probability,
+        ended=ended,
+        following=following,
+    )
     return trajectory, replace(episodes, previous=previous, effective=worked, state=state, done=done)
 
 
@@ -238,12 +251,12 @@ def stroke_starts(specification: Specification, effective: Tensor, before: Tenso
     return visible & ~torch.cat([first, visible[:-1]])
 
 
-def episode_figures(episode: Trajectory, engine: Engine) -> dict[str, float]:
+def episode_figures(episode: Trajectory, specification: Specification) -> dict[str, float]:
     """Whether the agent still paints: ink left on the canvas, strokes, sequences of strokes (collapse shows here)."""
     changed = (episode.canvases[-1] != episode.before.blank.to(episode.canvases.device)).float()
     return {
         "ink": float(changed.mean()),
         "strokes": float(episode.effective.all(-1).float().sum(0).mean()),
-        "starts": float(episode.starts(engine.specification).float().sum(0).mean()),
+        "starts": float(episode.starts(specification).float().sum(0).mean()),
         "blank": float(episode.blank().float().mean()),
     }

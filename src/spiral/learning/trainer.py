@@ -1,26 +1,32 @@
 """SPIRAL on one page (Ganin et al. 2018): paint, learn to judge, judge, learn to paint.
 
-`train` is the whole algorithm, `one_round` a turn of its loop. Generation, reconstruction, blind,
-L2, WGAN-GP or spectral norm, terminal or temporal credit are settings (`spiral.presets`); the engine is whatever the
-preset names.
+`train` is the whole algorithm, `one_round` a turn of its loop. Generation, reconstruction, blind, L2, WGAN-GP or
+spectral norm, terminal or temporal credit, one policy or several are settings (`spiral.presets`); the engine is
+whatever the preset names. `spiral.scaling.trainer` is the same on many machines.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from spiral.datasets import load
-from spiral.engines import Engine, make
+from spiral.engines import make
 from spiral.errors import TrainingError
-from spiral.learning import machine
-from spiral.learning.learner import Learner, Watch
+from spiral.learning import machine, saving
+from spiral.learning.discriminator_learner import DiscriminatorLearner
+from spiral.learning.learner import Learner
+from spiral.learning.painter import Painter
+from spiral.learning.policy_learner import PolicyLearner, Watch
 from spiral.learning.progress import Progress
 from spiral.learning.real import Real, real_pictures
-from spiral.learning.rollout import Trajectory, episode_figures
+from spiral.learning.rollout import episode_figures
+from spiral.models.policy import Policy
 from spiral.settings import Preset
 
 EXPLODED = 1e8
@@ -75,80 +81,119 @@ def train(
     """
     run = preset.run
     threads = machine.use_threads(run.threads)
-    learner, engine, real = set_up(preset, threads)
+    learner, painters, real = set_up(preset, threads)
     unseen = load(preset.data.source, preset.data.size, preset.canvas.channels, "test").spread(preset.data.held_out)
-    judge_engine = make(preset.engine, len(unseen), preset.canvas.to_json(), threads)
+    gallery = make(preset.engine, len(unseen), preset.canvas.to_json(), threads)
     if start is not None:
         learner.begin_from(start)
-    progress = Progress.start(out, preset, resume, learner.resume(out / "checkpoints") if resume else 0)
+    seconds = 0.0
+    if resume:
+        state, seconds = saving.read(out, preset)
+        learner.restore(state)
+    progress = Progress.start(out, preset, resume, seconds)
 
     with progress:
         if run.compile == "on" or (run.compile == "auto" and worth_compiling(budget)):
             progress.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
-            machine.compile_policy(learner.policy)
+            for each in learner.policies:
+                machine.compile_policy(each.policy)
         if not learner.commands:
-            progress.evaluated(0, *learner.evaluate(judge_engine, unseen, watch))
+            progress.evaluated(0, *learner.evaluate(gallery, unseen, watch))
         while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
-            episode, figures = one_round(learner, engine, real, spent, progress.phase)
-            if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
-                what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
-                raise TrainingError(
-                    f"{bad[0]} {what} after {learner.commands} commands; the last good checkpoint is in "
-                    f"{out / 'checkpoints'}: resume with a smaller --learning.policy-rate or discriminator-rate"
-                )
-            progress.step(learner.commands, figures | episode_figures(episode, engine), spent)
+            for figures in one_round(learner, painters, real, spent, progress.phase):
+                stop_if_broken(figures, learner.commands, out)
+                progress.step(learner.commands, figures, spent)
             if progress.due("evaluate", run.evaluate_seconds):
-                progress.evaluated(learner.commands, *learner.evaluate(judge_engine, unseen, watch))
+                progress.evaluated(learner.commands, *learner.evaluate(gallery, unseen, watch))
             if progress.due("checkpoint", run.checkpoint_seconds):
-                learner.save(out, progress.seconds)
-        progress.evaluated(learner.commands, *learner.evaluate(judge_engine, unseen, watch))
-        learner.save(out, progress.seconds)
-    return out / "agent"
+                saving.save(out, preset, learner.state(), progress.seconds)
+        progress.evaluated(learner.commands, *learner.evaluate(gallery, unseen, watch))
+        saving.save(out, preset, learner.state(), progress.seconds)
+    return saving.agent_folder(out)
 
 
-def set_up(preset: Preset, threads: int) -> tuple[Learner, Engine, Real]:
-    """What a round needs: the networks, B canvases on `threads` threads, and what to imitate.
+def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
+    """Stop a run whose networks have broken down.
+
+    Raises:
+        TrainingError: naming the quantity that is not finite or has exploded.
+    """
+    if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
+        what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
+        raise TrainingError(
+            f"{bad[0]} {what} after {commands} commands; the last good checkpoint is in {out / saving.CHECKPOINTS}: "
+            "resume with a smaller --learning.policy-rate or discriminator-rate"
+        )
+
+
+def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Painter], Real]:
+    """What a round needs: the networks, B canvases for each policy on `threads` threads, and what to imitate.
 
     Raises:
         InputError: settings that do not go together, or the pictures cannot be had.
     """
     machine.keep_memory()
     learner = Learner(preset, machine.choose_device(preset.run.device))
-    engine = make(preset.engine, preset.learning.batch, preset.canvas.to_json(), threads)
+    real = to_imitate(preset, learner.device)
+    painters = []
+    for each in learner.policies:
+        painters.append(make_painter(preset, each.policy, real, threads))
+        if real.prototypes is not None:
+            each.average.prototypes.copy_(real.prototypes)
+    return learner, painters, real
+
+
+def to_imitate(preset: Preset, device: torch.device) -> Real:
+    """The real pictures of an experiment.
+
+    Raises:
+        InputError: they cannot be had.
+    """
     images = load(preset.data.source, preset.data.size, preset.canvas.channels, "train").images
-    real = real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, learner.device)
+    return real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, device)
+
+
+def make_painter(preset: Preset, policy: Policy, real: Real, threads: int) -> Painter:
+    """B canvases for a policy, which is handed the prototypes, if it works with any.
+
+    Raises:
+        InputError: the engine is not here.
+    """
     if real.prototypes is not None:
-        learner.policy.prototypes.copy_(real.prototypes)
-        learner.average.prototypes.copy_(real.prototypes)
-    return learner, engine, real
+        policy.prototypes.copy_(real.prototypes)
+    return Painter(preset, policy, make(preset.engine, preset.learning.batch, preset.canvas.to_json(), threads), real)
 
 
 def one_round(
-    learner: Learner, engine: Engine, real: Real, spent: float, phase: Phase
-) -> tuple[Trajectory, dict[str, float]]:
-    """Paint B canvases, learn to judge, judge them, learn to paint: one turn of the loop.
+    learner: Learner, painters: list[Painter], real: Real, spent: float, phase: Phase
+) -> Iterator[dict[str, float]]:
+    """Let every policy have its turn; yields each one's figures for the log.
 
     Args:
         learner: everything that learns.
-        engine: B canvases.
+        painters: B canvases for each policy.
         real: what to imitate.
         spent: the share of the run that is over, for the schedules.
         phase: a context manager by the phase's name, for measuring.
-
-    Returns:
-        The painted episodes and figures for the log.
     """
-    learning = learner.preset.learning
-    figures: dict[str, float] = {}
-    with phase("paint"), learner.mixed():
-        episode = learner.paint(engine, real)
+    for policy, painter in zip(learner.policies, painters, strict=True):
+        yield one_turn(policy, painter, learner.discriminator, real, spent, phase)
+
+
+def one_turn(
+    policy: PolicyLearner,
+    painter: Painter,
+    discriminator: DiscriminatorLearner,
+    real: Real,
+    spent: float,
+    phase: Phase,
+) -> dict[str, float]:
+    """Paint B canvases, learn to judge, judge them, learn to paint: SPIRAL."""
+    with phase("paint"), policy.mixed():
+        episode = painter.paint()
     with phase("judge"):
-        if learning.reward != "l2":
-            learner.remember(episode)
-            for _ in range(learning.discriminator_steps if len(learner.replay) else 0):
-                figures |= learner.learn_to_judge(*real.pick(learning.batch))
-        rewards = learner.rewards(episode, engine, spent)
+        figures = discriminator.learn(episode, real)
+        rewards = policy.rewards(episode, discriminator.network, spent)
     with phase("learn"):
-        figures |= learner.learn_to_paint(episode, rewards, spent)
-    learner.commands += learning.steps * learning.batch
-    return episode, figures
+        figures |= policy.learn(episode, rewards, spent)
+    return figures | episode_figures(episode, policy.policy.specification)

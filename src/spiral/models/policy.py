@@ -222,18 +222,28 @@ class Policy(nn.Module):
             return None
         return self.prototypes[torch.randint(len(self.prototypes), (batch,), device=self.prototypes.device)]
 
-    def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, State]:
-        """Sample one command for each of B canvases: int64 [B, K].
+    def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, Tensor, State]:
+        """Sample one command for each of B canvases.
 
         Args:
             seen: the observation, N = B.
             state: the core's state.
             temperature: divides the logits; 0 takes the most probable option of every choice.
+
+        Returns:
+            The commands, int64 [B, K]; their log probability as `evaluate` has it, whatever the temperature, float32
+            [B]; the core's next state.
         """
         features, vector = self.encode(seen)
         state = self.core(vector, state)
-        chosen = [option for option, _ in self.decode(state[0], features, seen.previous, None, temperature)]
-        return torch.stack(chosen, dim=1), state
+        chosen: list[Tensor] = []
+        effective: list[Tensor] = []
+        log_probability = torch.zeros_like(seen.progress)
+        for option, logits in self.decode(state[0], features, seen.previous, None, temperature):
+            chosen.append(option)
+            effective.append(self._works(chosen, effective))
+            log_probability = log_probability + _of(functional.log_softmax(logits, -1), option) * effective[-1]
+        return torch.stack(chosen, dim=1), log_probability, state
 
     def foresee(self, seen: Observation, state: State) -> Tensor:
         """The expected return from here on, float32 [B], for B canvases."""
@@ -258,14 +268,16 @@ class Policy(nn.Module):
             outputs.append(state[0])
         z, given = torch.cat(outputs), commands.flatten(0, 1)
         value = self.value(z)[:, 0].float()
+        chosen: list[Tensor] = []
         effective: list[Tensor] = []
         log_probability = entropy = torch.zeros_like(value)
         for option, logits in self.decode(z, features, seen.previous, given):
             # A choice without effect must not be credited with what followed, nor paid for its entropy.
-            works = self._works(given, effective, len(effective))
+            chosen.append(option)
+            works = self._works(chosen, effective)
             effective.append(works)
             log_probabilities = functional.log_softmax(logits, dim=-1)
-            log_probability = log_probability + log_probabilities.gather(1, option[:, None])[:, 0] * works
+            log_probability = log_probability + _of(log_probabilities, option) * works
             entropy = entropy - (log_probabilities.exp() * log_probabilities).sum(-1) * works
         return Decision(log_probability, entropy, value), state
 
@@ -340,15 +352,15 @@ class Policy(nn.Module):
                 if self.settings.spatial and isinstance(choice, Location):
                     places = [*places, grid_positions(option, choice.grid)]
 
-    def _works(self, commands: Tensor, effective: list[Tensor], position: int) -> Tensor:
-        """Whether a choice of commands int64 [N, K] has an effect: bool [N]; `effective` tells it of those before."""
-        choice = self.specification.choices[position]
+    def _works(self, chosen: list[Tensor], effective: list[Tensor]) -> Tensor:
+        """Whether the last of the options int64 [N] has an effect: bool [N]; `effective` tells it of those before."""
+        choice = self.specification.choices[len(effective)]
         if choice.when is None:
-            return torch.ones_like(commands[:, 0], dtype=torch.bool)
+            return torch.ones_like(chosen[0], dtype=torch.bool)
         cause = self.specification.names.index(choice.when.choice)
         allowed = torch.zeros_like(effective[cause])
         for option in choice.when.options:
-            allowed = allowed | (commands[:, cause] == option)
+            allowed = allowed | (chosen[cause] == option)
         return effective[cause] & allowed
 
     def _positions(self, commands: Tensor) -> list[Tensor]:
@@ -366,6 +378,11 @@ def _embedding(choice: Choice, width: int) -> nn.Module:
 def _embeddable(choice: Choice, option: Tensor) -> Tensor:
     """Locations are embedded by their place, not by their number."""
     return grid_positions(option, choice.grid) if isinstance(choice, Location) else option
+
+
+def _of(values: Tensor, option: Tensor) -> Tensor:
+    """The value [N] of the option int64 [N] that was taken, of values [N, size] of all."""
+    return values.gather(1, option[:, None])[:, 0]
 
 
 def _pick(logits: Tensor, temperature: float) -> Tensor:

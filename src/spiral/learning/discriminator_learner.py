@@ -1,0 +1,96 @@
+"""What learns to judge: the discriminator, its optimiser and the replay buffer (SPIRAL sections 3.2 and 3.4)."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+from spiral.errors import InputError
+from spiral.learning import checkpoint, machine
+from spiral.learning.adversary import Replay, discriminator_loss
+from spiral.learning.checkpoint import Tensors
+from spiral.learning.real import Real
+from spiral.learning.rollout import Trajectory
+from spiral.models.discriminator import Discriminator
+from spiral.settings import Preset
+
+
+class DiscriminatorLearner:
+    """The discriminator and everything of it that a checkpoint must hold."""
+
+    def __init__(self, preset: Preset, device: torch.device) -> None:
+        """A network with random weights.
+
+        Raises:
+            InputError: settings that do not go together.
+        """
+        learning, size, channels = preset.learning, preset.data.size, preset.canvas.channels
+        if learning.paired and not preset.redraws:
+            raise InputError("pairs with the same targets need targets: leave out --learning.paired")
+        self.preset = preset
+        # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
+        self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
+        self.network = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
+        self.network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        betas = (learning.discriminator_beta, 0.999)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), learning.discriminator_rate, betas, fused=True)
+        capacity = learning.replay_batches * learning.batch
+        self.replay = Replay(capacity, (size, size, channels), preset.policy.sees_target, device)
+
+    def learn(self, episode: Trajectory, real: Real) -> dict[str, float]:
+        """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_steps` times.
+
+        Returns:
+            Figures for the log, of the last step; none before the first canvas was finished, or where pixels are the
+            only reward.
+        """
+        learning, figures = self.preset.learning, {}
+        if learning.reward == "l2":
+            return figures
+        ended, targets = episode.ended, episode.targets
+        self.replay.add(episode.canvases[-1][ended], None if targets is None else targets[ended])
+        for _ in range(learning.discriminator_steps if len(self.replay) else 0):
+            figures = self._step(real)
+        return figures
+
+    def _step(self, real: Real) -> dict[str, float]:
+        """One step on B real pictures and as many replayed canvases."""
+        learning = self.preset.learning
+        pictures, companions = real.pick(learning.batch)
+        fake, fake_companions = self.replay.sample(len(pictures))
+        if learning.paired and fake_companions is not None:
+            pictures = companions = fake_companions
+        with self.mixed():
+            loss, figures = discriminator_loss(
+                self.network,
+                pictures,
+                companions,
+                fake,
+                fake_companions,
+                learning.loss,
+                learning.penalty_weight,
+                learning.drift,
+            )
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return {f"discriminator/{name}": float(value) for name, value in figures.items()}
+
+    def state(self) -> dict[str, Tensors]:
+        """Groups of tensors to be saved."""
+        return {
+            "discriminator": self.network.state_dict(),
+            "discriminator_optimizer": checkpoint.pack_optimizer(self.optimizer),
+            "replay": self.replay.state(),
+        }
+
+    def restore(self, state: dict[str, Tensors]) -> None:
+        """Take over what `state` returned.
+
+        Raises:
+            InputError: it is of another experiment.
+        """
+        checkpoint.fill(self.network, state["discriminator"], "the discriminator's checkpoint")
+        checkpoint.unpack_optimizer(self.optimizer, state["discriminator_optimizer"])
+        self.replay.restore(state["replay"])

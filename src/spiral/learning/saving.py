@@ -1,0 +1,63 @@
+"""What a run leaves on disk: agents that paint, and checkpoints from which it can go on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from spiral.errors import InputError
+from spiral.learning import checkpoint
+from spiral.learning.checkpoint import Tensors
+from spiral.learning.learner import part
+from spiral.settings import Preset
+
+CHECKPOINTS = "checkpoints"
+
+
+def save(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -> None:
+    """Write `out/agent` (what one needs to paint) and `out/checkpoints/COMMANDS` (what one needs to go on).
+
+    The second policy's agent and those after it are in `out/agent-2` and so on.
+
+    Args:
+        out: the run's folder.
+        preset: its experiment.
+        state: of all learners; see `learner.join`.
+        seconds: of training so far.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    policies = [part(state, member) for member in range(preset.learning.policies)]
+    counted = [int(policy["counts"]["commands"]) for policy in policies]
+    config = {"preset": preset.to_json(), "commands": sum(counted), "seconds": round(seconds, 1)}
+    for member, (policy, commands) in enumerate(zip(policies, counted, strict=True)):
+        checkpoint.save_folder(
+            agent_folder(out, member),
+            {**config, "commands": commands},
+            {"policy": checkpoint.half(policy["average"]), "discriminator": checkpoint.half(state["discriminator"])},
+        )
+    checkpoint.save_run(out / CHECKPOINTS, config, state)
+
+
+def agent_folder(out: Path, member: int = 0) -> Path:
+    """Where a run's agent is, 0 for the first."""
+    return out / (f"agent-{member + 1}" if member else "agent")
+
+
+def read(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float]:
+    """The state of the newest complete checkpoint of a run, and the seconds of training behind it.
+
+    Raises:
+        InputError: there is none, or it belongs to another experiment.
+    """
+    folder = checkpoint.newest(out / CHECKPOINTS)
+    config = checkpoint.read_config(folder)
+    theirs = Preset.from_json(config["preset"])
+    if replace(preset, run=theirs.run) != theirs:
+        raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")
+    names = [path.stem for path in sorted(folder.glob("*.safetensors"))]
+    state: dict[str, dict[str, Tensor]] = {name: checkpoint.read_tensors(folder, name) for name in names}
+    return dict(state), float(config["seconds"])
