@@ -111,7 +111,7 @@ say "installing Python packages into .venv; the first time this takes minutes"
 progress=on
 [ -t 2 ] || progress=off
 .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
-  -c constraints.txt -e '.[data,dev,mujoco,robot,video]' >&2 </dev/null
+  -c constraints.txt -e '.[data,dev,mujoco,ray,robot,video]' >&2 </dev/null
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then

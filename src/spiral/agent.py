@@ -14,6 +14,7 @@ from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
+from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.rollout import begin, go_on
 from spiral.lookahead import LookAhead, paint_ahead
 from spiral.models.discriminator import Discriminator
@@ -237,9 +238,7 @@ def load_agent(name: str | None = None, device: str = "auto") -> Agent:
         raise InputError(f"{folder / checkpoint.CONFIG} holds no preset")
     try:
         preset = Preset.from_json(config["preset"])
-        size, channels = preset.data.size, preset.canvas.channels
-        policy = Policy(preset.canvas.specification(), size, channels, preset.policy)
-        discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
+        policy, discriminator = make_policy(preset), make_discriminator(preset)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
     checkpoint.fill(policy, checkpoint.read_tensors(folder, "policy"), folder / "policy.safetensors")

@@ -12,6 +12,8 @@ import tyro
 from spiral.commands.output import console
 from spiral.errors import InputError
 from spiral.presets import PRESETS, preset
+from spiral.scaling.cluster import require_ray
+from spiral.scaling.settings import ClusterSettings
 from spiral.settings import Preset
 
 
@@ -31,6 +33,37 @@ class Bounds:
     """Begin with the networks of this agent instead of random ones."""
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How a run is spread over a Ray cluster; see `spiral.scaling.settings.ClusterSettings`."""
+
+    actors: int | None = None
+    """Paint in so many processes beside those that learn, on a Ray cluster; on one machine, without Ray, when left
+    out. --run.threads is then for each process, one when 0."""
+    address: str | None = None
+    """Of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; one is started on this machine when left out."""
+    learners: int = 1
+    """Processes, with a GPU each where there are GPUs, among which a policy's learning is split."""
+    queue: int = 1
+    """Unrolls that may wait for a policy's learner or be learned from, beside those being painted."""
+    max_age: int = 64
+    """Policy updates after which an unroll is too old to learn from and is thrown away."""
+    patience: float = 300.0
+    """Seconds that a learner may wait for a place in the cluster before the run gives up."""
+
+    def settings(self) -> ClusterSettings | None:
+        """The same, checked; None for one machine.
+
+        Raises:
+            InputError: a number out of range, or an address without actors.
+        """
+        if self.actors is None:
+            if self.address is not None:
+                raise InputError("--address is for distributed runs: add --actors N")
+            return None
+        return ClusterSettings(self.actors, self.address, self.learners, self.queue, self.max_age, self.patience)
+
+
 def train_command(arguments: Sequence[str]) -> None:
     """`spiral train PRESET ...`: the preset's own values are the defaults of the typed flags."""
     if not arguments or arguments[0].startswith("-"):
@@ -40,7 +73,10 @@ def train_command(arguments: Sequence[str]) -> None:
             return
         raise InputError(f"name a preset to train: {', '.join(PRESETS)}")
     base = preset(arguments[0])
-    chosen, bounds = _parse_train(base, arguments[1:])
+    chosen, bounds, spread = _parse_train(base, arguments[1:])
+    cluster = spread.settings()
+    if cluster is not None:
+        require_ray("--actors")
     from spiral.agent import find
     from spiral.evaluation.summary import watch
     from spiral.learning.trainer import Budget, train
@@ -52,21 +88,28 @@ def train_command(arguments: Sequence[str]) -> None:
     minutes = bounds.minutes if bounds.minutes or bounds.frames else chosen.run.minutes
     out = bounds.out or Path("runs") / base.name
     start = find(bounds.start) if bounds.start else None
-    agent = train(chosen, out, Budget(minutes, bounds.frames), bounds.resume, start, watch)
+    budget = Budget(minutes, bounds.frames)
+    if cluster is None:
+        agent = train(chosen, out, budget, bounds.resume, start, watch)
+    else:
+        from spiral.scaling.trainer import train as train_on_cluster
+
+        agent = train_on_cluster(chosen, out, budget, cluster, bounds.resume, start, watch)
     console.print(f"the agent is in {agent}; metrics, sheets and checkpoints are beside it")
 
 
-def _parse_train(base: Preset, arguments: Sequence[str]) -> tuple[Preset, Bounds]:
+def _parse_train(base: Preset, arguments: Sequence[str]) -> tuple[Preset, Bounds, Spread]:
     @dataclass(frozen=True)
     class Training:
         bounds: Annotated[Bounds, tyro.conf.arg(name="")]
+        spread: Annotated[Spread, tyro.conf.arg(name="")]
         preset: Annotated[Preset, tyro.conf.arg(name="")]
 
     result = tyro.cli(
         Training,
         args=list(arguments),
-        default=Training(Bounds(), base),
+        default=Training(Bounds(), Spread(), base),
         prog=f"spiral train {base.name}",
         description=base.summary,
     )
-    return replace(result.preset, name=base.name, summary=base.summary), result.bounds
+    return replace(result.preset, name=base.name, summary=base.summary), result.bounds, result.spread

@@ -10,9 +10,9 @@ from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.adversary import Replay, discriminator_loss
 from spiral.learning.checkpoint import Tensors
+from spiral.learning.networks import make_discriminator
 from spiral.learning.real import Real
 from spiral.learning.rollout import Trajectory
-from spiral.models.discriminator import Discriminator
 from spiral.settings import Preset
 
 
@@ -31,8 +31,7 @@ class DiscriminatorLearner:
         self.preset = preset
         # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
-        self.network = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
-        self.network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.network = make_discriminator(preset, device)
         betas = (learning.discriminator_beta, 0.999)
         self.optimizer = torch.optim.Adam(self.network.parameters(), learning.discriminator_rate, betas, fused=True)
         capacity = learning.replay_batches * learning.batch

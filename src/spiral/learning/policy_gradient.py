@@ -55,10 +55,11 @@ def policy_loss(
     return total, figures
 
 
-def normalise(advantages: Tensor) -> Tensor:
-    """Advantages with mean 0 and deviation 1 over the batch.
+def normalise(advantages: Tensor, among: Tensor | None = None) -> Tensor:
+    """Advantages with mean 0 and deviation 1 among those of the whole batch, of which they may be one learner's share.
 
     Where they hardly differ, as when every canvas is left blank, they are nothing but the value function's noise:
     blown up to a deviation of 1 it would drown the entropy bonus, which alone leads out of there.
     """
-    return (advantages - advantages.mean()) / advantages.std().clamp_min(LEAST_DEVIATION)
+    among = advantages if among is None else among
+    return (advantages - among.mean()) / among.std().clamp_min(LEAST_DEVIATION)

@@ -16,13 +16,14 @@ from spiral.engines import Engine
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.checkpoint import Tensors
+from spiral.learning.networks import make_policy
 from spiral.learning.policy_gradient import normalise, policy_loss
 from spiral.learning.returns import generalised_advantages, v_trace
 from spiral.learning.rewards import discriminator_scores, from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.rollout import Trajectory, collect, episode_figures
 from spiral.learning.units import Units
 from spiral.models.discriminator import Discriminator
-from spiral.models.policy import Decision, Policy
+from spiral.models.policy import Decision, State
 from spiral.settings import Preset
 
 Watch = Callable[[Dataset, npt.NDArray[np.uint8]], dict[str, float]]
@@ -50,12 +51,14 @@ class PolicyLearner:
             raise InputError("an L2 or histogram reward needs a target: set --policy.sees-target")
         self.preset, self.device = preset, device
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
-        self.policy = Policy(preset.canvas.specification(), preset.data.size, preset.canvas.channels, preset.policy)
-        self.policy.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.policy = make_policy(preset, device)
         self.average = copy.deepcopy(self.policy).requires_grad_(False)
         betas = (learning.policy_beta, 0.999)
         self.optimizer = torch.optim.Adam(self.policy.parameters(), learning.policy_rate, betas, fused=True)
         self.units = Units(learning.units, learning.length, device)
+        # `data_parallel.spread` puts others in their place.
+        self.reconsider: Callable[..., tuple[Decision, State]] = lambda *seen: self.policy.evaluate(*seen)
+        self.gather: Callable[[Tensor], Tensor] = lambda values: values
         self.updates = self.commands = 0
 
     def scores(self, episode: Trajectory, discriminator: Discriminator) -> Tensor:
@@ -78,7 +81,7 @@ class PolicyLearner:
         """
         learning, blank = self.preset.learning, episode.blank()
         rewards = from_scores(self.scores(episode, discriminator), learning.credit, episode.ended)
-        self.units.learn(rewards, episode.index, blank)
+        self.units.learn(self.gather(rewards), self.gather(episode.index), self.gather(blank))
         starts = episode.starts(self.policy.specification)
         fines = penalties(
             starts,
@@ -103,10 +106,10 @@ class PolicyLearner:
         figures: dict[str, Tensor] = {}
         for _ in range(learning.passes):
             with self.mixed():
-                decision, _ = self.policy.evaluate(seen, episode.commands, episode.before.state)
+                decision, _ = self.reconsider(seen, episode.commands, episode.before.state)
             if advantages is None or value_targets is None:
                 advantages, value_targets = self._advantages(episode, rewards, decision)
-                advantages = normalise(advantages).flatten()
+                advantages = normalise(advantages, self.gather(advantages)).flatten()
             loss, figures = policy_loss(
                 decision, advantages, value_targets.flatten(), entropy_cost, learning.value_cost, before, learning.clip
             )
@@ -116,7 +119,7 @@ class PolicyLearner:
             norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip)
             figures |= {"gradient_norm": norm, "reward_unit": self.units.of(episode.index).mean()}
             self._update(rate)
-        self.commands += episode.steps * episode.batch
+        self.commands += self.gather(episode.commands[..., 0]).numel()
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
     def _advantages(self, episode: Trajectory, rewards: Tensor, decision: Decision) -> tuple[Tensor, Tensor]:

@@ -118,6 +118,16 @@ class Progress:
         self._due[name] = now
         return True
 
+    def rewind(self, commands: int) -> None:
+        """Drop the rows beyond so many commands: a learner was lost, and what it had learned will be learned again."""
+        self._metrics.flush()
+        path = self._out / METRICS
+        rows = [line for line in path.read_text().splitlines() if json.loads(line)["commands"] <= commands]
+        self._metrics.close()
+        write_atomically(path, "".join(row + "\n" for row in rows).encode())
+        self._metrics, self._last_commands = path.open("a"), commands
+        self._sums, self._count = {}, 0
+
     def step(self, commands: int, figures: dict[str, float], spent: float) -> None:
         """Take in one training step's figures; writes their means every ten seconds."""
         for name, value in figures.items():

@@ -18,6 +18,9 @@ from spiral.engines import Engine, observe
 from spiral.models.policy import Observation, Policy, State
 from spiral.program import Specification
 
+_OF_EPISODES = ("targets", "noise", "previous", "effective", "done")
+_OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability")
+
 
 @dataclass(frozen=True)
 class Episodes:
@@ -100,6 +103,21 @@ class Trajectory:
             noise=None if noise is None else noise.repeat(steps, 1),
         )
 
+    def share(self, rank: int, ranks: int) -> Trajectory:
+        """Every `ranks`-th canvas, beginning with `rank`: one learner's share of the batch."""
+
+        def cut(value: Tensor | None, axis: int) -> Tensor | None:
+            return None if value is None else value[(slice(None),) * axis + (slice(rank, None, ranks),)]
+
+        before = {name: cut(getattr(self.before, name), 0) for name in _OF_EPISODES}
+        state = tuple(cut(part, 0) for part in self.before.state)
+        return replace(
+            self,
+            before=replace(self.before, **before, state=state),
+            **{name: cut(getattr(self, name), 1) for name in _OF_COMMANDS},
+            **{name: cut(getattr(self, name), 0) for name in ("ended", "following")},
+        )
+
     def blank(self) -> Tensor:
         """Whose canvas is blank after the last command: bool [B]."""
         return (self.canvases[-1] == self.before.blank.to(self.canvases.device)).flatten(1).all(1)
@@ -161,10 +179,7 @@ def begin(
 
     return replace(
         fresh,
-        **{
-            name: mixed(getattr(fresh, name), getattr(running, name))
-            for name in ("targets", "noise", "previous", "effective", "done")
-        },
+        **{name: mixed(getattr(fresh, name), getattr(running, name)) for name in _OF_EPISODES},
         state=tuple(mixed(new, old) for new, old in zip(fresh.state, running.state, strict=True)),
     )
 

@@ -1,0 +1,41 @@
+"""One policy learned by several processes, a GPU each: every rank takes its share of the canvases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from spiral.models.policy import Decision, Observation, Policy, State
+
+if TYPE_CHECKING:
+    from spiral.learning.policy_learner import PolicyLearner
+
+
+class Reconsidering(nn.Module):
+    """`Policy.evaluate` as a module's forward pass, which is what DistributedDataParallel looks after."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Of this policy."""
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, seen: Observation, commands: Tensor, state: State) -> tuple[Decision, State]:
+        """See `Policy.evaluate`."""
+        return self.policy.evaluate(seen, commands, state)
+
+
+def gather(values: Tensor) -> Tensor:
+    """The values of all ranks, [..., B] of [..., B / ranks] each: what is measured over a batch is so over all of it."""
+    parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
+    distributed.all_gather(parts, values.contiguous())
+    return torch.cat(parts, dim=-1)
+
+
+def spread(learner: PolicyLearner) -> None:
+    """Have a learner average its gradients with those of all other ranks; torch's process group must be there."""
+    devices = [learner.device] if learner.device.type == "cuda" else None
+    learner.reconsider = DistributedDataParallel(Reconsidering(learner.policy), device_ids=devices)
+    learner.gather = gather

@@ -1,0 +1,209 @@
+"""The processes of a distributed run, each a few of the trainer's own functions (SPIRAL section 3.4).
+
+They are plain classes; `crew` makes Ray actors of them. Constructing one does nothing: what can go wrong goes wrong in
+`begin`, whose error Ray then hands to the driver instead of taking it for a crash.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from ray.util import get_node_ip_address
+from torch import distributed
+
+from spiral.datasets import load
+from spiral.engines import make
+from spiral.learning import machine
+from spiral.learning.checkpoint import Tensors
+from spiral.learning.data_parallel import spread
+from spiral.learning.discriminator_learner import DiscriminatorLearner
+from spiral.learning.learner import Evaluation, together
+from spiral.learning.networks import make_discriminator, make_policy
+from spiral.learning.policy_learner import PolicyLearner, Watch
+from spiral.learning.rollout import Trajectory, episode_figures
+from spiral.learning.trainer import make_painter, to_imitate
+from spiral.scaling.wire import to_arrays, to_tensors
+from spiral.settings import Preset
+
+Weights = Tensors
+"""A network's state on the wire: arrays by name."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a process runs.
+
+    Attributes:
+        pid: its number there.
+        host: the address of the machine.
+        device: what its networks compute on.
+    """
+
+    pid: int
+    host: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What an actor says of an unroll.
+
+    Attributes:
+        version: number of policy updates behind the weights it was painted with.
+        seconds: that painting took.
+        waited: seconds that the actor had nothing to do before.
+        figures: of the episodes; see `episode_figures`.
+    """
+
+    version: int
+    seconds: float
+    waited: float
+    figures: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a learner says of a step.
+
+    Attributes:
+        seconds: that it took.
+        figures: for the log.
+        updates: of the network so far.
+        commands: learned from so far; 0 for the discriminator.
+    """
+
+    seconds: float
+    figures: dict[str, float]
+    updates: int = 0
+    commands: int = 0
+
+
+def _settle(preset: Preset, threads: int, seed: int) -> Preset:
+    """Make this process ready; a process without a GPU of its own computes on its processor."""
+    machine.keep_memory()
+    machine.use_threads(threads)
+    torch.manual_seed(seed)
+    return preset if torch.cuda.is_available() else replace(preset, run=replace(preset.run, device="cpu"))
+
+
+def _place(device: torch.device) -> Place:
+    return Place(os.getpid(), get_node_ip_address(), str(device))
+
+
+class Actor:
+    """Paints unrolls with a copy of the policy."""
+
+    def begin(self, preset: Preset, seed: int, threads: int, compiled: bool) -> Place:
+        """Get ready, always on the processor: with so small batches a GPU would mostly wait.
+
+        Raises:
+            InputError: the engine or the pictures are not here.
+        """
+        preset = _settle(preset, threads, seed)
+        device = torch.device("cpu")
+        self.preset, self.policy, self.version = preset, make_policy(preset), -1
+        self.painter = make_painter(preset, self.policy, to_imitate(preset, device), threads)
+        if compiled:
+            machine.compile_policy(self.policy)
+        self.since = time.perf_counter()
+        return _place(device)
+
+    def paint(self, weights: Weights, version: int) -> tuple[Trajectory, Painted]:
+        """An unroll of T commands on B canvases, as arrays, by the policy of these weights."""
+        began = time.perf_counter()
+        if version != self.version:
+            self.policy.load_state_dict(to_tensors(weights))
+            self.version = version
+        with machine.mixed_precision(torch.device("cpu"), self.preset.run.precision):
+            trajectory = self.painter.paint()
+        figures = episode_figures(trajectory, self.policy.specification)
+        waited, self.since = began - self.since, time.perf_counter()
+        return to_arrays(trajectory), Painted(version, self.since - began, waited, figures)
+
+
+class PolicyPart:
+    """The policy learner, with the last published discriminator as its scorer."""
+
+    def begin(self, preset: Preset, state: dict[str, Tensors], threads: int, compiled: bool) -> Place:
+        """Go on from a state; see `PolicyLearner.state`."""
+        self.preset = _settle(preset, threads, preset.run.seed)
+        self.device = machine.choose_device(self.preset.run.device)
+        self.learner = PolicyLearner(self.preset, self.device)
+        self.learner.restore(to_tensors(state))
+        self.rank, self.ranks = 0, 1
+        if distributed.is_available() and distributed.is_initialized():
+            self.rank, self.ranks = distributed.get_rank(), distributed.get_world_size()
+            spread(self.learner)
+        self.scorer = make_discriminator(self.preset, self.device)
+        self.gallery: Any = None
+        if compiled:
+            machine.compile_policy(self.learner.policy)
+        return _place(self.device)
+
+    def weights(self) -> Weights:
+        """What actors paint with."""
+        return to_arrays(self.learner.policy.state_dict())
+
+    def learn(self, trajectory: Trajectory, scorer: Weights, spent: float) -> tuple[Weights, Learned]:
+        """Score an unroll and learn from it; `spent` is the share of the budget used up."""
+        began = time.perf_counter()
+        self.scorer.load_state_dict(to_tensors(scorer))
+        episode = to_tensors(trajectory.share(self.rank, self.ranks), self.device)
+        rewards = self.learner.rewards(episode, self.scorer, spent)
+        figures = self.learner.learn(episode, rewards, spent)
+        learned = Learned(time.perf_counter() - began, figures, self.learner.updates, self.learner.commands)
+        return self.weights(), learned
+
+    def evaluate(self, watch: Watch | None) -> Any:
+        """See `PolicyLearner.evaluate`; as arrays."""
+        if self.gallery is None:
+            data, canvas = self.preset.data, self.preset.canvas
+            unseen = load(data.source, data.size, canvas.channels, "test").spread(data.held_out)
+            engine = make(self.preset.engine, len(unseen), canvas.to_json(), torch.get_num_threads())
+            self.gallery = engine, unseen
+        engine, unseen = self.gallery
+        return to_arrays(self.learner.evaluate(engine, unseen, watch))
+
+    def state(self) -> dict[str, Tensors]:
+        """See `PolicyLearner.state`; as arrays."""
+        return to_arrays(self.learner.state())
+
+
+class DiscriminatorPart:
+    """The discriminator learner and its replay buffer."""
+
+    def begin(self, preset: Preset, state: dict[str, Tensors], threads: int) -> Place:
+        """Go on from a state; see `DiscriminatorLearner.state`.
+
+        Raises:
+            InputError: the pictures are not here.
+        """
+        preset = _settle(preset, threads, preset.run.seed + 1)
+        self.device = machine.choose_device(preset.run.device)
+        self.learner = DiscriminatorLearner(preset, self.device)
+        self.learner.restore(to_tensors(state))
+        self.real = to_imitate(preset, self.device)
+        return _place(self.device)
+
+    def weights(self) -> Weights:
+        """What canvases are scored with."""
+        return to_arrays(self.learner.network.state_dict())
+
+    def learn(self, trajectory: Trajectory) -> tuple[Weights, Learned]:
+        """Put finished canvases into the replay buffer, and learn from it."""
+        began = time.perf_counter()
+        figures = self.learner.learn(to_tensors(trajectory, self.device), self.real)
+        return self.weights(), Learned(time.perf_counter() - began, figures)
+
+    def state(self) -> dict[str, Tensors]:
+        """See `DiscriminatorLearner.state`; as arrays."""
+        return to_arrays(self.learner.state())
+
+
+def gathered(evaluations: list[Any]) -> Evaluation:
+    """Several policies' evaluations as one, of tensors again."""
+    return together([to_tensors(one) for one in evaluations])

@@ -1,0 +1,39 @@
+"""How a run is spread over machines; needs no Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spiral.errors import require_within
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """Who takes part in a distributed run.
+
+    Attributes:
+        actors: processes that paint, each B canvases; they share the policies out among themselves.
+        address: of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; None starts one on this machine.
+        learners: processes, with a GPU each where there are GPUs, among which a policy's learning is split.
+        queue: unrolls that may wait for a policy's learner or be learned from, beside those being painted. The
+            actors wait when there are as many: back-pressure.
+        max_age: policy updates between the weights an unroll was painted with and those that would learn from it; an
+            older one is thrown away.
+        patience: seconds that a learner may wait for a place in the cluster before the run gives up.
+    """
+
+    actors: int
+    address: str | None = None
+    learners: int = 1
+    queue: int = 1
+    max_age: int = 64
+    patience: float = 300.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("cluster", self, actors=(1, 10_000), learners=(1, 64), queue=(1, 1000), max_age=(0, 10**6))
+        require_within("cluster", self, patience=(0, 10**6))

@@ -1,0 +1,111 @@
+"""SPIRAL on many machines (section 3.4): what `spiral.learning.trainer` does in turns, done by many at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from spiral.files import write_atomically
+from spiral.learning import saving
+from spiral.learning.learner import Learner
+from spiral.learning.policy_learner import Watch
+from spiral.learning.progress import Progress
+from spiral.learning.trainer import Budget, stop_if_broken, to_imitate, worth_compiling
+from spiral.scaling.cluster import connected
+from spiral.scaling.crew import Crew
+from spiral.scaling.settings import ClusterSettings
+from spiral.settings import Preset
+
+WHO = "crew.json"
+_TICK = 1.0
+
+
+def train(
+    preset: Preset,
+    out: Path,
+    budget: Budget,
+    cluster: ClusterSettings,
+    resume: bool = False,
+    start: Path | None = None,
+    watch: Watch | None = None,
+) -> Path:
+    """Train an agent on a Ray cluster and return the folder that holds it.
+
+    Args:
+        preset: the experiment; V-trace corrects for the age of what the actors send.
+        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `crew.json` says who runs where.
+        budget: when to stop.
+        cluster: how the run is spread.
+        resume: go on from the last checkpoint in `out`, also that of a run on one machine.
+        start: folder of an agent whose networks to begin from.
+        watch: see `spiral.learning.trainer.train`.
+
+    Raises:
+        InputError: wrong settings, no Ray or no cluster, or `out` holds a run and `resume` is False.
+        TrainingError: a quantity is not finite, or the cluster has no place for a learner.
+    """
+    preset = replace(preset, learning=replace(preset.learning, correction="v-trace"))
+    seconds = saving.read(out, preset)[1] if resume else 0.0
+    progress, run = Progress.start(out, preset, resume, seconds), preset.run
+    if not resume:
+        saving.save(out, preset, begin(preset, start), 0.0)
+    processes = cluster.actors + 1 + preset.learning.policies * cluster.learners
+    with progress, connected(cluster.address, processes):
+        compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
+        crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], progress.say, budget.frames, compiled)
+        reached, known = crew.commands, ""
+        while (spent := budget.spent(progress.seconds, crew.commands)) < 1.0:
+            for figures in crew.collect(spent, _TICK):
+                stop_if_broken(figures, crew.commands, out)
+                progress.step(crew.commands, figures, spent)
+            if crew.commands < reached:
+                progress.rewind(crew.commands)
+            reached = crew.commands
+            known = record(out, crew, known)
+            if progress.due("evaluate", run.evaluate_seconds) and (seen := crew.evaluate(watch)):
+                progress.evaluated(crew.commands, *seen)
+            if progress.due("checkpoint", run.checkpoint_seconds) and (state := crew.state()):
+                saving.save(out, preset, state, progress.seconds)
+        conclude(crew, preset, out, progress, watch)
+    return saving.agent_folder(out)
+
+
+def begin(preset: Preset, start: Path | None) -> dict:
+    """The state before the first command.
+
+    Raises:
+        InputError: settings that do not go together, or the pictures cannot be had.
+    """
+    learner = Learner(preset, torch.device("cpu"))
+    if preset.policy.prototypes and (means := to_imitate(preset, learner.device).prototypes) is not None:
+        for each in learner.policies:
+            each.policy.prototypes.copy_(means)
+            each.average.prototypes.copy_(means)
+    if start is not None:
+        learner.begin_from(start)
+    return learner.state()
+
+
+def record(out: Path, crew: Crew, known: str) -> str:
+    """Write down who runs where, when that has changed."""
+    places = {seat.name: asdict(seat.place) for seat in crew.seats if seat.place is not None}
+    text = json.dumps(places, indent=1)
+    if text != known:
+        write_atomically(out / WHO, (text + "\n").encode())
+    return text
+
+
+def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: Watch | None) -> None:
+    """The last evaluation and the last checkpoint, whoever dies meanwhile."""
+    state = seen = None
+    while state is None or seen is None:
+        crew.finish()
+        seen, state = crew.evaluate(watch), crew.state()
+        if state is None or seen is None:
+            for _ in crew.collect(1.0, _TICK):
+                pass
+    progress.evaluated(crew.commands, *seen)
+    saving.save(out, preset, state, progress.seconds)
