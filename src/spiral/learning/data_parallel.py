@@ -28,7 +28,10 @@ class Reconsidering(nn.Module):
 
 
 def gather(values: Tensor) -> Tensor:
-    """The values of all ranks, [..., B] of [..., B / ranks] each: what is measured over a batch is so over all of it."""
+    """The values of all ranks, [..., B] of [..., B / ranks] each.
+
+    What is measured over a batch must be measured over all of it.
+    """
     parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
     distributed.all_gather(parts, values.contiguous())
     return torch.cat(parts, dim=-1)

@@ -109,9 +109,14 @@ class PolicyLearner:
                 decision, _ = self.reconsider(seen, episode.commands, episode.before.state)
             if advantages is None or value_targets is None:
                 advantages, value_targets = self._advantages(episode, rewards, decision)
-                advantages = normalise(advantages, self.gather(advantages)).flatten()
             loss, figures = policy_loss(
-                decision, advantages, value_targets.flatten(), entropy_cost, learning.value_cost, before, learning.clip
+                decision,
+                advantages.flatten(),
+                value_targets.flatten(),
+                entropy_cost,
+                learning.value_cost,
+                before,
+                learning.clip,
             )
             before = decision.log_probability.detach() if before is None else before
             self.optimizer.zero_grad()
@@ -123,14 +128,17 @@ class PolicyLearner:
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
     def _advantages(self, episode: Trajectory, rewards: Tensor, decision: Decision) -> tuple[Tensor, Tensor]:
-        """Advantages and value targets float32 [T, B], corrected where another policy may have painted."""
+        """Advantages, normalised, and value targets float32 [T, B], corrected where another policy may have painted."""
         learning, values = self.preset.learning, decision.value.detach().view(rewards.shape)
         # What comes later is counted in the unit of the command before it.
         discount = learning.discount * self.units.of(episode.index + 1) / self.units.of(episode.index)
+        given = rewards, values, discount, learning.advantage_decay, episode.following
         if learning.correction == "none":
-            return generalised_advantages(rewards, values, discount, learning.advantage_decay, episode.following)
+            advantages, targets = generalised_advantages(*given)
+            return normalise(advantages, self.gather(advantages)), targets
         ratios = (decision.log_probability.detach().view(rewards.shape) - episode.log_probability).exp()
-        return v_trace(rewards, values, discount, learning.advantage_decay, episode.following, ratios)
+        advantages, targets, weights = v_trace(*given, ratios)
+        return normalise(advantages, self.gather(advantages)) * weights, targets
 
     def _update(self, rate: float) -> None:
         """Take the optimiser's step and let the average follow."""

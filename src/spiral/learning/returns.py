@@ -42,7 +42,7 @@ def v_trace(
     after: Tensor | None,
     ratios: Tensor,
     clip: float = 1.0,
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor]:
     """V-trace advantages (IMPALA: Espeholt et al. 2018, eq. 1 and remark 2; SPIRAL section 3.4).
 
     What distributed actors send was painted by a policy some updates old; `generalised_advantages` of it would be those
@@ -59,7 +59,9 @@ def v_trace(
         clip: the largest ratio that counts, rho bar; beyond 1 the ratios that trace (c) are cut at 1 all the same.
 
     Returns:
-        Advantages (weighted with the clipped ratios) and the value function's targets, float32 [T, B] both.
+        Advantages, the value function's targets, and the clipped ratios, float32 [T, B] each. What a command gains is
+        its advantage times its ratio; they are apart because a baseline must be taken from the advantage alone:
+        what is subtracted from the product pushes the policy towards, or away from, the one that painted.
     """
     last = torch.zeros_like(values[:1]) if after is None else after[None]
     following = torch.cat([values[1:], last])
@@ -72,5 +74,5 @@ def v_trace(
         running = errors[step] + discounts[step] * decay * traces[step] * running
         corrections[step] = running
     later = torch.cat([corrections[1:], torch.zeros_like(corrections[:1])])
-    advantages = weights * (rewards + discounts * (following + decay * later) - values)
-    return advantages, values + corrections
+    advantages = rewards + discounts * (following + decay * later) - values
+    return advantages, values + corrections, weights

@@ -1,0 +1,304 @@
+"""Population based training (Jaderberg et al. 2017; SPIRAL appendix C): schedules found instead of chosen.
+
+Several members learn side by side, each with its own policy rate and entropy cost. After every interval the worst
+quarter takes over networks and settings from the best one and goes on with both settings multiplied by 1.2 or 0.8.
+Which is which is told by the error on held-out pictures; Ray Tune does the rest, with as many members at a time as
+there are processors: the others wait as checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+from ray.tune import Callback, CheckpointConfig, RunConfig
+from ray.tune.schedulers import FIFOScheduler, PopulationBasedTraining
+from ray.tune.search import BasicVariantGenerator
+
+from spiral.datasets import load
+from spiral.engines import make
+from spiral.errors import InputError, TrainingError, require_within
+from spiral.evaluation.summary import watch
+from spiral.files import make_folder, write_atomically
+from spiral.learning import checkpoint, machine, saving
+from spiral.learning.trainer import one_round, set_up
+from spiral.scaling.cluster import connected
+from spiral.settings import Preset
+
+RECORD, EXPERIMENT = "population.jsonl", "tune"
+FACTORS = (1.2, 0.8)
+QUARTER = 0.25
+_KEPT = 4
+_SNAPSHOT_SECONDS = "5"
+
+
+@dataclass(frozen=True)
+class PopulationSettings:
+    """A population and how it is bred.
+
+    Attributes:
+        members: how many.
+        frames: commands that each paints and learns from.
+        intervals: how often members are compared.
+        exploit: whether the worst take over from the best; without it this is a random search.
+        rates: smallest and largest policy rate to begin with, drawn log-uniformly.
+        entropy_costs: likewise.
+        at_once: members that learn at a time; one for each processor (or GPU) of the cluster when 0.
+        address: of a Ray cluster; see `ClusterSettings`.
+    """
+
+    members: int = 8
+    frames: int = 1_000_000
+    intervals: int = 20
+    exploit: bool = True
+    rates: tuple[float, float] = (1e-5, 3e-4)
+    entropy_costs: tuple[float, float] = (2e-3, 1e-1)
+    at_once: int = 0
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("population", self, members=(1, 10_000), frames=(1, 10**15), intervals=(1, 10**6))
+        require_within("population", self, at_once=(0, 10_000))
+        for name in ("rates", "entropy_costs"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= 1:
+                raise InputError(f"population.{name} must be two numbers in (0, 1], the smaller one first")
+
+
+class Member(tune.Trainable):
+    """One run of the trainer's own loop, an interval at a time."""
+
+    def setup(self, config: dict[str, Any], preset: dict[str, Any], frames: int, interval: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Networks, canvases and pictures."""
+        base = Preset.from_json(preset)
+        self.base, self.frames, self.interval = base, frames, interval
+        self.number = int(str(self.trial_id).rsplit("_", 1)[-1])
+        threads = machine.use_threads(base.run.threads or 1)
+        seeded = replace(base, run=replace(base.run, seed=base.run.seed + 1000 * self.number))
+        self.learner, self.painters, self.real = set_up(seeded, threads)
+        self.unseen = load(base.data.source, base.data.size, base.canvas.channels, "test").spread(base.data.held_out)
+        self.gallery = make(base.engine, len(self.unseen), base.canvas.to_json(), threads)
+        self.seconds, self.copied = 0.0, self.number
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Go on with another rate and entropy cost."""
+        preset = with_settings(self.base, new_config)
+        self.learner.preset = self.learner.discriminator.preset = preset
+        for policy, painter in zip(self.learner.policies, self.painters, strict=True):
+            policy.preset = painter.preset = preset
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train for an interval, then measure."""
+        began, learner = time.perf_counter(), self.learner
+        target = min((learner.commands // self.interval + 1) * self.interval, self.frames)
+        figures: dict[str, float] = {}
+        while learner.commands < target:
+            spent = learner.commands / self.frames
+            for turn in one_round(learner, self.painters, self.real, spent, machine.unmeasured):
+                figures = turn
+        seen, _, _ = learner.evaluate(self.gallery, self.unseen, watch)
+        self.seconds += time.perf_counter() - began
+        copied, self.copied = self.copied, self.number
+        learning = learner.preset.learning
+        return {
+            "member": self.number,
+            "copied": copied,
+            "commands": learner.commands,
+            "seconds": self.seconds,
+            "policy_rate": learning.policy_rate,
+            "entropy_cost": learning.entropy_cost,
+            "score": score(seen),
+            "entropy": figures.get("policy/entropy", 0.0),
+        }
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Everything that learns."""
+        config = {"member": self.number, "seconds": self.seconds, "preset": self.learner.preset.to_json()}
+        checkpoint.save_folder(Path(checkpoint_dir) / "state", config, self.learner.state())
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Go on from a checkpoint, one's own or a better member's."""
+        config, state = read_state(Path(checkpoint))
+        self.learner.restore(state)
+        self.seconds, self.copied = float(config["seconds"]), int(config["member"])
+        # Whoever takes over another one's networks must not also paint what the other one paints.
+        torch.manual_seed(self.base.run.seed + 1000 * self.number + self.learner.commands)
+
+
+def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, checkpoint.Tensors]]:
+    """What `Member.save_checkpoint` wrote."""
+    place = folder / "state"
+    names = [path.stem for path in place.glob("*.safetensors")]
+    return checkpoint.read_config(place), {name: checkpoint.read_tensors(place, name) for name in names}
+
+
+def with_settings(base: Preset, config: dict[str, Any]) -> Preset:
+    """The preset with a member's rate and entropy cost, which stay as they are until the next comparison."""
+    rate, cost = float(config["policy_rate"]), float(config["entropy_cost"])
+    constant = replace(base.learning, policy_rate=rate, rate_end=1.0, entropy_cost=cost, entropy_cost_end=cost)
+    return replace(base, learning=constant)
+
+
+def score(figures: dict[str, float]) -> float:
+    """How good a member is, less being better: error beside a blank canvas's, or the Fréchet distance."""
+    if "mse" in figures:
+        return figures["mse"] / figures["blank_mse"]
+    return figures["held_out/frechet"]
+
+
+class Recorder(Callback):
+    """Writes down and tells every result."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        """Go on with the record at `path`."""
+        self._path, self._say = path, say
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """See Ray Tune."""
+        row = {name: result[name] for name in ROW}
+        with self._path.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        taken = "" if row["copied"] == row["member"] else f"  (from member {row['copied']})"
+        self._say(
+            f"member {row['member']:2d}  {row['commands']:>11,} commands  score {row['score']:.3f}"
+            f"  rate {row['policy_rate']:.2e}  entropy cost {row['entropy_cost']:.2e}{taken}"
+        )
+
+
+ROW = ("member", "copied", "commands", "seconds", "policy_rate", "entropy_cost", "score", "entropy")
+"""Fields of a row of `population.jsonl`."""
+
+
+def breed(
+    preset: Preset, population: PopulationSettings, out: Path, resume: bool, say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    """Train a population; the best member's agent is in `out/agent` afterwards.
+
+    Args:
+        preset: what they learn; its rate and entropy cost are drawn instead.
+        population: how many, how long.
+        out: the folder: `population.jsonl`, Ray Tune's own records, the agent.
+        resume: go on with what is there.
+        say: tells people something.
+
+    Returns:
+        The record: a row for every member and interval, with `ROW`'s fields, `copied` being whose networks it had at
+        the interval's beginning.
+
+    Raises:
+        InputError: wrong settings, no Ray or no cluster, or `out` holds a population and `resume` is False.
+        TrainingError: members failed.
+    """
+    make_folder(out)
+    place = (out / EXPERIMENT).absolute()
+    if place.exists() and not resume:
+        raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
+    if resume and not tune.Tuner.can_restore(str(place)):
+        raise InputError(f"{out} holds no population to go on with")
+    os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", _SNAPSHOT_SECONDS)
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with connected(population.address, population.at_once or processors):
+        random.seed(preset.run.seed)
+        tuner = _tuner(preset, population, place, Recorder(out / RECORD, say), resume)
+        results = tuner.fit()
+    if results.num_errors == len(results):
+        raise TrainingError(f"all members failed, the first one with: {results.errors[0]}")
+    rows = read_rows(out)
+    best = min((row for row in rows if row["commands"] >= population.frames), key=lambda row: row["score"])
+    found = next(result for result in results if result.metrics and result.metrics["member"] == best["member"])
+    if found.checkpoint is not None:
+        with found.checkpoint.as_directory() as folder:
+            config, state = read_state(Path(folder))
+        saving.save(out, Preset.from_json(config["preset"]), state, float(config["seconds"]))
+    return rows
+
+
+def _tuner(preset: Preset, population: PopulationSettings, place: Path, recorder: Recorder, resume: bool) -> tune.Tuner:
+    import ray
+
+    interval = -(-population.frames // population.intervals)
+    draw = {
+        "policy_rate": tune.loguniform(*population.rates),
+        "entropy_cost": tune.loguniform(*population.entropy_costs),
+    }
+    gpus = ray.cluster_resources().get("GPU", 0)
+    trainable = tune.with_resources(
+        tune.with_parameters(Member, preset=preset.to_json(), frames=population.frames, interval=interval),
+        {"cpu": 1, "gpu": 1 if gpus else 0},
+    )
+    if resume:
+        return tune.Tuner.restore(str(place), trainable, resume_errored=True, param_space=draw)
+    if population.exploit:
+        scheduler = PopulationBasedTraining(
+            time_attr="commands",
+            perturbation_interval=interval,
+            hyperparam_mutations=dict(draw),
+            quantile_fraction=QUARTER,
+            resample_probability=0.0,
+            perturbation_factors=FACTORS,
+            synch=True,
+        )
+    else:
+        scheduler = FIFOScheduler()
+    return tune.Tuner(
+        trainable,
+        param_space=draw,
+        tune_config=tune.TuneConfig(
+            metric="score",
+            mode="min",
+            num_samples=population.members,
+            scheduler=scheduler,
+            search_alg=BasicVariantGenerator(random_state=preset.run.seed),
+            reuse_actors=True,
+        ),
+        run_config=RunConfig(
+            name=place.name,
+            storage_path=str(place.parent),
+            stop={"commands": population.frames},
+            callbacks=[recorder],
+            checkpoint_config=CheckpointConfig(num_to_keep=_KEPT, checkpoint_at_end=True),
+            verbose=0,
+        ),
+    )
+
+
+def read_rows(out: Path) -> list[dict[str, Any]]:
+    """The record of a population; what was done again after a crash is there once.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = out / RECORD
+    if not path.is_file():
+        raise InputError(f"{out} holds no {RECORD}")
+    rows: dict[tuple[int, int], dict[str, Any]] = {}
+    for line in path.read_text().splitlines():
+        try:
+            row = json.loads(line)
+            rows[row["member"], row["commands"]] = row
+        except (ValueError, KeyError, TypeError):
+            continue  # the line that a crash cut off
+    return [rows[key] for key in sorted(rows)]
+
+
+def describe(population: PopulationSettings, path: Path) -> None:
+    """Write the settings beside the record."""
+    write_atomically(path, (json.dumps(asdict(population), indent=1) + "\n").encode())
