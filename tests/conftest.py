@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from problems import line_pictures
 
 from spiral.agent import Agent
 from spiral.engines.strokes import CHOICES, StrokeSettings
@@ -22,6 +23,12 @@ def tiny_agent(choices=CHOICES, channels=3, **strokes) -> Agent:
     )  # fmt: skip
     policy = Policy(settings.specification(), 16, channels, preset.policy)
     return Agent(preset, policy, Discriminator(16, channels, True, DiscriminatorSettings(4)), "tiny")
+
+
+@pytest.fixture
+def lines(tmp_path):
+    """A data set of lines."""
+    return line_pictures(tmp_path / "lines.npz")
 
 
 @pytest.fixture

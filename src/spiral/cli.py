@@ -20,6 +20,7 @@ from spiral.commands.painting import Paint, Render, Sample
 from spiral.commands.robot import Robot
 from spiral.commands.searching import Search
 from spiral.commands.training import train_command
+from spiral.commands.tuning import tune_command
 from spiral.errors import InputError, TrainingError
 
 _COMMANDS: dict[str, Any] = {
@@ -39,6 +40,7 @@ _COMMANDS: dict[str, Any] = {
 
 def _usage() -> str:
     lines = ["usage: spiral COMMAND ...", "", "  train     train an agent: spiral train PRESET"]
+    lines += ["  tune      train a population of agents that learn from each other: spiral tune PRESET"]
     lines += ["  program   edit programs: spiral program show|trim|reorder|recolor"]
     lines += [f"  {name:9} {(command.__doc__ or '').splitlines()[0]}" for name, command in _COMMANDS.items()]
     return "\n".join([*lines, "", "`spiral COMMAND --help` tells more."])
@@ -53,6 +55,8 @@ def _dispatch(arguments: Sequence[str]) -> None:
         print(f"spiral {__version__}")
     elif arguments[0] == "train":
         train_command(arguments[1:])
+    elif arguments[0] == "tune":
+        tune_command(arguments[1:])
     elif arguments[0] == "program":
         program_command(arguments[1:])
     elif arguments[0] in _COMMANDS:
@@ -61,7 +65,7 @@ def _dispatch(arguments: Sequence[str]) -> None:
         )
         command()
     else:
-        raise InputError(f"unknown command {arguments[0]!r}; there are: train, program, {', '.join(_COMMANDS)}")
+        raise InputError(f"unknown command {arguments[0]!r}; there are: train, tune, program, {', '.join(_COMMANDS)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

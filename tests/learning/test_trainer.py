@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
+from problems import rows, tiny
 from safetensors.torch import load_file
 
 from spiral.agent import load_agent
@@ -21,7 +22,6 @@ from spiral.datasets.cells import equal_cells, mean_pictures
 from spiral.datasets.scenes import draw_scenes
 from spiral.engines import make, missing
 from spiral.engines.objects import ADD, SceneSettings
-from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
 from spiral.evaluation.summary import watch
@@ -30,59 +30,8 @@ from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
 from spiral.learning.rollout import Trajectory, collect
 from spiral.learning.trainer import Budget, train
-from spiral.models.discriminator import DiscriminatorSettings
-from spiral.models.policy import PolicySettings
 from spiral.presets import PRESETS
-from spiral.settings import DataSettings, LearningSettings, Preset, RunSettings
-
-BLACK, WHITE = (0.0,) * 3, (1.0,) * 3
-
-
-def line_pictures(path: Path) -> Path:
-    """White lines from the upper left corner to anywhere: a problem that a tiny agent solves in seconds."""
-    images = []
-    for x, y in np.random.default_rng(0).integers(2, 15, (400, 2)).tolist():
-        picture = Image.new("L", (16, 16))
-        ImageDraw.Draw(picture).line([(0, 0), (x, y)], fill=255, width=3)
-        images.append(np.asarray(picture))
-    np.savez(path, images=np.array(images, np.uint8))
-    return path
-
-
-@pytest.fixture
-def lines(tmp_path) -> Path:
-    return line_pictures(tmp_path / "lines.npz")
-
-
-def tiny(data: Path, **learning) -> Preset:
-    return Preset(
-        name="tiny",
-        summary="lines",
-        engine="vector",
-        canvas=StrokeSettings(
-            size=16, grid=8, radii=(1.5,), radii_at=16, choices=("end",), ground=BLACK, ink=WHITE
-        ),
-        data=DataSettings(source=str(data), size=16, held_out=40),
-        policy=PolicySettings(
-            channels=8, core_channels=16, residual_blocks=1, hidden=64, location_channels=8, location_blocks=1,
-            spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
-            prototypes=learning.pop("prototypes", 0),
-        ),
-        discriminator=DiscriminatorSettings(
-            channels=16, spectral=learning.get("loss") == "gan", complement=learning.pop("complement", False)
-        ),
-        learning=LearningSettings(
-            **{
-                "batch": 64, "steps": 1, "policy_rate": 1e-3, "discriminator_rate": 1e-3, "entropy_cost": 0.1,
-                "entropy_cost_end": 0.01, "warm_up": 10, "average": 0.9, **learning,
-            }
-        ),
-        run=RunSettings(threads=1, evaluate_seconds=1e9, checkpoint_seconds=1e9),
-    )  # fmt: skip
-
-
-def rows(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+from spiral.settings import Preset
 
 
 def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
@@ -106,11 +55,13 @@ def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
         {"paired": True, "discriminator_steps": 2},
         {"passes": 3},
         {"complement": True},
+        {"correction": "v-trace", "passes": 2},
+        {"policies": 2},
     ],
 )
 def test_every_setting_runs_in_the_same_loop(lines, tmp_path, settings):
-    train(tiny(lines, **settings), tmp_path / "run", Budget(frames=64 * 5))
-    assert rows(tmp_path / "run")[-1]["commands"] == 64 * 5
+    train(tiny(lines, **settings), tmp_path / "run", Budget(frames=64 * 6))
+    assert rows(tmp_path / "run")[-1]["commands"] == 64 * 6
 
 
 def test_the_same_seed_trains_the_same_agent(lines, tmp_path):
@@ -211,6 +162,24 @@ def test_an_agent_with_prototypes_invents_and_carries_them_along(lines, tmp_path
         agent.paint(first.observed)
 
 
+def test_policies_that_share_a_discriminator_are_each_to_be_seen(lines, tmp_path):
+    preset, out = tiny(lines, policies=3), tmp_path / "run"
+    first = train(preset, out, Budget(frames=3 * 64 * 60))
+    last = rows(out)[-1]
+    own = [last[f"policy-{member}/mse"] for member in (1, 2, 3)]
+    assert len(set(own)) == 3, "each paints in its own way"
+    assert last["mse"] == pytest.approx(np.mean(own), abs=1e-5)
+    sheet = Image.open(sorted((out / "sheets").glob("*.png"))[-1])
+    alone = train(tiny(lines), tmp_path / "alone", Budget(frames=64))
+    single = Image.open(sorted((alone.parent / "sheets").glob("*.png"))[-1])
+    assert sheet.height > 1.8 * single.height, "targets and three policies instead of targets and one"
+    weights = [load_file(out / name / "policy.safetensors") for name in ("agent", "agent-2", "agent-3")]
+    assert all(any(not torch.equal(weights[0][name], other[name]) for name in weights[0]) for other in weights[1:])
+    assert load_agent(str(out / "agent-2")).conditional and first == out / "agent"
+    train(preset, out, Budget(frames=3 * 64 * 61), resume=True)
+    assert rows(out)[-1]["commands"] == 3 * 64 * 61
+
+
 def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
     first = train(tiny(lines), tmp_path / "first", Budget(frames=64 * 5))
     second = Learner(tiny(lines), torch.device("cpu"))
@@ -222,10 +191,11 @@ def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
 def test_a_run_that_is_killed_goes_on_from_its_checkpoint(lines, tmp_path):
     out = tmp_path / "run"
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from pathlib import Path; from dataclasses import replace; import test_trainer as t\n"
-        f"p = t.tiny(Path({str(lines)!r})); p = replace(p, run=replace(p.run, checkpoint_seconds=0.2))\n"
-        f"t.train(p, Path({str(out)!r}), t.Budget(minutes=5))"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "from pathlib import Path; from dataclasses import replace; from problems import tiny\n"
+        "from spiral.learning.trainer import Budget, train\n"
+        f"p = tiny(Path({str(lines)!r})); p = replace(p, run=replace(p.run, checkpoint_seconds=0.2))\n"
+        f"train(p, Path({str(out)!r}), Budget(minutes=5))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, env=dict(os.environ))
     deadline = time.monotonic() + 60

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
-
+from spiral.commands.experiments import parse
 from spiral.commands.output import console
 from spiral.errors import InputError
-from spiral.presets import PRESETS, preset
 from spiral.scaling.cluster import require_ray
 from spiral.scaling.settings import ClusterSettings
-from spiral.settings import Preset
 
 
 @dataclass(frozen=True)
@@ -65,28 +61,24 @@ class Spread:
 
 
 def train_command(arguments: Sequence[str]) -> None:
-    """`spiral train PRESET ...`: the preset's own values are the defaults of the typed flags."""
-    if not arguments or arguments[0].startswith("-"):
-        if arguments and arguments[0] in ("-h", "--help"):
-            print(f"usage: spiral train PRESET [OPTIONS]; presets: {', '.join(PRESETS)}")
-            print("`spiral train PRESET --help` lists its options.")
-            return
-        raise InputError(f"name a preset to train: {', '.join(PRESETS)}")
-    base = preset(arguments[0])
-    chosen, bounds, spread = _parse_train(base, arguments[1:])
+    """`spiral train PRESET ...`."""
+    parsed = parse("train", arguments, bounds=Bounds(), spread=Spread())
+    if parsed is None:
+        return
+    chosen, (bounds, spread) = parsed
     cluster = spread.settings()
     if cluster is not None:
         require_ray("--actors")
-    from spiral.agent import find
-    from spiral.evaluation.summary import watch
-    from spiral.learning.trainer import Budget, train
-
     if bounds.minutes is not None and not bounds.minutes > 0:
         raise InputError(f"--minutes must be more than 0, got {bounds.minutes}")
     if bounds.frames is not None and bounds.frames < 1:
         raise InputError(f"--frames must be at least 1, got {bounds.frames}")
+    from spiral.agent import find
+    from spiral.evaluation.summary import watch
+    from spiral.learning.trainer import Budget, train
+
     minutes = bounds.minutes if bounds.minutes or bounds.frames else chosen.run.minutes
-    out = bounds.out or Path("runs") / base.name
+    out = bounds.out or Path("runs") / chosen.name
     start = find(bounds.start) if bounds.start else None
     budget = Budget(minutes, bounds.frames)
     if cluster is None:
@@ -96,20 +88,3 @@ def train_command(arguments: Sequence[str]) -> None:
 
         agent = train_on_cluster(chosen, out, budget, cluster, bounds.resume, start, watch)
     console.print(f"the agent is in {agent}; metrics, sheets and checkpoints are beside it")
-
-
-def _parse_train(base: Preset, arguments: Sequence[str]) -> tuple[Preset, Bounds, Spread]:
-    @dataclass(frozen=True)
-    class Training:
-        bounds: Annotated[Bounds, tyro.conf.arg(name="")]
-        spread: Annotated[Spread, tyro.conf.arg(name="")]
-        preset: Annotated[Preset, tyro.conf.arg(name="")]
-
-    result = tyro.cli(
-        Training,
-        args=list(arguments),
-        default=Training(Bounds(), Spread(), base),
-        prog=f"spiral train {base.name}",
-        description=base.summary,
-    )
-    return replace(result.preset, name=base.name, summary=base.summary), result.bounds, result.spread

@@ -19,7 +19,7 @@ from spiral.scaling.crew import Crew
 from spiral.scaling.settings import ClusterSettings
 from spiral.settings import Preset
 
-WHO = "crew.json"
+STATUS = "crew.json"
 _TICK = 1.0
 
 
@@ -36,7 +36,8 @@ def train(
 
     Args:
         preset: the experiment; V-trace corrects for the age of what the actors send.
-        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `crew.json` says who runs where.
+        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `crew.json` says who
+            runs where.
         budget: when to stop.
         cluster: how the run is spread.
         resume: go on from the last checkpoint in `out`, also that of a run on one machine.
@@ -56,7 +57,7 @@ def train(
     with progress, connected(cluster.address, processes):
         compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
         crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], progress.say, budget.frames, compiled)
-        reached, known = crew.commands, ""
+        reached = crew.commands
         while (spent := budget.spent(progress.seconds, crew.commands)) < 1.0:
             for figures in crew.collect(spent, _TICK):
                 stop_if_broken(figures, crew.commands, out)
@@ -64,7 +65,8 @@ def train(
             if crew.commands < reached:
                 progress.rewind(crew.commands)
             reached = crew.commands
-            known = record(out, crew, known)
+            if progress.due("status", _TICK):
+                write_status(out, crew)
             if progress.due("evaluate", run.evaluate_seconds) and (seen := crew.evaluate(watch)):
                 progress.evaluated(crew.commands, *seen)
             if progress.due("checkpoint", run.checkpoint_seconds) and (state := crew.state()):
@@ -89,13 +91,19 @@ def begin(preset: Preset, start: Path | None) -> dict:
     return learner.state()
 
 
-def record(out: Path, crew: Crew, known: str) -> str:
-    """Write down who runs where, when that has changed."""
-    places = {seat.name: asdict(seat.place) for seat in crew.seats if seat.place is not None}
-    text = json.dumps(places, indent=1)
-    if text != known:
-        write_atomically(out / WHO, (text + "\n").encode())
-    return text
+def write_status(out: Path, crew: Crew) -> None:
+    """Write down who runs where, and what has become of all commands."""
+    status = {
+        "commands": crew.commands,
+        "painted": crew.painted,
+        "dropped": crew.dropped,
+        "lost": crew.lost,
+        "crew": {
+            seat.name: {"losses": seat.losses, **({} if seat.place is None else asdict(seat.place))}
+            for seat in crew.seats
+        },
+    }
+    write_atomically(out / STATUS, (json.dumps(status, indent=1) + "\n").encode())
 
 
 def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: Watch | None) -> None:
@@ -109,3 +117,5 @@ def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: W
                 pass
     progress.evaluated(crew.commands, *seen)
     saving.save(out, preset, state, progress.seconds)
+    write_status(out, crew)
+

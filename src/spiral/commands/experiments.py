@@ -1,0 +1,51 @@
+"""Command lines of an experiment: a preset's own values are the defaults of the typed flags."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+import tyro
+
+from spiral.errors import InputError
+from spiral.presets import PRESETS, preset
+from spiral.settings import Preset
+
+
+def parse(command: str, arguments: Sequence[str], **flags: Any) -> tuple[Preset, list[Any]] | None:
+    """`spiral COMMAND PRESET --flag ... --section.setting ...`.
+
+    Args:
+        command: its name.
+        arguments: what comes after it.
+        flags: the command's own flags, dataclass instances that hold the defaults.
+
+    Returns:
+        The preset and the flags as given; None where only help was asked for, and has been printed.
+
+    Raises:
+        InputError: no preset, or one that there is not.
+    """
+    if not arguments or arguments[0].startswith("-"):
+        if arguments and arguments[0] in ("-h", "--help"):
+            print(f"usage: spiral {command} PRESET [OPTIONS]; presets: {', '.join(PRESETS)}")
+            print(f"`spiral {command} PRESET --help` lists its options.")
+            return None
+        raise InputError(f"name a preset to {command}: {', '.join(PRESETS)}")
+    base = preset(arguments[0])
+    flat = tyro.conf.arg(name="")
+    given = {**flags, "preset": base}
+    everything = dataclasses.make_dataclass(
+        "Experiment", [(name, Annotated[type(value), flat]) for name, value in given.items()], frozen=True
+    )
+    result: Any = tyro.cli(
+        everything,
+        args=list(arguments[1:]),
+        default=everything(**given),
+        prog=f"spiral {command} {base.name}",
+        description=base.summary,
+    )
+    chosen = replace(result.preset, name=base.name, summary=base.summary)
+    return chosen, [getattr(result, name) for name in flags]
