@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiral.learning.returns import generalised_advantages
+from spiral.learning.returns import generalised_advantages, v_trace
 from spiral.learning.rewards import from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.rollout import stroke_starts
 from spiral.program import Category, Specification
@@ -83,3 +83,49 @@ def test_starts_and_blank_canvases_cost():
     idle[1, 0] = idle[3, 0] = True
     fines = penalties(starts, torch.tensor([False, True]), idle, 0.1, 2.0, 0.5)
     assert fines[:, 0].tolist() == pytest.approx([-0.1, -0.5, 0, -0.6, 0, 0])
+
+
+def by_the_book(rewards, values, discount, decay, after, ratios, clip):
+    """IMPALA eq. 1 as it stands: a sum of products for every step, with lambda in c (remark 2)."""
+    steps = len(rewards)
+    following = np.concatenate([values[1:], after[None]])
+    weights, traces = np.minimum(clip, ratios), decay * np.minimum(1.0, ratios)
+    errors = weights * (rewards + discount * following - values)
+    targets = values.copy()
+    for start in range(steps):
+        for step in range(start, steps):
+            targets[start] += discount ** (step - start) * np.prod(traces[start:step], axis=0) * errors[step]
+    later = np.concatenate([targets[1:], after[None]])
+    bootstrap = decay * later + (1 - decay) * following
+    return rewards + discount * bootstrap - values, targets, weights
+
+
+@given(st.integers(1, 6), shares, shares, st.floats(0.5, 2.0, width=32), st.integers(0, 100))
+def test_v_trace_is_the_sum_of_products_of_impala(steps, discount, decay, clip, seed):
+    generator = np.random.default_rng(seed)
+    rewards, values = generator.normal(size=(2, steps, 3))
+    after, ratios = generator.normal(size=3), generator.lognormal(size=(steps, 3))
+    given_ = (rewards, values, after, ratios)
+    tensors = [torch.tensor(array) for array in given_]
+    got = v_trace(tensors[0], tensors[1], discount, decay, tensors[2], tensors[3], clip)
+    for mine, expected in zip(got, by_the_book(rewards, values, discount, decay, after, ratios, clip), strict=True):
+        assert np.allclose(mine, expected, atol=1e-6)
+
+
+@given(st.integers(1, 6), shares, shares, st.integers(0, 100))
+def test_v_trace_without_lag_is_the_result_on_policy(steps, discount, decay, seed):
+    generator = torch.Generator().manual_seed(seed)
+    rewards, values = torch.randn(2, steps, 3, generator=generator)
+    after, units = torch.randn(3, generator=generator), torch.rand(steps, 3, generator=generator)
+    advantages, targets = generalised_advantages(rewards, values, discount * units, decay, after)
+    got, aims, weights = v_trace(rewards, values, discount * units, decay, after, torch.ones(steps, 3))
+    assert torch.allclose(got * weights, advantages, atol=1e-5)
+    assert torch.allclose(aims, targets, atol=1e-5)
+
+
+def test_v_trace_does_not_follow_what_the_policy_would_not_do():
+    """Commands that the policy now hardly ever writes teach nothing, and the value before them is left as it is."""
+    rewards, values = torch.full((3, 1), 5.0), torch.zeros(3, 1)
+    _, targets, weights = v_trace(rewards, values, 1.0, 1.0, None, torch.tensor([[1.0], [0.0], [1.0]]))
+    assert targets[:, 0].tolist() == [5.0, 0.0, 5.0]
+    assert weights[:, 0].tolist() == [1.0, 0.0, 1.0]

@@ -74,7 +74,8 @@ class Learner:
         for member, policy in enumerate(self.policies):
             policy.restore(part(state, member))
         self.discriminator.restore(state)
-        checkpoint.restore_random(state["random"], self.device)
+        if "random" in state:  # many machines' random states are not kept
+            checkpoint.restore_random(state["random"], self.device)
 
 
 def join(policies: Sequence[dict[str, Tensors]], discriminator: dict[str, Tensors]) -> dict[str, Tensors]:

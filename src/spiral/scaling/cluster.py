@@ -6,22 +6,28 @@ import contextlib
 import importlib.util
 import logging
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from spiral.errors import InputError
 
+_CONNECT_SECONDS = 10.0
 INSTALL = "pip install 'spiral-painter[ray]'"
 
 
 def require_ray(what: str) -> None:
-    """Make sure that Ray is installed.
+    """Make sure that Ray is installed; to be called before anything imports it.
 
     Raises:
         InputError: it is not; says how to get it.
     """
     if importlib.util.find_spec("ray") is None:
         raise InputError(f"{what} needs Ray, which is not installed: {INSTALL}")
+    if "ray" not in sys.modules and Path.home().joinpath(".ray", "auth_token").is_file():
+        # Once this token is there `ray start` asks everybody for it, but nobody shows it unless told to, beforehand.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @contextlib.contextmanager
@@ -36,19 +42,20 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
         InputError: no cluster there.
     """
     require_ray("running beside other processes")
-    if Path.home().joinpath(".ray", "auth_token").is_file():
-        # `ray start` asks everybody for this token once it is there, but shows it only when told to.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
+        if address not in (None, "auto"):
+            # Ray itself would try for minutes.
+            host, _, port = address.removeprefix("ray://").rpartition(":")
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         if address is None:
             ray.init(address="local", num_cpus=processes, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         where, why = address or "this machine", str(error).splitlines()[0]
         raise InputError(f"no Ray cluster at {where}: {why}; `ray start --head` starts one") from error
     try:

@@ -29,11 +29,12 @@ from spiral.scaling.group import hire_group
 from spiral.scaling.parts import Actor, DiscriminatorPart, Painted, PolicyPart, gathered
 from spiral.scaling.seats import LearnerSeat, Reference, Seat, Unroll
 from spiral.scaling.settings import ClusterSettings
-from spiral.scaling.wire import to_arrays, to_tensors
+from spiral.scaling.wire import flatten, to_arrays, to_tensors, unflatten
 from spiral.settings import Preset
 
 Say = Callable[[str], None]
 Outcome = Callable[[Any], None]
+_AHEAD = 2
 _FETCH_SECONDS = 20.0
 _REMIND_SECONDS = 30.0
 
@@ -117,8 +118,13 @@ class Crew:
         for seat in self.actors:
             policy = self.policies[seat.member]
             mine = sum(1 for other in self.actors if other.member == seat.member)
-            few = self._under_way[seat.member] < mine + self.settings.queue
-            if seat.free and policy.weights is not None and few:
+            # A second call, sent ahead, spares an actor the way to the driver and back between two unrolls.
+            while (
+                seat.place is not None
+                and seat.calls < _AHEAD
+                and policy.weights is not None
+                and self._under_way[seat.member] < mine + self.settings.queue
+            ):
                 self._paint(seat, policy)
 
     @property
@@ -131,12 +137,14 @@ class Crew:
         return self._frames is None or self.commands + self._learning * self.unroll_commands < self._frames
 
     def _paint(self, seat: Seat, policy: LearnerSeat) -> None:
-        seat.busy = True
+        seat.calls += 1
         self._under_way[seat.member] += 1
-        trajectory, painted = seat.handle.paint.options(num_returns=2).remote(policy.weights, policy.version)
+        handle = seat.handle
+        trajectory, painted = handle.paint.options(num_returns=2).remote(policy.weights, policy.version)
 
         def done(note: Painted) -> None:
-            seat.busy = False
+            if handle is seat.handle:
+                seat.calls -= 1
             self.painted += self.unroll_commands
             unroll = Unroll(trajectory, note, seat.member, 1 if self.preset.learning.reward == "l2" else 2)
             self.policies[seat.member].waiting.append(unroll)
@@ -145,7 +153,12 @@ class Crew:
 
         def failed(error: Any) -> None:
             self._under_way[seat.member] -= 1
-            self._replace(seat, error)
+            if handle is not seat.handle:
+                return  # another call to the same process has told already
+            if _gone(error):
+                seat.calls -= 1
+            else:
+                self._replace(seat, error)
 
         self.calls[painted] = done, failed
 
@@ -284,7 +297,7 @@ class Crew:
 
     def _hire(self, seat: Seat, handle: Any, *arguments: Any) -> None:
         """Give the seat to a new process; it counts as ready when it has begun."""
-        seat.handle, seat.place, seat.busy = handle, None, False
+        seat.handle, seat.place, seat.busy, seat.calls = handle, None, False, 0
         self._asked[seat.name] = time.monotonic()
         wants_weights = isinstance(seat, LearnerSeat) and seat.weights is None
         begun = handle.begin.remote(*arguments)
@@ -333,18 +346,18 @@ class Crew:
             return
         # What a learner published is not lost with it, unless its node went, too. The rest of its state is that of the
         # checkpoint, which is a little older: moments, averages, the replay buffer.
-        state, published = dict(self._state()), _fetch(seat.weights)
+        state = dict(self._state())
         if seat is self.discriminator:
-            if published is not None:
-                state["discriminator"] = published
-            seat.weights = ray.put(to_arrays(dict(state["discriminator"])))
+            state["discriminator"], _ = _fetch(seat.weights, state["discriminator"])
+            seat.weights = ray.put(flatten(state["discriminator"]))
             self._hire_discriminator(state)
             return
         before, mine = seat.last, dict(part(state, seat.member))
-        if published is not None:
+        mine["policy"], published = _fetch(seat.weights, mine["policy"])
+        if published:
             counts = {"updates": torch.tensor(before.updates), "commands": torch.tensor(before.commands)}
-            mine |= {"policy": published, "counts": counts}
-        seat.weights = ray.put(to_arrays(dict(mine["policy"])))
+            mine["counts"] = counts
+        seat.weights = ray.put(flatten(mine["policy"]))
         self._hire_policy(seat, mine)
         self.lost += before.commands - seat.last.commands
 
@@ -366,15 +379,15 @@ class Crew:
                 self._asked[seat.name] = now if not isinstance(seat, LearnerSeat) else asked
 
 
-def _fetch(reference: Reference) -> Tensors | None:
-    """What a learner published last, or None when it is gone."""
+def _fetch(reference: Reference, otherwise: Tensors) -> tuple[Tensors, bool]:
+    """The weights that a learner published last, or others when they are gone, and whether they were there."""
+    if reference is None:
+        return otherwise, False
     try:
-        if reference is None:
-            return None
-        arrays: Any = ray.get(reference, timeout=_FETCH_SECONDS)
-        return to_tensors(arrays)
+        weights: Any = ray.get(reference, timeout=_FETCH_SECONDS)
     except (RayActorError, ObjectLostError, RayTaskError, GetTimeoutError):
-        return None
+        return otherwise, False
+    return {name: tensor.clone() for name, tensor in unflatten(weights, otherwise).items()}, True
 
 
 def _gone(error: Any) -> bool:

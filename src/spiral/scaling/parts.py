@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ray
 import torch
 from ray.util import get_node_ip_address
 from torch import distributed
@@ -26,11 +27,8 @@ from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.policy_learner import PolicyLearner, Watch
 from spiral.learning.rollout import Trajectory, episode_figures
 from spiral.learning.trainer import make_painter, to_imitate
-from spiral.scaling.wire import to_arrays, to_tensors
+from spiral.scaling.wire import Weights, flatten, to_arrays, to_tensors, unflatten
 from spiral.settings import Preset
-
-Weights = Tensors
-"""A network's state on the wire: arrays by name."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,13 @@ class Place:
     Attributes:
         pid: its number there.
         host: the address of the machine.
+        node: Ray's name of it.
         device: what its networks compute on.
     """
 
     pid: int
     host: str
+    node: str
     device: str
 
 
@@ -91,7 +91,7 @@ def _settle(preset: Preset, threads: int, seed: int) -> Preset:
 
 
 def _place(device: torch.device) -> Place:
-    return Place(os.getpid(), get_node_ip_address(), str(device))
+    return Place(os.getpid(), get_node_ip_address(), ray.get_runtime_context().get_node_id(), str(device))
 
 
 class Actor:
@@ -116,7 +116,7 @@ class Actor:
         """An unroll of T commands on B canvases, as arrays, by the policy of these weights."""
         began = time.perf_counter()
         if version != self.version:
-            self.policy.load_state_dict(to_tensors(weights))
+            self.policy.load_state_dict(unflatten(weights, self.policy.state_dict()))
             self.version = version
         with machine.mixed_precision(torch.device("cpu"), self.preset.run.precision):
             trajectory = self.painter.paint()
@@ -146,12 +146,12 @@ class PolicyPart:
 
     def weights(self) -> Weights:
         """What actors paint with."""
-        return to_arrays(self.learner.policy.state_dict())
+        return flatten(self.learner.policy.state_dict())
 
     def learn(self, trajectory: Trajectory, scorer: Weights, spent: float) -> tuple[Weights, Learned]:
         """Score an unroll and learn from it; `spent` is the share of the budget used up."""
         began = time.perf_counter()
-        self.scorer.load_state_dict(to_tensors(scorer))
+        self.scorer.load_state_dict(unflatten(scorer, self.scorer.state_dict()))
         episode = to_tensors(trajectory.share(self.rank, self.ranks), self.device)
         rewards = self.learner.rewards(episode, self.scorer, spent)
         figures = self.learner.learn(episode, rewards, spent)
@@ -191,7 +191,7 @@ class DiscriminatorPart:
 
     def weights(self) -> Weights:
         """What canvases are scored with."""
-        return to_arrays(self.learner.network.state_dict())
+        return flatten(self.learner.network.state_dict())
 
     def learn(self, trajectory: Trajectory) -> tuple[Weights, Learned]:
         """Put finished canvases into the replay buffer, and learn from it."""

@@ -21,7 +21,8 @@ class Seat:
         member: number of the policy it serves, 0 for the first.
         handle: the Ray actor.
         place: where it runs; None until it is ready.
-        busy: whether a call is under way.
+        busy: whether a learner is at a step.
+        calls: unrolls that an actor has been asked for.
         losses: how many processes died here.
     """
 
@@ -30,11 +31,12 @@ class Seat:
     handle: Any = None
     place: Place | None = None
     busy: bool = False
+    calls: int = 0
     losses: int = 0
 
     @property
     def free(self) -> bool:
-        """Whether it waits for work."""
+        """Whether a learner waits for work."""
         return self.place is not None and not self.busy
 
 

@@ -118,4 +118,3 @@ def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: W
     progress.evaluated(crew.commands, *seen)
     saving.save(out, preset, state, progress.seconds)
     write_status(out, crew)
-

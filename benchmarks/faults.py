@@ -1,0 +1,151 @@
+"""Fault drill: kill -9 of each part of a distributed run, and what that costs.
+
+    python benchmarks/faults.py [PRESET] [--json] [-- further flags of `spiral train`]
+
+Two raylets run on this machine: the head has the learners and an actor, the other one a second actor. Whatever is
+killed, the run must go on; the driver is started again with --resume. Seconds are to the second, which is how often a
+run writes down its state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ray.cluster_utils import Cluster
+
+PATIENCE = 180.0
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "OMP_WAIT_POLICY": "passive"}
+
+
+class Run:
+    """`spiral train` on a cluster, watched through its `crew.json`."""
+
+    def __init__(self, address: str, preset: str, out: Path, flags: list[str]) -> None:
+        self.out = out
+        self.command = [sys.executable, "-m", "spiral.cli", "train", preset, "--actors", "2", "--address", address]
+        self.command += ["--out", str(out), "--run.checkpoint-seconds", "10", "--run.evaluate-seconds", "60"]
+        self.command += ["--minutes", "60", *flags]
+        self.process = self.begin()
+
+    def begin(self, *more: str) -> subprocess.Popen[bytes]:
+        log = (self.out.parent / "driver.log").open("ab")
+        return subprocess.Popen([*self.command, *more], stdout=log, stderr=log, env={**os.environ, **QUIET})
+
+    def status(self) -> dict[str, Any]:
+        try:
+            return json.loads((self.out / "crew.json").read_text())
+        except (OSError, ValueError):
+            return {"commands": 0, "lost": 0, "dropped": 0, "painted": 0, "crew": {}}
+
+    def pid(self, name: str) -> int | None:
+        return self.status()["crew"].get(name, {}).get("pid")
+
+    def wait(self, true: Callable[[], bool], what: str) -> float:
+        """Seconds until something is true."""
+        began = time.monotonic()
+        while not true():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the driver ended: {(self.out.parent / 'driver.log').read_text()[-2000:]}")
+            if time.monotonic() - began > PATIENCE:
+                raise RuntimeError(f"{what}: not within {PATIENCE:.0f} s; {self.status()}")
+            time.sleep(0.1)
+        return time.monotonic() - began
+
+    def grow(self, by: int) -> float:
+        """Seconds until so many more commands have been learned from."""
+        before = self.status()["commands"]
+        return self.wait(lambda: self.status()["commands"] >= before + by, "learning goes on")
+
+
+def strike(run: Run, name: str, kill: Callable[[], None], again: Callable[[], None] | None = None) -> dict[str, Any]:
+    """Kill something; seconds until it is replaced, until anything was learned again, and commands lost."""
+    before, pid = run.status(), run.pid(name)
+    kill()
+    began = time.monotonic()
+    # What was on its way when it died may still arrive: two unrolls more show that things go on.
+    run.wait(lambda: run.status()["commands"] not in range(before["commands"], before["commands"] + 1024), "goes on")
+    learned = time.monotonic() - began
+    if again is not None:
+        again()
+        began = time.monotonic()
+    run.wait(lambda: run.pid(name) not in (None, pid), f"{name} is replaced")
+    replaced = time.monotonic() - began
+    run.grow(1024)
+    after = run.status()
+    return {"learned_again": learned, "replaced": replaced, "lost": after["lost"] - before["lost"]}
+
+
+def drill(preset: str, flags: list[str]) -> dict[str, dict[str, Any]]:
+    """All faults, one after the other, in one and the same run."""
+    os.environ.update(QUIET)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False})
+    node = cluster.add_node(num_cpus=1)
+    results: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(str(cluster.address), preset, Path(folder) / "run", flags)
+        try:
+            run.wait(lambda: all(run.pid(f"actor {n}") for n in (1, 2)), "both actors are there")
+            run.grow(4096)
+            run.wait(lambda: len(list((run.out / "checkpoints").glob("0*"))) > 1, "a checkpoint")
+            for name in ("actor 1", "discriminator learner", "policy learner"):
+                results[name] = strike(run, name, lambda name=name: os.kill(run.pid(name) or 0, signal.SIGKILL))
+            there = node
+            away = next(f"actor {n}" for n in (1, 2) if run.status()["crew"][f"actor {n}"]["node"] == there.node_id)
+
+            def join() -> None:
+                nonlocal there
+                there = cluster.add_node(num_cpus=1)
+
+            raylet = there.all_processes["raylet"][0].process
+            results["raylet"] = strike(run, away, lambda: os.kill(raylet.pid, signal.SIGKILL), join)
+            results["driver"] = _restart(run)
+        finally:
+            run.process.kill()
+            run.process.wait()
+            cluster.shutdown()
+    return results
+
+
+def _restart(run: Run) -> dict[str, Any]:
+    before = run.status()
+    run.process.kill()
+    run.process.wait()
+    (run.out / "crew.json").unlink()
+    kept = int(max(path.name for path in (run.out / "checkpoints").glob("0*")))
+    began = time.monotonic()
+    run.process = run.begin("--resume")
+    run.wait(lambda: run.status()["commands"] > kept, "goes on from the checkpoint")
+    return {
+        "learned_again": time.monotonic() - began,
+        "replaced": time.monotonic() - began,
+        "lost": before["commands"] - kept,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("preset", nargs="?", default="mnist-reconstruct")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("flags", nargs="*")
+    arguments = parser.parse_args()
+    results = drill(arguments.preset, arguments.flags)
+    if arguments.json:
+        print(json.dumps(results))
+        return
+    print("| kill -9 of | learning goes on after | replaced after | commands lost |\n| --- | --- | --- | --- |")
+    for name, row in results.items():
+        print(f"| {name} | {row['learned_again']:.1f} s | {row['replaced']:.1f} s | {row['lost']:,} |")
+
+
+if __name__ == "__main__":
+    main()
