@@ -2,9 +2,9 @@
 
     python benchmarks/faults.py [PRESET] [--json] [-- further flags of `spiral train`]
 
-Two raylets run on this machine: the head has the learners and an actor, the other one a second actor. Whatever is
-killed, the run must go on; the driver is started again with --resume. Seconds are to the second, which is how often a
-run writes down its state.
+Three raylets run on this machine: a head without work, one with the learners and an actor, one with a second actor.
+Whatever is killed, the run must go on; the driver is started again with --resume. Times are to the second, which is how
+often a run writes down its state.
 """
 
 from __future__ import annotations
@@ -67,16 +67,26 @@ class Run:
         return self.wait(lambda: self.status()["commands"] >= before + by, "learning goes on")
 
 
-def strike(run: Run, name: str, kill: Callable[[], None], again: Callable[[], None] | None = None) -> dict[str, Any]:
-    """Kill something; seconds until it is replaced, until anything was learned again, and commands lost."""
+def strike(
+    run: Run, name: str, kill: Callable[[], None], join: Callable[[], None] | None = None, needed: bool = False
+) -> dict[str, Any]:
+    """Kill something; seconds until anything was learned again, until it is replaced, and commands lost.
+
+    Where a node must `join` before there is room for what was killed, the second is counted from then on, and where
+    nothing goes on without it (`needed`), the first as well.
+    """
     before, pid = run.status(), run.pid(name)
     kill()
     began = time.monotonic()
+    if join is not None and needed:
+        time.sleep(2.0)
+        join()
+        began = time.monotonic()
     # What was on its way when it died may still arrive: two unrolls more show that things go on.
     run.wait(lambda: run.status()["commands"] not in range(before["commands"], before["commands"] + 1024), "goes on")
     learned = time.monotonic() - began
-    if again is not None:
-        again()
+    if join is not None and not needed:
+        join()
         began = time.monotonic()
     run.wait(lambda: run.pid(name) not in (None, pid), f"{name} is replaced")
     replaced = time.monotonic() - began
@@ -88,8 +98,8 @@ def strike(run: Run, name: str, kill: Callable[[], None], again: Callable[[], No
 def drill(preset: str, flags: list[str]) -> dict[str, dict[str, Any]]:
     """All faults, one after the other, in one and the same run."""
     os.environ.update(QUIET)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False})
-    node = cluster.add_node(num_cpus=1)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    nodes = {cluster.add_node(num_cpus=room).node_id: room for room in (3, 1)}
     results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         run = Run(str(cluster.address), preset, Path(folder) / "run", flags)
@@ -99,15 +109,16 @@ def drill(preset: str, flags: list[str]) -> dict[str, dict[str, Any]]:
             run.wait(lambda: len(list((run.out / "checkpoints").glob("0*"))) > 1, "a checkpoint")
             for name in ("actor 1", "discriminator learner", "policy learner"):
                 results[name] = strike(run, name, lambda name=name: os.kill(run.pid(name) or 0, signal.SIGKILL))
-            there = node
-            away = next(f"actor {n}" for n in (1, 2) if run.status()["crew"][f"actor {n}"]["node"] == there.node_id)
+            for what, room in (("raylet with an actor", 1), ("raylet with the learners", 3)):
+                node = next(node for node in cluster.worker_nodes if nodes.get(node.node_id) == room)
+                crew = run.status()["crew"]
+                name = next(name for name in crew if crew[name].get("node") == node.node_id)
+                raylet = node.all_processes["raylet"][0].process.pid
 
-            def join() -> None:
-                nonlocal there
-                there = cluster.add_node(num_cpus=1)
+                def join(room: int = room) -> None:
+                    cluster.add_node(num_cpus=room)
 
-            raylet = there.all_processes["raylet"][0].process
-            results["raylet"] = strike(run, away, lambda: os.kill(raylet.pid, signal.SIGKILL), join)
+                results[what] = strike(run, name, lambda pid=raylet: os.kill(pid, signal.SIGKILL), join, room > 1)
             results["driver"] = _restart(run)
         finally:
             run.process.kill()
