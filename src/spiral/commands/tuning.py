@@ -59,7 +59,7 @@ def tune_command(arguments: Sequence[str]) -> None:
         breeding.address,
     )
     out = breeding.out or Path("runs") / f"{chosen.name}-population"
-    rows = breed(chosen, settings, out, breeding.resume, console.print)
+    rows = breed(chosen, settings, out, breeding.resume)
     write_atomically(out / "schedules.svg", plot_schedules(rows))
     last = sorted(row["score"] for row in rows if row["commands"] >= settings.frames)
     console.print(

@@ -2,8 +2,9 @@
 
 Several members learn side by side, each with its own policy rate and entropy cost. After every interval the worst
 quarter takes over networks and settings from the best one and goes on with both settings multiplied by 1.2 or 0.8.
-Which is which is told by the error on held-out pictures; Ray Tune does the rest, with as many members at a time as
-there are processors: the others wait as checkpoints.
+Which is which is told by the error on held-out pictures. Ray Tune does the rest, with as many members at a time as
+there are processors: the others wait as checkpoints. Members are not in step: each is compared with what is known of
+the others when its own interval ends, and that is an interval old at most.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import InputError, TrainingError, require_within
 from spiral.evaluation.summary import watch
-from spiral.files import make_folder, write_atomically
+from spiral.files import make_folder
 from spiral.learning import checkpoint, machine, saving
 from spiral.learning.trainer import one_round, set_up
 from spiral.scaling.cluster import connected
@@ -82,24 +83,20 @@ class Member(tune.Trainable):
     """One run of the trainer's own loop, an interval at a time."""
 
     def setup(self, config: dict[str, Any], preset: dict[str, Any], frames: int, interval: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Networks, canvases and pictures."""
-        base = Preset.from_json(preset)
-        self.base, self.frames, self.interval = base, frames, interval
-        self.number = int(str(self.trial_id).rsplit("_", 1)[-1])
-        threads = machine.use_threads(base.run.threads or 1)
-        seeded = replace(base, run=replace(base.run, seed=base.run.seed + 1000 * self.number))
-        self.learner, self.painters, self.real = set_up(seeded, threads)
+        """The pictures to be measured on, then networks."""
+        base = self.base = Preset.from_json(preset)
+        self.frames, self.interval = frames, interval
+        self.threads = machine.use_threads(base.run.threads or 1)
         self.unseen = load(base.data.source, base.data.size, base.canvas.channels, "test").spread(base.data.held_out)
-        self.gallery = make(base.engine, len(self.unseen), base.canvas.to_json(), threads)
-        self.seconds, self.copied = 0.0, self.number
+        self.gallery = make(base.engine, len(self.unseen), base.canvas.to_json(), self.threads)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Go on with another rate and entropy cost."""
-        preset = with_settings(self.base, new_config)
-        self.learner.preset = self.learner.discriminator.preset = preset
-        for policy, painter in zip(self.learner.policies, self.painters, strict=True):
-            policy.preset = painter.preset = preset
+        """Be a member with such a rate and entropy cost: a new one, until a checkpoint is loaded."""
+        self.number = int(str(self.trial_id).rsplit("_", 1)[-1])
+        seeded = replace(self.base, run=replace(self.base.run, seed=self.base.run.seed + 1000 * self.number))
+        self.learner, self.painters, self.real = set_up(with_settings(seeded, new_config), self.threads)
+        self.seconds, self.copied = 0.0, self.number
         return True
 
     def step(self) -> dict[str, Any]:
@@ -164,9 +161,9 @@ def score(figures: dict[str, float]) -> float:
 class Recorder(Callback):
     """Writes down and tells every result."""
 
-    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
-        """Go on with the record at `path`."""
-        self._path, self._say = path, say
+    def __init__(self, path: Path) -> None:
+        """Go on with the record at `path`; Ray Tune keeps a copy of this object for a resumption."""
+        self._path = path
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -176,9 +173,11 @@ class Recorder(Callback):
         with self._path.open("a") as stream:
             stream.write(json.dumps(row) + "\n")
         taken = "" if row["copied"] == row["member"] else f"  (from member {row['copied']})"
-        self._say(
+        print(
             f"member {row['member']:2d}  {row['commands']:>11,} commands  score {row['score']:.3f}"
-            f"  rate {row['policy_rate']:.2e}  entropy cost {row['entropy_cost']:.2e}{taken}"
+            f"  rate {row['policy_rate']:.2e}  entropy cost {row['entropy_cost']:.2e}{taken}",
+            file=sys.stderr,
+            flush=True,
         )
 
 
@@ -186,9 +185,7 @@ ROW = ("member", "copied", "commands", "seconds", "policy_rate", "entropy_cost",
 """Fields of a row of `population.jsonl`."""
 
 
-def breed(
-    preset: Preset, population: PopulationSettings, out: Path, resume: bool, say: Callable[[str], None]
-) -> list[dict[str, Any]]:
+def breed(preset: Preset, population: PopulationSettings, out: Path, resume: bool) -> list[dict[str, Any]]:
     """Train a population; the best member's agent is in `out/agent` afterwards.
 
     Args:
@@ -196,7 +193,6 @@ def breed(
         population: how many, how long.
         out: the folder: `population.jsonl`, Ray Tune's own records, the agent.
         resume: go on with what is there.
-        say: tells people something.
 
     Returns:
         The record: a row for every member and interval, with `ROW`'s fields, `copied` being whose networks it had at
@@ -217,7 +213,7 @@ def breed(
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with connected(population.address, population.at_once or processors):
         random.seed(preset.run.seed)
-        tuner = _tuner(preset, population, place, Recorder(out / RECORD, say), resume)
+        tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume)
         results = tuner.fit()
     if results.num_errors == len(results):
         raise TrainingError(f"all members failed, the first one with: {results.errors[0]}")
@@ -254,7 +250,8 @@ def _tuner(preset: Preset, population: PopulationSettings, place: Path, recorder
             quantile_fraction=QUARTER,
             resample_probability=0.0,
             perturbation_factors=FACTORS,
-            synch=True,
+            # Not in step: with more members than processors Ray 2.60's synchronous mode waits for itself (seen).
+            synch=False,
         )
     else:
         scheduler = FIFOScheduler()
@@ -297,8 +294,3 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
         except (ValueError, KeyError, TypeError):
             continue  # the line that a crash cut off
     return [rows[key] for key in sorted(rows)]
-
-
-def describe(population: PopulationSettings, path: Path) -> None:
-    """Write the settings beside the record."""
-    write_atomically(path, (json.dumps(asdict(population), indent=1) + "\n").encode())

@@ -1,0 +1,102 @@
+"""Population based training: who is bad learns from who is good, and a crash costs an interval at most."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from problems import line_pictures, tiny
+
+from spiral.agent import load_agent
+from spiral.errors import InputError
+from spiral.evaluation.schedules import lineage, plot_schedules
+
+pytest.importorskip("ray")
+
+from spiral.scaling.population import FACTORS, PopulationSettings, breed, read_rows, with_settings
+
+SETTINGS = PopulationSettings(4, 64 * 24, 4, rates=(1e-5, 3e-3))
+
+
+def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
+    preset = tiny(lines)
+    rows = breed(preset, SETTINGS, tmp_path / "run", False)
+    assert {row["commands"] for row in rows} == {384, 768, 1152, 1536}
+    assert [row["member"] for row in rows if row["commands"] == 1536] == [0, 1, 2, 3], "all get to the end"
+    events = [json.loads(line) for line in (tmp_path / "run" / "population.jsonl").read_text().splitlines()]
+    taken = 0
+    for number, event in enumerate(events):
+        if event["copied"] != event["member"]:
+            # It took over when its interval before this one had ended, by what was known of all then.
+            before = max(i for i in range(number) if events[i]["member"] == event["member"])
+            known = {one["member"]: one["score"] for one in events[: before + 1]}
+            assert known[event["member"]] == max(known.values()) and known[event["copied"]] == min(known.values())
+            source = [one for one in events[: before + 1] if one["member"] == event["copied"]][-1]
+            for name in ("policy_rate", "entropy_cost"):
+                assert min(abs(event[name] / source[name] / one - 1) for one in FACTORS) < 1e-6
+            taken += 1
+    assert taken >= 2
+    agent = load_agent(str(tmp_path / "run"))
+    best = min((row for row in rows if row["commands"] == SETTINGS.frames), key=lambda row: row["score"])
+    assert agent.preset.learning.policy_rate == pytest.approx(best["policy_rate"])
+    with pytest.raises(InputError, match="--resume"):
+        breed(preset, SETTINGS, tmp_path / "run", False)
+    with pytest.raises(InputError, match="no population to go on with"):
+        breed(preset, SETTINGS, tmp_path / "nowhere", True)
+
+
+def test_a_population_that_is_killed_goes_on(tmp_path):
+    out = tmp_path / "run"
+    data = line_pictures(tmp_path / "lines.npz")
+    settings = PopulationSettings(3, 64 * 120, 6, rates=(1e-4, 3e-3), at_once=2)
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "from pathlib import Path; from problems import tiny\n"
+        "from spiral.scaling.population import PopulationSettings, breed\n"
+        f"breed(tiny(Path({str(data)!r})), {settings!r}, Path({str(out)!r}), False)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 90
+    while not (out / "population.jsonl").exists() or len(read_rows(out)) < 7:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {(row["member"], row["commands"]) for row in read_rows(out)}
+    rows = breed(tiny(data), settings, out, True)
+    assert [row["member"] for row in rows if row["commands"] == settings.frames] == [0, 1, 2]
+    written = [json.loads(line) for line in (out / "population.jsonl").read_text().splitlines()]
+    assert len(written) < 18 + len(before), "it did not begin again"
+    assert os.path.exists(out / "agent" / "policy.safetensors")
+
+
+def row(member: int, copied: int, commands: int, score: float) -> dict:
+    return {
+        "member": member, "copied": copied, "commands": commands, "score": score,
+        "policy_rate": 1e-4 * (member + 1), "entropy_cost": 1e-2,
+    }  # fmt: skip
+
+
+def test_the_line_of_the_winner_goes_back_through_those_it_took_over_from():
+    rows = [row(0, 0, 10, 0.9), row(1, 1, 10, 0.5), row(0, 1, 20, 0.4), row(1, 1, 20, 0.6), row(0, 0, 30, 0.3)]
+    rows.append(row(1, 1, 30, 0.55))
+    assert [(r["member"], r["commands"]) for r in lineage(rows)] == [(1, 10), (0, 20), (0, 30)]
+    svg = plot_schedules(rows)
+    assert svg == plot_schedules(rows) and b"entropy cost" in svg
+
+
+def test_a_members_settings_stay_until_the_next_comparison(lines):
+    preset = with_settings(tiny(lines, rate_end=0.1), {"policy_rate": 2e-4, "entropy_cost": 0.05})
+    learning = preset.learning
+    assert (learning.policy_rate, learning.rate_end) == (2e-4, 1.0)
+    assert (learning.entropy_cost, learning.entropy_cost_end) == (0.05, 0.05)
+
+
+@pytest.mark.parametrize("wrong", [{"members": 0}, {"rates": (1e-3, 1e-4)}, {"entropy_costs": (0.0, 0.1)}])
+def test_wrong_populations_are_refused(wrong):
+    with pytest.raises(InputError, match="population"):
+        PopulationSettings(**wrong)
