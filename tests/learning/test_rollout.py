@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from problems import tiny
 
 from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
-from spiral.learning.rollout import begin, collect, go_on
+from spiral.learning.learner import Learner
+from spiral.learning.rollout import begin, collect, go_on, side_by_side
+from spiral.learning.trainer import make_painter, to_imitate
 from spiral.models.policy import Policy, PolicySettings
 
 STROKES = StrokeSettings(size=16, grid=8, radii=(1.5,), radii_at=16)
@@ -61,3 +64,21 @@ def test_episodes_that_are_over_make_room_while_others_go_on(policy):
     assert (engine.canvases()[0] == 255).all()
     # The ones that went on were not taken for blank ones.
     assert fresh.blank.unique().tolist() == [255]
+
+
+def test_shares_of_a_batch_put_side_by_side_are_the_batch(lines):
+    learner = Learner(tiny(lines, steps=3), torch.device("cpu"))
+    whole = make_painter(
+        learner.preset, learner.policies[0].policy, to_imitate(learner.preset, learner.device), 1
+    ).paint()
+    parts = [whole.share(rank, 4) for rank in range(4)]
+    assert {part.batch for part in parts} == {16}
+    order = torch.arange(64).view(16, 4).t().flatten()  # shares take every fourth canvas
+    again = side_by_side(parts)
+    assert torch.equal(again.canvases, whole.canvases[:, order])
+    assert torch.equal(again.log_probability, whole.log_probability[:, order])
+    assert torch.equal(again.ended, whole.ended[order])
+    assert torch.equal(again.index, whole.index[:, order])
+    mine, theirs = again.observations(), whole.observations()
+    assert torch.equal(mine.previous.view(3, 64, -1), theirs.previous.view(3, 64, -1)[:, order])
+    assert side_by_side(parts[:1]) is parts[0]

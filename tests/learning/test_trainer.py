@@ -191,7 +191,7 @@ def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
 def test_a_run_that_is_killed_goes_on_from_its_checkpoint(lines, tmp_path):
     out = tmp_path / "run"
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1] / 'support')!r})\n"
         "from pathlib import Path; from dataclasses import replace; from problems import tiny\n"
         "from spiral.learning.trainer import Budget, train\n"
         f"p = tiny(Path({str(lines)!r})); p = replace(p, run=replace(p.run, checkpoint_seconds=0.2))\n"

@@ -49,28 +49,29 @@ def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
         breed(preset, SETTINGS, tmp_path / "nowhere", True)
 
 
+@pytest.mark.slow
 def test_a_population_that_is_killed_goes_on(tmp_path):
     out = tmp_path / "run"
     data = line_pictures(tmp_path / "lines.npz")
-    settings = PopulationSettings(3, 64 * 120, 6, rates=(1e-4, 3e-3), at_once=2)
+    settings = PopulationSettings(3, 64 * 400, 10, rates=(1e-4, 3e-3), at_once=2)
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1] / 'support')!r})\n"
         "from pathlib import Path; from problems import tiny\n"
         "from spiral.scaling.population import PopulationSettings, breed\n"
         f"breed(tiny(Path({str(data)!r})), {settings!r}, Path({str(out)!r}), False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 90
-    while not (out / "population.jsonl").exists() or len(read_rows(out)) < 7:
+    while not (out / "population.jsonl").exists() or len(read_rows(out)) < 15:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    before = {(row["member"], row["commands"]) for row in read_rows(out)}
+    before = len((out / "population.jsonl").read_text().splitlines())
     rows = breed(tiny(data), settings, out, True)
     assert [row["member"] for row in rows if row["commands"] == settings.frames] == [0, 1, 2]
     written = [json.loads(line) for line in (out / "population.jsonl").read_text().splitlines()]
-    assert len(written) < 18 + len(before), "it did not begin again"
+    assert len(written) > before and all(row["commands"] > 2560 for row in written[before:]), "it did not begin again"
     assert os.path.exists(out / "agent" / "policy.safetensors")
 
 

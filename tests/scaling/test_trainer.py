@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from problems import rows, tiny
@@ -25,16 +27,31 @@ pytest.importorskip("ray")
 from spiral.scaling.trainer import train
 
 
+def status(out: Path) -> dict[str, Any]:
+    try:
+        return json.loads((out / "crew.json").read_text())
+    except (OSError, ValueError):
+        return {"commands": 0, "crew": {}}
+
+
+def wait_for(found: Callable[[], Any], seconds: float = 60.0) -> Any:
+    until = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return value
+
+
 def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines, tmp_path):
     out = tmp_path / "run"
     agent = train(tiny(lines), out, Budget(frames=64 * 300), ClusterSettings(2))
     last = rows(out)[-1]
     assert last["commands"] == 64 * 300, "not one more"
     assert last["mse"] < 0.6 * last["blank_mse"]
-    status = json.loads((out / "crew.json").read_text())
-    assert status["commands"] == 64 * 300 and status["lost"] == status["dropped"] == 0
-    assert status["painted"] <= 64 * (300 + 2 + 1), "no more was painted than may be under way"
-    assert set(status["crew"]) == {"policy learner", "discriminator learner", "actor 1", "actor 2"}
+    after = status(out)
+    assert after["commands"] == 64 * 300 and after["lost"] == after["dropped"] == 0
+    assert after["painted"] <= 64 * (300 + 2 + 1), "no more was painted than may be under way"
+    assert set(after["crew"]) == {"policy learner", "discriminator learner", "actor 1", "actor 2"}
     assert load_agent(str(agent)).conditional
     assert checkpoint.newest(out / "checkpoints").name == f"{64 * 300:012d}"
     figures = [row for row in rows(out) if "cluster/age" in row]
@@ -46,6 +63,7 @@ def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines,
         train(tiny(lines), out, Budget(frames=64), ClusterSettings(1))
 
 
+@pytest.mark.slow
 def test_several_policies_and_several_learners_of_each(lines, tmp_path):
     out = tmp_path / "run"
     train(tiny(lines, policies=2, steps=2), out, Budget(frames=64 * 2 * 8), ClusterSettings(2, learners=2))
@@ -54,12 +72,35 @@ def test_several_policies_and_several_learners_of_each(lines, tmp_path):
     assert (out / "agent-2" / "policy.safetensors").is_file()
 
 
-def test_unrolls_that_are_too_old_are_thrown_away_and_not_counted(lines, tmp_path):
+@pytest.mark.slow
+def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
+    """One of two actors stands still while the other one's unrolls are learned from."""
     out = tmp_path / "run"
-    train(tiny(lines), out, Budget(frames=64 * 20), ClusterSettings(2, queue=4, max_age=0))
-    status = json.loads((out / "crew.json").read_text())
-    assert status["commands"] == 64 * 20
-    assert status["dropped"] > 0 and status["painted"] >= 64 * 20 + status["dropped"]
+
+    def stop_and_go() -> None:
+        pid = wait_for(lambda: status(out)["crew"].get("actor 2", {}).get("pid"))
+        wait_for(lambda: status(out)["commands"] > 64 * 10)
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(3.0)
+        os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=stop_and_go, daemon=True)
+    thread.start()
+    train(tiny(lines), out, Budget(minutes=0.3), ClusterSettings(2, max_age=2))
+    thread.join()
+    after = status(out)
+    assert after["dropped"] > 0 and after["painted"] >= after["commands"] + after["dropped"]
+    assert after["commands"] == int(checkpoint.newest(out / "checkpoints").name)
+
+
+def test_a_batch_can_be_put_together_from_several_actors_unrolls(lines, tmp_path):
+    out = tmp_path / "run"
+    train(tiny(lines), out, Budget(frames=64 * 80), ClusterSettings(2, canvases=16))
+    last = rows(out)[-1]
+    assert last["commands"] == 64 * 80
+    assert last["mse"] < 0.9 * last["blank_mse"]
+    with pytest.raises(InputError, match="divide the batch"):
+        train(tiny(lines), tmp_path / "other", Budget(frames=64), ClusterSettings(1, canvases=48))
 
 
 def test_wrong_input_far_away_is_told_as_if_it_were_here(lines, tmp_path):
@@ -76,36 +117,29 @@ def test_whoever_is_killed_is_replaced_and_nothing_is_counted_twice(lines, tmp_p
     preset = tiny(lines)
     preset = replace(preset, run=replace(preset.run, checkpoint_seconds=1.0))
 
-    def status() -> dict:
-        try:
-            return json.loads((out / "crew.json").read_text())
-        except (OSError, ValueError):
-            return {"commands": 0, "crew": {}}
-
     def kill() -> None:
         for name in ("actor 1", "discriminator learner", "policy learner"):
-            while (pid := status()["crew"].get(name, {}).get("pid")) is None or status()["commands"] < 640:
-                time.sleep(0.05)
-            killed[name] = pid
+            wait_for(lambda: status(out)["commands"] >= 640)
+            pid = killed[name] = wait_for(lambda name=name: status(out)["crew"].get(name, {}).get("pid"))
             os.kill(pid, signal.SIGKILL)
-            while status()["crew"].get(name, {}).get("pid") in (None, pid):
-                time.sleep(0.05)
+            wait_for(lambda name=name, pid=pid: status(out)["crew"].get(name, {}).get("pid") not in (None, pid))
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
-    train(preset, out, Budget(minutes=0.6), ClusterSettings(1))
+    train(preset, out, Budget(minutes=0.5), ClusterSettings(1))
     assert not thread.is_alive(), f"only {sorted(killed)} were replaced"
-    after, counted = status(), [row["commands"] for row in rows(out)]
+    after, counted = status(out), [row["commands"] for row in rows(out)]
     assert all(after["crew"][name]["losses"] == 1 for name in killed)
     assert counted == sorted(counted) and counted[-1] == after["commands"] > 640
     assert after["commands"] == int(checkpoint.newest(out / "checkpoints").name)
     assert after["painted"] >= after["commands"], "what was painted once is learned from once"
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_takes_all_with_it_and_its_run_can_be_gone_on_with(lines, tmp_path):
     out = tmp_path / "run"
     code = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1] / 'support')!r})\n"
         "from pathlib import Path; from dataclasses import replace; from problems import tiny\n"
         "from spiral.learning.trainer import Budget; from spiral.scaling.trainer import train\n"
         "from spiral.scaling.settings import ClusterSettings\n"

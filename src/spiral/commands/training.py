@@ -40,10 +40,13 @@ class Spread:
     """Of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; one is started on this machine when left out."""
     learners: int = 1
     """Processes, with a GPU each where there are GPUs, among which a policy's learning is split."""
+    canvases: int | None = None
+    """Canvases an actor paints at a time, a whole part of --learning.batch, which is then put together from several
+    actors' unrolls; the whole batch when left out. With many actors, few canvases each."""
     queue: int = 1
-    """Unrolls that may wait for a policy's learner or be learned from, beside those being painted."""
+    """Batches that may wait for a policy's learner or be learned from, beside what the actors are painting."""
     max_age: int = 64
-    """Policy updates after which an unroll is too old to learn from and is thrown away."""
+    """Steps of a policy's learner after which an unroll is too old to learn from and is thrown away."""
     patience: float = 300.0
     """Seconds that a learner may wait for a place in the cluster before the run gives up."""
 
@@ -57,7 +60,9 @@ class Spread:
             if self.address is not None:
                 raise InputError("--address is for distributed runs: add --actors N")
             return None
-        return ClusterSettings(self.actors, self.address, self.learners, self.queue, self.max_age, self.patience)
+        return ClusterSettings(
+            self.actors, self.address, self.learners, self.canvases, self.queue, self.max_age, self.patience
+        )
 
 
 def train_command(arguments: Sequence[str]) -> None:

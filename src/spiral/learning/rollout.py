@@ -7,6 +7,7 @@ episodes are one unroll: `collect`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from spiral.program import Specification
 
 _OF_EPISODES = ("targets", "noise", "previous", "effective", "done")
 _OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability")
+_OF_ENDS = ("ended", "following")
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Trajectory:
             self,
             before=replace(self.before, **before, state=state),
             **{name: cut(getattr(self, name), 1) for name in _OF_COMMANDS},
-            **{name: cut(getattr(self, name), 0) for name in ("ended", "following")},
+            **{name: cut(getattr(self, name), 0) for name in _OF_ENDS},
         )
 
     def blank(self) -> Tensor:
@@ -129,6 +131,26 @@ class Trajectory:
     def starts(self, specification: Specification) -> Tensor:
         """Which commands begin a new continuous sequence of strokes: bool [T, B]; see `stroke_starts`."""
         return stroke_starts(specification, self.effective, self.before.effective)
+
+
+def side_by_side(parts: Sequence[Trajectory]) -> Trajectory:
+    """Trajectories of as many commands on other canvases, as one batch."""
+
+    def joined(values: Sequence[Tensor | None], axis: int) -> Tensor | None:
+        found = [value for value in values if value is not None]
+        return torch.cat(found, dim=axis) if found else None
+
+    if len(parts) == 1:
+        return parts[0]
+    first, starts = parts[0], [part.before for part in parts]
+    before = {name: joined([getattr(start, name) for start in starts], 0) for name in _OF_EPISODES}
+    state = tuple(joined(values, 0) for values in zip(*(start.state for start in starts), strict=True))
+    return replace(
+        first,
+        before=replace(first.before, **before, state=state),
+        **{name: joined([getattr(part, name) for part in parts], 1) for name in _OF_COMMANDS},
+        **{name: joined([getattr(part, name) for part in parts], 0) for name in _OF_ENDS},
+    )
 
 
 def begin(

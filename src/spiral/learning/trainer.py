@@ -153,15 +153,16 @@ def to_imitate(preset: Preset, device: torch.device) -> Real:
     return real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, device)
 
 
-def make_painter(preset: Preset, policy: Policy, real: Real, threads: int) -> Painter:
-    """B canvases for a policy, which is handed the prototypes, if it works with any.
+def make_painter(preset: Preset, policy: Policy, real: Real, threads: int, canvases: int | None = None) -> Painter:
+    """So many canvases for a policy, B when None; it is handed the prototypes, if it works with any.
 
     Raises:
         InputError: the engine is not here.
     """
     if real.prototypes is not None:
         policy.prototypes.copy_(real.prototypes)
-    return Painter(preset, policy, make(preset.engine, preset.learning.batch, preset.canvas.to_json(), threads), real)
+    engine = make(preset.engine, canvases or preset.learning.batch, preset.canvas.to_json(), threads)
+    return Painter(preset, policy, engine, real)
 
 
 def one_round(

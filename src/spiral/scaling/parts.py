@@ -25,7 +25,7 @@ from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Evaluation, together
 from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.policy_learner import PolicyLearner, Watch
-from spiral.learning.rollout import Trajectory, episode_figures
+from spiral.learning.rollout import Trajectory, episode_figures, side_by_side
 from spiral.learning.trainer import make_painter, to_imitate
 from spiral.scaling.wire import Weights, flatten, to_arrays, to_tensors, unflatten
 from spiral.settings import Preset
@@ -97,7 +97,7 @@ def _place(device: torch.device) -> Place:
 class Actor:
     """Paints unrolls with a copy of the policy."""
 
-    def begin(self, preset: Preset, seed: int, threads: int, compiled: bool) -> Place:
+    def begin(self, preset: Preset, seed: int, threads: int, compiled: bool, canvases: int | None = None) -> Place:
         """Get ready, always on the processor: with so small batches a GPU would mostly wait.
 
         Raises:
@@ -106,14 +106,14 @@ class Actor:
         preset = _settle(preset, threads, seed)
         device = torch.device("cpu")
         self.preset, self.policy, self.version = preset, make_policy(preset), -1
-        self.painter = make_painter(preset, self.policy, to_imitate(preset, device), threads)
+        self.painter = make_painter(preset, self.policy, to_imitate(preset, device), threads, canvases)
         if compiled:
             machine.compile_policy(self.policy)
         self.since = time.perf_counter()
         return _place(device)
 
     def paint(self, weights: Weights, version: int) -> tuple[Trajectory, Painted]:
-        """An unroll of T commands on B canvases, as arrays, by the policy of these weights."""
+        """An unroll of T commands on all canvases, as arrays, by the policy of these weights."""
         began = time.perf_counter()
         if version != self.version:
             self.policy.load_state_dict(unflatten(weights, self.policy.state_dict()))
@@ -148,11 +148,11 @@ class PolicyPart:
         """What actors paint with."""
         return flatten(self.learner.policy.state_dict())
 
-    def learn(self, trajectory: Trajectory, scorer: Weights, spent: float) -> tuple[Weights, Learned]:
-        """Score an unroll and learn from it; `spent` is the share of the budget used up."""
+    def learn(self, scorer: Weights, spent: float, *unrolls: Trajectory) -> tuple[Weights, Learned]:
+        """Score a batch of unrolls and learn from it; `spent` is the share of the budget used up."""
         began = time.perf_counter()
         self.scorer.load_state_dict(unflatten(scorer, self.scorer.state_dict()))
-        episode = to_tensors(trajectory.share(self.rank, self.ranks), self.device)
+        episode = side_by_side([to_tensors(unroll, self.device) for unroll in unrolls]).share(self.rank, self.ranks)
         rewards = self.learner.rewards(episode, self.scorer, spent)
         figures = self.learner.learn(episode, rewards, spent)
         learned = Learned(time.perf_counter() - began, figures, self.learner.updates, self.learner.commands)
@@ -193,10 +193,11 @@ class DiscriminatorPart:
         """What canvases are scored with."""
         return flatten(self.learner.network.state_dict())
 
-    def learn(self, trajectory: Trajectory) -> tuple[Weights, Learned]:
+    def learn(self, *unrolls: Trajectory) -> tuple[Weights, Learned]:
         """Put finished canvases into the replay buffer, and learn from it."""
         began = time.perf_counter()
-        figures = self.learner.learn(to_tensors(trajectory, self.device), self.real)
+        episode = side_by_side([to_tensors(unroll, self.device) for unroll in unrolls])
+        figures = self.learner.learn(episode, self.real)
         return self.weights(), Learned(time.perf_counter() - began, figures)
 
     def state(self) -> dict[str, Tensors]:

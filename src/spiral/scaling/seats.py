@@ -6,10 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from spiral.scaling.calls import Reference
 from spiral.scaling.parts import Learned, Painted, Place
-
-Reference = Any
-"""A Ray object reference."""
 
 
 @dataclass
@@ -24,6 +22,7 @@ class Seat:
         busy: whether a learner is at a step.
         calls: unrolls that an actor has been asked for.
         losses: how many processes died here.
+        reminded: whether people were told that it waits for a place.
     """
 
     name: str
@@ -33,6 +32,7 @@ class Seat:
     busy: bool = False
     calls: int = 0
     losses: int = 0
+    reminded: bool = False
 
     @property
     def free(self) -> bool:
@@ -41,20 +41,25 @@ class Seat:
 
 
 @dataclass
-class Unroll:
-    """A trajectory on its way through the learners.
+class Batch:
+    """Unrolls on their way through the learners, together.
 
     Attributes:
-        trajectory: where it is.
-        painted: what its actor says of it.
-        member: the policy that painted it.
-        steps: how many learners still have to see it.
+        member: the policy that painted them.
+        unrolls: where they are.
+        painted: what their actors say of them.
+        steps: how many learners still have to see them.
     """
 
-    trajectory: Reference
-    painted: Painted
     member: int
+    unrolls: list[Reference] = field(default_factory=list)
+    painted: list[Painted] = field(default_factory=list)
     steps: int = 2
+
+    @property
+    def version(self) -> int:
+        """Of the weights that the oldest of them was painted with."""
+        return min(painted.version for painted in self.painted)
 
 
 @dataclass
@@ -65,12 +70,17 @@ class LearnerSeat(Seat):
         weights: the last ones it published.
         version: how often it did.
         last: what it said of its last step.
-        waiting: unrolls, the oldest first.
-        working: seconds of its steps so far.
+        gathering: unrolls that are not yet a batch; of a policy's learner only.
+        waiting: batches, the oldest first.
     """
 
     weights: Reference = None
     version: int = 0
     last: Learned = field(default_factory=lambda: Learned(0.0, {}))
-    waiting: deque[Unroll] = field(default_factory=deque)
-    working: float = 0.0
+    gathering: Batch | None = None
+    waiting: deque[Batch] = field(default_factory=deque)
+
+    def publish(self, weights: Reference, note: Learned) -> None:
+        """Take note of a step and of the weights after it."""
+        self.weights, self.last, self.busy = weights, note, False
+        self.version += 1

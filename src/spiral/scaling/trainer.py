@@ -59,7 +59,7 @@ def train(
         crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], progress.say, budget.frames, compiled)
         reached = crew.commands
         while (spent := budget.spent(progress.seconds, crew.commands)) < 1.0:
-            for figures in crew.collect(spent, _TICK):
+            for figures in crew.work(spent, _TICK):
                 stop_if_broken(figures, crew.commands, out)
                 progress.step(crew.commands, figures, spent)
             if crew.commands < reached:
@@ -100,7 +100,7 @@ def write_status(out: Path, crew: Crew) -> None:
         "lost": crew.lost,
         "crew": {
             seat.name: {"losses": seat.losses, **({} if seat.place is None else asdict(seat.place))}
-            for seat in crew.seats
+            for seat in crew.staff.seats
         },
     }
     write_atomically(out / STATUS, (json.dumps(status, indent=1) + "\n").encode())
@@ -113,8 +113,7 @@ def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: W
         crew.finish()
         seen, state = crew.evaluate(watch), crew.state()
         if state is None or seen is None:
-            for _ in crew.collect(1.0, _TICK):
-                pass
+            crew.work(1.0, _TICK)
     progress.evaluated(crew.commands, *seen)
     saving.save(out, preset, state, progress.seconds)
     write_status(out, crew)
