@@ -1,11 +1,11 @@
 """What a cluster would do: a simulation of a distributed run's queues, for sizes that are not at hand.
 
-    python benchmarks/queues.py --actor-seconds 6.1 --policy-seconds 0.4 --discriminator-seconds 0.1 --actors 4 16 64
+    python benchmarks/queues.py --actor-seconds 0.93 --policy-seconds 0.06 --discriminator-seconds 0.03
 
 Actors, learners, network and driver are served as `spiral.scaling.crew` serves them: an actor is asked for an unroll
-(two ahead) while fewer than actors + queue are under way; each unroll goes to both learners, the oldest first; every
-unroll is painted with the newest weights when it was asked for. Times are means of gamma distributions with a deviation
-of a tenth. What comes out depends on what goes in: measure that where it will run.
+(two ahead) while few enough are under way; as many as make a batch go to both learners, the oldest first; every unroll
+is painted with the newest weights when it was asked for. Times are means of gamma distributions with a deviation of a
+tenth. What comes out depends on what goes in: measure that where it will run.
 """
 
 from __future__ import annotations
@@ -31,27 +31,32 @@ class Sizes:
     Attributes:
         actors: processes that paint.
         actor_seconds: an unroll.
+        unrolls: that make a learner's batch; more than one where --canvases is less than the batch.
         policy_seconds: a step of the policy learner.
-        discriminator_seconds: what the discriminator learner does for one unroll.
+        discriminator_seconds: what the discriminator learner does for one batch.
         driver_seconds: the driver's part of one call.
         unroll_bytes, weights_bytes: on the wire.
         bytes_per_second: of each learner's network interface, in either direction.
-        commands: in an unroll.
-        queue: see `ClusterSettings`.
+        per_node: actors on a machine, which fetch the weights once for all.
+        commands: in a batch.
+        queue, max_age: see `ClusterSettings`.
         seconds: simulated.
     """
 
     actors: int = 64
-    actor_seconds: float = 6.0
-    policy_seconds: float = 0.4
-    discriminator_seconds: float = 0.1
+    actor_seconds: float = 0.93
+    unrolls: int = 1
+    policy_seconds: float = 0.06
+    discriminator_seconds: float = 0.03
     driver_seconds: float = 0.002
-    unroll_bytes: float = 11e6
-    weights_bytes: float = 10e6
+    unroll_bytes: float = 6e6
+    weights_bytes: float = 7.8e6
     bytes_per_second: float = 1.25e9
+    per_node: int = 16
     commands: int = 1280
     queue: int = 1
-    seconds: float = 600.0
+    max_age: int = 64
+    seconds: float = 300.0
 
 
 @dataclass
@@ -68,10 +73,15 @@ class Counts:
 def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
     """Throughput, age and how busy everybody is."""
     generator, env, counts = np.random.default_rng(seed), simpy.Environment(), Counts()
+    # Unrolls go to two learners and their weights come from one: the busier interface counts.
     driver, inbound, outbound = (simpy.Resource(env, 1) for _ in range(3))
     policy_inbox, judge_inbox = simpy.Store(env), simpy.Store(env)
     calls = [simpy.Store(env) for _ in range(sizes.actors)]
     asked = [0] * sizes.actors
+    gathering: list[int] = []
+    fetched = [-1] * sizes.actors
+    most = max(sizes.actors, sizes.unrolls) + sizes.queue * sizes.unrolls
+    most = min(most, (sizes.max_age + 1) * sizes.unrolls)
 
     def served(name: str, resource: simpy.Resource, seconds: float) -> Generator[Any, Any, None]:
         with resource.request() as turn:
@@ -84,7 +94,7 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
 
     def dispatch() -> None:
         for place in sorted(range(sizes.actors), key=lambda place: asked[place]):
-            while asked[place] < AHEAD and counts.under_way < sizes.actors + sizes.queue:
+            while asked[place] < AHEAD and counts.under_way < most:
                 asked[place] += 1
                 counts.under_way += 1
                 calls[place].put(counts.version)
@@ -93,21 +103,26 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
         while True:
             version = yield calls[place].get()
             yield from served("driver", driver, sizes.driver_seconds)
-            yield from served("network out", outbound, sizes.weights_bytes / sizes.bytes_per_second)
+            if fetched[place // sizes.per_node] < version:
+                fetched[place // sizes.per_node] = version
+                yield from served("network out", outbound, sizes.weights_bytes / sizes.bytes_per_second)
             seconds = taking(sizes.actor_seconds)
             yield env.timeout(seconds)
             counts.busy["actors"] = counts.busy.get("actors", 0.0) + seconds / sizes.actors
             asked[place] -= 1
-            seen = [0]
-            policy_inbox.put((version, seen))
-            judge_inbox.put((version, seen))
+            gathering.append(version)
+            if len(gathering) == sizes.unrolls:
+                batch = min(gathering), [0]
+                gathering.clear()
+                policy_inbox.put(batch)
+                judge_inbox.put(batch)
             dispatch()
 
     def learner(name: str, inbox: simpy.Store, mean: float) -> Generator[Any, Any, None]:
         while True:
             version, seen = yield inbox.get()
             yield from served("driver", driver, sizes.driver_seconds)
-            yield from served("network in", inbound, sizes.unroll_bytes / sizes.bytes_per_second)
+            yield from served("network in", inbound, sizes.unrolls * sizes.unroll_bytes / sizes.bytes_per_second)
             seconds = taking(mean)
             yield env.timeout(seconds)
             counts.busy[name] = counts.busy.get(name, 0.0) + seconds
@@ -116,7 +131,7 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
                 counts.waiting.append(len(inbox.items))
                 counts.version += 1
             seen[0] += 1
-            counts.under_way -= seen[0] == 2
+            counts.under_way -= sizes.unrolls * (seen[0] == 2)
             dispatch()
 
     for place in range(sizes.actors):
@@ -129,7 +144,7 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
     shares = {name: min(1.0, seconds / sizes.seconds) for name, seconds in counts.busy.items()}
     return {
         "commands_per_second": rate,
-        "efficiency": rate * sizes.actor_seconds / (sizes.actors * sizes.commands),
+        "efficiency": rate * sizes.actor_seconds * sizes.unrolls / (sizes.actors * sizes.commands),
         "mean_age": statistics.fmean(counts.ages) if counts.ages else float("nan"),
         "largest_age": max(counts.ages, default=0),
         "mean_waiting": statistics.fmean(counts.waiting) if counts.waiting else 0.0,

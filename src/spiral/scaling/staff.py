@@ -152,13 +152,13 @@ class Staff:
             handle = hire_group(self._settings.learners, gpus)
         else:
             handle = ray.remote(PolicyPart).options(num_cpus=1, num_gpus=gpus).remote()
-        self._hire(seat, handle, self._preset, to_arrays(state), self._threads, self._compiled)
+        self._hire(seat, handle, self._preset, ray.put(to_arrays(state)), self._threads, self._compiled)
 
     def _hire_discriminator_learner(self, state: dict[str, Tensors]) -> None:
         mine = {name: state[name] for name in ("discriminator", "discriminator_optimizer", "replay")}
         gpus = 1.0 if self._gpus > self._settings.learners * len(self.policies) else 0.0
         handle = ray.remote(DiscriminatorPart).options(num_cpus=1, num_gpus=gpus).remote()
-        self._hire(self.discriminator, handle, self._preset, to_arrays(mine), self._threads)
+        self._hire(self.discriminator, handle, self._preset, ray.put(to_arrays(mine)), self._threads)
 
 
 def _published(reference: Reference, otherwise: Tensors) -> tuple[Tensors, bool]:

@@ -49,12 +49,11 @@ def train(
         TrainingError: a quantity is not finite, or the cluster has no place for a learner.
     """
     preset = replace(preset, learning=replace(preset.learning, correction="v-trace"))
-    seconds = saving.read(out, preset)[1] if resume else 0.0
-    progress, run = Progress.start(out, preset, resume, seconds), preset.run
-    if not resume:
-        saving.save(out, preset, begin(preset, start), 0.0)
-    processes = cluster.actors + 1 + preset.learning.policies * cluster.learners
-    with progress, connected(cluster.address, processes):
+    run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.policies * cluster.learners
+    state, seconds = saving.read(out, preset) if resume else (begin(preset, start), 0.0)
+    with connected(cluster.address, cluster_size), Progress.start(out, preset, resume, seconds) as progress:
+        if not resume:
+            saving.save(out, preset, state, 0.0)
         compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
         crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], progress.say, budget.frames, compiled)
         reached = crew.commands
