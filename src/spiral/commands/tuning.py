@@ -45,6 +45,7 @@ def tune_command(arguments: Sequence[str]) -> None:
     chosen, (breeding,) = parsed
     require_ray("spiral tune")
     from spiral.evaluation.schedules import plot_schedules
+    from spiral.evaluation.summary import watch
     from spiral.files import write_atomically
     from spiral.scaling.population import PopulationSettings, breed
 
@@ -59,7 +60,7 @@ def tune_command(arguments: Sequence[str]) -> None:
         breeding.address,
     )
     out = breeding.out or Path("runs") / f"{chosen.name}-population"
-    rows = breed(chosen, settings, out, breeding.resume)
+    rows = breed(chosen, settings, out, breeding.resume, watch)
     write_atomically(out / "schedules.svg", plot_schedules(rows))
     last = sorted(row["score"] for row in rows if row["commands"] >= settings.frames)
     console.print(

@@ -47,11 +47,6 @@ def mixed_precision(device: torch.device, precision: str) -> contextlib.Abstract
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def unmeasured(phase: str) -> contextlib.AbstractContextManager[object]:
-    """What stands in for a measurement of a phase where nobody wants to know."""
-    return contextlib.nullcontext()
-
-
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Random numbers from `seed` inside; outside they go on as if nothing had been drawn."""

@@ -27,10 +27,10 @@ from ray.tune.search import BasicVariantGenerator
 from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import InputError, TrainingError, require_within
-from spiral.evaluation.summary import watch
 from spiral.files import make_folder
 from spiral.learning import checkpoint, machine, saving
-from spiral.learning.trainer import one_round, set_up
+from spiral.learning.policy_learner import Watch
+from spiral.learning.trainer import one_round, set_up, unmeasured
 from spiral.scaling.cluster import connected
 from spiral.settings import Preset
 
@@ -82,10 +82,12 @@ class PopulationSettings:
 class Member(tune.Trainable):
     """One run of the trainer's own loop, an interval at a time."""
 
-    def setup(self, config: dict[str, Any], preset: dict[str, Any], frames: int, interval: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def setup(
+        self, config: dict[str, Any], preset: dict[str, Any], frames: int, interval: int, watch: Watch | None
+    ) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The pictures to be measured on, then networks."""
         base = self.base = Preset.from_json(preset)
-        self.frames, self.interval = frames, interval
+        self.frames, self.interval, self.watch = frames, interval, watch
         self.threads = machine.use_threads(base.run.threads or 1)
         self.unseen = load(base.data.source, base.data.size, base.canvas.channels, "test").spread(base.data.held_out)
         self.gallery = make(base.engine, len(self.unseen), base.canvas.to_json(), self.threads)
@@ -106,9 +108,9 @@ class Member(tune.Trainable):
         figures: dict[str, float] = {}
         while learner.commands < target:
             spent = learner.commands / self.frames
-            for turn in one_round(learner, self.painters, self.real, spent, machine.unmeasured):
+            for turn in one_round(learner, self.painters, self.real, spent, unmeasured):
                 figures = turn
-        seen, _, _ = learner.evaluate(self.gallery, self.unseen, watch)
+        seen, _, _ = learner.evaluate(self.gallery, self.unseen, self.watch)
         self.seconds += time.perf_counter() - began
         copied, self.copied = self.copied, self.number
         learning = learner.preset.learning
@@ -185,7 +187,9 @@ ROW = ("member", "copied", "commands", "seconds", "policy_rate", "entropy_cost",
 """Fields of a row of `population.jsonl`."""
 
 
-def breed(preset: Preset, population: PopulationSettings, out: Path, resume: bool) -> list[dict[str, Any]]:
+def breed(
+    preset: Preset, population: PopulationSettings, out: Path, resume: bool, watch: Watch | None = None
+) -> list[dict[str, Any]]:
     """Train a population; the best member's agent is in `out/agent` afterwards.
 
     Args:
@@ -193,6 +197,7 @@ def breed(preset: Preset, population: PopulationSettings, out: Path, resume: boo
         population: how many, how long.
         out: the folder: `population.jsonl`, Ray Tune's own records, the agent.
         resume: go on with what is there.
+        watch: measures what members without targets invent; they are compared by its Fréchet distance.
 
     Returns:
         The record: a row for every member and interval, with `ROW`'s fields, `copied` being whose networks it had at
@@ -213,7 +218,7 @@ def breed(preset: Preset, population: PopulationSettings, out: Path, resume: boo
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with connected(population.address, population.at_once or processors):
         random.seed(preset.run.seed)
-        tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume)
+        tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume, watch)
         results = tuner.fit()
     if results.num_errors == len(results):
         raise TrainingError(f"all members failed, the first one with: {results.errors[0]}")
@@ -227,7 +232,9 @@ def breed(preset: Preset, population: PopulationSettings, out: Path, resume: boo
     return rows
 
 
-def _tuner(preset: Preset, population: PopulationSettings, place: Path, recorder: Recorder, resume: bool) -> tune.Tuner:
+def _tuner(
+    preset: Preset, population: PopulationSettings, place: Path, recorder: Recorder, resume: bool, watch: Watch | None
+) -> tune.Tuner:
     import ray
 
     interval = -(-population.frames // population.intervals)
@@ -237,7 +244,7 @@ def _tuner(preset: Preset, population: PopulationSettings, place: Path, recorder
     }
     gpus = ray.cluster_resources().get("GPU", 0)
     trainable = tune.with_resources(
-        tune.with_parameters(Member, preset=preset.to_json(), frames=population.frames, interval=interval),
+        tune.with_parameters(Member, preset=preset.to_json(), frames=population.frames, interval=interval, watch=watch),
         {"cpu": 1, "gpu": 1 if gpus else 0},
     )
     if resume:
