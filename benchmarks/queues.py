@@ -48,7 +48,7 @@ class Sizes:
     unrolls: int = 1
     policy_seconds: float = 0.06
     discriminator_seconds: float = 0.03
-    driver_seconds: float = 0.002
+    driver_seconds: float = 0.001
     unroll_bytes: float = 6e6
     weights_bytes: float = 7.8e6
     bytes_per_second: float = 1.25e9

@@ -18,6 +18,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
+from spiral.errors import InputError
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.learner import Evaluation, join
 from spiral.learning.policy_learner import Watch
@@ -65,6 +66,8 @@ class Crew:
             InputError: settings that do not go together.
         """
         learning = preset.learning
+        if settings.actors < learning.policies:
+            raise InputError(f"{learning.policies} policies need at least as many actors, not {settings.actors}")
         self._unrolls, self._frames, self._spent = settings.unrolls(learning.batch), frames, 0.0
         self._max_age, self._scored = settings.max_age, learning.reward != "l2"
         self._batch_commands = learning.steps * learning.batch
