@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
     assert agent.preset.learning.policy_rate == pytest.approx(best["policy_rate"])
     with pytest.raises(InputError, match="--resume"):
         breed(preset, SETTINGS, tmp_path / "run", False)
+    nowhere = replace(preset, data=replace(preset.data, source=str(tmp_path / "nothing")))
+    with pytest.raises(InputError, match="nothing"):
+        breed(nowhere, SETTINGS, tmp_path / "other", False)
     with pytest.raises(InputError, match="no population to go on with"):
         breed(preset, SETTINGS, tmp_path / "nowhere", True)
 

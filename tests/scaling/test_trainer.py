@@ -73,6 +73,22 @@ def test_several_policies_and_several_learners_of_each(lines, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_rank_that_is_killed_takes_its_group_with_it_and_another_group_goes_on(lines, tmp_path):
+    out = tmp_path / "run"
+
+    def kill() -> None:
+        wait_for(lambda: status(out)["commands"] >= 640, 120.0)
+        os.kill(status(out)["crew"]["policy learner"]["pid"], signal.SIGKILL)
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    train(tiny(lines), out, Budget(minutes=1.5), ClusterSettings(1, learners=2))
+    after, counted = status(out), [row["commands"] for row in rows(out)]
+    assert not thread.is_alive() and after["crew"]["policy learner"]["losses"] == 1
+    assert counted == sorted(counted) and counted[-1] == after["commands"] > 640
+
+
+@pytest.mark.slow
 def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
     """One of two actors stands still while the other one's unrolls are learned from."""
     out = tmp_path / "run"

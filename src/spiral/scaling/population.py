@@ -30,7 +30,7 @@ from spiral.errors import InputError, TrainingError, require_within
 from spiral.files import make_folder
 from spiral.learning import checkpoint, machine, saving
 from spiral.learning.policy_learner import Watch
-from spiral.learning.trainer import one_round, set_up, unmeasured
+from spiral.learning.trainer import one_round, set_up, to_imitate, unmeasured
 from spiral.scaling.cluster import connected
 from spiral.settings import Preset
 
@@ -213,6 +213,9 @@ def breed(
         raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
     if resume and not tune.Tuner.can_restore(str(place)):
         raise InputError(f"{out} holds no population to go on with")
+    # What is wrong for all members is better told at once than by each of them.
+    to_imitate(preset, torch.device("cpu"))
+    make(preset.engine, 1, preset.canvas.to_json())
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", _SNAPSHOT_SECONDS)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
