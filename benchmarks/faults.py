@@ -1,6 +1,6 @@
 """Fault drill: kill -9 of each part of a distributed run, and what that costs.
 
-    python benchmarks/faults.py [PRESET] [--json] [-- further flags of `spiral train`]
+    python benchmarks/faults.py [PRESET] [--json] [further flags of `spiral train`]
 
 Three raylets run on this machine: a head without work, one with the learners and an actor, one with a second actor.
 Whatever is killed, the run must go on; the driver is started again with --resume. Times are to the second, which is how
@@ -147,9 +147,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("preset", nargs="?", default="mnist-reconstruct")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("flags", nargs="*")
-    arguments = parser.parse_args()
-    results = drill(arguments.preset, arguments.flags)
+    arguments, flags = parser.parse_known_args()
+    results = drill(arguments.preset, flags)
     if arguments.json:
         print(json.dumps(results))
         return

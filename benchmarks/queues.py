@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import simpy
 
-AHEAD = 2
+from spiral.scaling.settings import AHEAD, ClusterSettings
+
 DEVIATION = 0.1
 
 
@@ -80,8 +81,8 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
     asked = [0] * sizes.actors
     gathering: list[int] = []
     fetched = [-1] * sizes.actors
-    most = max(sizes.actors, sizes.unrolls) + sizes.queue * sizes.unrolls
-    most = min(most, (sizes.max_age + 1) * sizes.unrolls)
+    settings = ClusterSettings(sizes.actors, queue=sizes.queue, max_age=sizes.max_age)
+    most = settings.most_under_way(sizes.actors, sizes.unrolls)
 
     def served(name: str, resource: simpy.Resource, seconds: float) -> Generator[Any, Any, None]:
         with resource.request() as turn:

@@ -22,6 +22,7 @@ start_second() {
 
 case "${1:-}" in
   up)
+    "$ray" get-auth-token --generate >/dev/null 2>&1
     ip netns add spiral-one
     ip netns add spiral-two
     ip link add spiral-a netns spiral-one type veth peer name spiral-b netns spiral-two

@@ -47,6 +47,8 @@ def test_weights_are_one_array_whatever_their_types():
     weights.flags.writeable = False  # as Ray hands it over
     back = unflatten(weights, like)
     assert all(torch.equal(back[name], value) and back[name].dtype == value.dtype for name, value in like.items())
+    other = unflatten(weights, dict(reversed(like.items())))
+    assert all(torch.equal(other[name], value) for name, value in like.items()), "in whatever order they are read"
     with pytest.raises(ValueError, match="bytes"):
         unflatten(weights[:-8], like)
     with pytest.raises(ValueError, match="bytes"):

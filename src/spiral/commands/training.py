@@ -61,7 +61,13 @@ class Spread:
                 raise InputError("--address is for distributed runs: add --actors N")
             return None
         return ClusterSettings(
-            self.actors, self.address, self.learners, self.canvases, self.queue, self.max_age, self.patience
+            actors=self.actors,
+            address=self.address,
+            learners=self.learners,
+            canvases=self.canvases,
+            queue=self.queue,
+            max_age=self.max_age,
+            patience=self.patience,
         )
 
 

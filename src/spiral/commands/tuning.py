@@ -50,14 +50,14 @@ def tune_command(arguments: Sequence[str]) -> None:
     from spiral.scaling.population import PopulationSettings, breed
 
     settings = PopulationSettings(
-        breeding.population,
-        breeding.frames,
-        breeding.intervals,
-        breeding.exploit,
-        breeding.rates,
-        breeding.entropy_costs,
-        breeding.at_once,
-        breeding.address,
+        members=breeding.population,
+        frames=breeding.frames,
+        intervals=breeding.intervals,
+        exploit=breeding.exploit,
+        rates=breeding.rates,
+        entropy_costs=breeding.entropy_costs,
+        at_once=breeding.at_once,
+        address=breeding.address,
     )
     out = breeding.out or Path("runs") / f"{chosen.name}-population"
     rows = breed(chosen, settings, out, breeding.resume, watch)

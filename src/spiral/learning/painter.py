@@ -17,7 +17,7 @@ from spiral.settings import Preset
 class Painter:
     """Paints one unroll after another."""
 
-    def __init__(self, preset: Preset, policy: Policy, engine: Engine, real: Real) -> None:
+    def __init__(self, preset: Preset, policy: Policy, engine: Engine, real: Real, first: int = 0) -> None:
         """Blank canvases.
 
         Args:
@@ -25,8 +25,9 @@ class Painter:
             policy: what decides; whoever trains it may change its weights between two unrolls.
             engine: B canvases.
             real: where targets come from.
+            first: how many canvases there are elsewhere before these.
         """
-        self.preset, self.policy, self.engine, self.real = preset, policy, engine, real
+        self.preset, self.policy, self.engine, self.real, self.first = preset, policy, engine, real, first
         self.episodes: Episodes | None = None
 
     def paint(self) -> Trajectory:
@@ -42,7 +43,7 @@ class Painter:
             seeds = np.asarray(torch.randint(2**31, (batch,)).numpy())
             episodes = begin(self.policy, self.engine, targets, seeds, over=over, running=running)
             if running is None:
-                turns = torch.arange(batch, device=episodes.done.device) % learning.unrolls
+                turns = (self.first + torch.arange(batch, device=episodes.done.device)) % learning.unrolls
                 episodes = replace(episodes, done=turns * learning.steps)
             running = episodes
         trajectory, self.episodes = go_on(self.policy, self.engine, running, learning.steps, learning.length)

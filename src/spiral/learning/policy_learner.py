@@ -106,9 +106,9 @@ class PolicyLearner:
         figures: dict[str, Tensor] = {}
         for _ in range(learning.passes):
             with self.mixed():
-                decision, _ = self.reconsider(seen, episode.commands, episode.before.state)
+                decision, state = self.reconsider(seen, episode.commands, episode.before.state)
             if advantages is None or value_targets is None:
-                advantages, value_targets = self._advantages(episode, rewards, decision)
+                advantages, value_targets = self._advantages(episode, rewards, decision, state)
             loss, figures = policy_loss(
                 decision,
                 advantages.flatten(),
@@ -127,17 +127,27 @@ class PolicyLearner:
         self.commands += self.gather(episode.commands[..., 0]).numel()
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
-    def _advantages(self, episode: Trajectory, rewards: Tensor, decision: Decision) -> tuple[Tensor, Tensor]:
-        """Advantages, normalised, and value targets float32 [T, B], corrected where another policy may have painted."""
+    def _advantages(
+        self, episode: Trajectory, rewards: Tensor, decision: Decision, state: State
+    ) -> tuple[Tensor, Tensor]:
+        """Advantages, normalised, and value targets float32 [T, B], corrected where another policy may have painted.
+
+        `state` is the core's after the last command.
+        """
         learning, values = self.preset.learning, decision.value.detach().view(rewards.shape)
         # What comes later is counted in the unit of the command before it.
         discount = learning.discount * self.units.of(episode.index + 1) / self.units.of(episode.index)
-        given = rewards, values, discount, learning.advantage_decay, episode.following
+        decay = learning.advantage_decay
         if learning.correction == "none":
-            advantages, targets = generalised_advantages(*given)
+            advantages, targets = generalised_advantages(rewards, values, discount, decay, episode.following)
             return normalise(advantages, self.gather(advantages)), targets
         ratios = (decision.log_probability.detach().view(rewards.shape) - episode.log_probability).exp()
-        advantages, targets, weights = v_trace(*given, ratios)
+        following = torch.zeros_like(episode.following)
+        if not bool(episode.ended.all()):
+            with torch.no_grad(), self.mixed():
+                expected = self.policy.foresee(episode.next_observation(learning.length), state)
+            following = torch.where(episode.ended, 0.0, expected)
+        advantages, targets, weights = v_trace(rewards, values, discount, decay, following, ratios)
         return normalise(advantages, self.gather(advantages)) * weights, targets
 
     def _update(self, rate: float) -> None:

@@ -105,6 +105,18 @@ class Trajectory:
             noise=None if noise is None else noise.repeat(steps, 1),
         )
 
+    def next_observation(self, length: int) -> Observation:
+        """What the policy sees after the last command of the unroll, N = B; `length` is that of an episode."""
+        progress = (self.before.done + self.steps).float() / length
+        return Observation(
+            canvas=self.canvases[-1],
+            target=self.targets,
+            previous=self.commands[-1],
+            effective=self.effective[-1],
+            progress=progress.clamp_max((length - 1) / length),
+            noise=self.before.noise,
+        )
+
     def share(self, rank: int, ranks: int) -> Trajectory:
         """Every `ranks`-th canvas, beginning with `rank`: one learner's share of the batch."""
 

@@ -56,7 +56,9 @@ def read(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float]:
     folder = checkpoint.newest(out / CHECKPOINTS)
     config = checkpoint.read_config(folder)
     theirs = Preset.from_json(config["preset"])
-    if replace(preset, run=theirs.run) != theirs:
+    # Whether there is lag to correct for depends on where a run goes on, not on what it learns.
+    learning = replace(preset.learning, correction=theirs.learning.correction)
+    if replace(preset, run=theirs.run, learning=learning) != theirs:
         raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")
     names = [path.stem for path in sorted(folder.glob("*.safetensors"))]
     state: dict[str, dict[str, Tensor]] = {name: checkpoint.read_tensors(folder, name) for name in names}

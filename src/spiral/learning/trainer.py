@@ -158,8 +158,12 @@ def to_imitate(preset: Preset, device: torch.device) -> Real:
     return real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, device)
 
 
-def make_painter(preset: Preset, policy: Policy, real: Real, threads: int, canvases: int | None = None) -> Painter:
+def make_painter(
+    preset: Preset, policy: Policy, real: Real, threads: int, canvases: int | None = None, first: int = 0
+) -> Painter:
     """So many canvases for a policy, B when None; it is handed the prototypes, if it works with any.
+
+    `first` is how many canvases there are elsewhere before these: they are at different unrolls of an episode.
 
     Raises:
         InputError: the engine is not here.
@@ -167,7 +171,7 @@ def make_painter(preset: Preset, policy: Policy, real: Real, threads: int, canva
     if real.prototypes is not None:
         policy.prototypes.copy_(real.prototypes)
     engine = make(preset.engine, canvases or preset.learning.batch, preset.canvas.to_json(), threads)
-    return Painter(preset, policy, engine, real)
+    return Painter(preset, policy, engine, real, first)
 
 
 def one_round(

@@ -44,6 +44,7 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
     require_ray("running beside other processes")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
+    import ray.exceptions
 
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
@@ -55,8 +56,8 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
             ray.init(address="local", num_cpus=processes, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (OSError, RuntimeError, ValueError) as error:
-        where, why = address or "this machine", str(error).splitlines()[0]
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        where, why = address or "this machine", (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"no Ray cluster at {where}: {why}; `ray start --head` starts one") from error
     try:
         yield

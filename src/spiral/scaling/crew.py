@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from spiral.errors import InputError
 from spiral.learning.checkpoint import Tensors
@@ -25,13 +25,10 @@ from spiral.learning.policy_learner import Watch
 from spiral.scaling.calls import Calls, Reference, gone, told
 from spiral.scaling.parts import Learned, Painted, gathered
 from spiral.scaling.seats import Batch, LearnerSeat, Seat
-from spiral.scaling.settings import ClusterSettings
+from spiral.scaling.settings import AHEAD, ClusterSettings
 from spiral.scaling.staff import Staff
 from spiral.scaling.wire import to_tensors
 from spiral.settings import Preset
-
-_AHEAD = 2
-"""Calls to an actor at a time: the second one spares it the way to the driver and back between two unrolls."""
 
 
 class Crew:
@@ -77,10 +74,7 @@ class Crew:
         self._reports: list[dict[str, float]] = []
         self._under_way = [0] * learning.policies
         painting = [sum(1 for seat in self.staff.actors if seat.member == m) for m in range(learning.policies)]
-        self._most = [
-            min(max(many, self._unrolls) + settings.queue * self._unrolls, (settings.max_age + 1) * self._unrolls)
-            for many in painting
-        ]
+        self._most = [settings.most_under_way(many, self._unrolls) for many in painting]
 
     @property
     def commands(self) -> int:
@@ -121,24 +115,41 @@ class Crew:
             self._calls.wait(1.0)
 
     def evaluate(self, watch: Watch | None) -> Evaluation | None:
-        """Let every policy paint the held-out pictures; None where one is not there just now."""
+        """Let every policy paint the held-out pictures; None where one is not there just now.
+
+        Raises:
+            InputError: the pictures are not there where it runs.
+            TrainingError: it failed in another way.
+        """
         found = self._everybody(self.staff.policies, lambda seat: seat.handle.evaluate.remote(watch))
         return None if found is None else gathered(found)
 
     def state(self) -> dict[str, Tensors] | None:
-        """The state of all learners, to be saved; None where one is not there just now."""
+        """The state of all learners, to be saved; None where one is not there just now.
+
+        Raises:
+            TrainingError: a process failed.
+        """
         states = self._everybody(self.staff.learners, lambda seat: seat.handle.state.remote())
         return None if states is None else join(*to_tensors((states[:-1], states[-1])))
 
     def _everybody(self, seats: list[LearnerSeat], call: Callable[[Seat], Reference]) -> list[Any] | None:
         if any(seat.place is None for seat in seats):
             return None
-        try:
-            return ray.get([call(seat) for seat in seats])
-        except RayActorError:
-            return None  # what that process was at comes back as a failure, and it is replaced then
-        except RayTaskError as error:
-            raise told(error) from error
+        found, asked = [], [(seat, seat.handle, call(seat)) for seat in seats]
+        for seat, handle, reference in asked:
+            try:
+                found.append(ray.get(reference))
+            except RayActorError as error:
+                # What it was at comes back as a failure, and it is replaced then; of an idle one nothing comes back.
+                if handle is seat.handle and not seat.busy:
+                    self.staff.replace(seat, error)
+            except ObjectLostError:
+                continue
+            except RayTaskError as error:
+                if not gone(error):
+                    raise told(error) from error
+        return found if len(found) == len(seats) else None
 
     def _dispatch(self) -> None:
         judge = self.staff.discriminator
@@ -155,7 +166,7 @@ class Crew:
         for seat in self.staff.actors:
             while (
                 seat.place is not None
-                and seat.calls < _AHEAD
+                and seat.calls < AHEAD
                 and self.staff.policies[seat.member].weights is not None
                 and self._under_way[seat.member] < self._most[seat.member]
             ):
@@ -183,6 +194,7 @@ class Crew:
                 return  # another call to the same process has told already
             if gone(error):
                 seat.calls -= 1
+                self.staff.ask_for_weights(policy)
             else:
                 self.staff.replace(seat, error)
 
@@ -190,7 +202,7 @@ class Crew:
 
     def _gather(self, policy: LearnerSeat, unroll: Reference, note: Painted) -> None:
         """Put an unroll to those that came before it, until they make a batch."""
-        batch = policy.gathering or Batch(policy.member, steps=2 if self._scored else 1)
+        batch = policy.gathering or Batch(policy.member, readers=2 if self._scored else 1)
         batch.unrolls.append(unroll)
         batch.painted.append(note)
         if len(batch.unrolls) < self._unrolls:
@@ -204,12 +216,15 @@ class Crew:
     def _learn(self, seat: LearnerSeat, batch: Batch) -> None:
         seat.busy = True
         self._learning += 1
-        age, scorer = seat.version - batch.version, self.staff.discriminator.weights
-        learn = seat.handle.learn.options(num_returns=2)
+        age, scorer, handle = seat.version - batch.version, self.staff.discriminator.weights, seat.handle
+        learn = handle.learn.options(num_returns=2)
         weights, learned = learn.remote(scorer, self._spent, *batch.unrolls)
 
         def done(note: Learned) -> None:
             self._learning -= 1
+            if handle is not seat.handle:
+                seat.waiting.appendleft(batch)  # what that process learned went with it
+                return
             seat.publish(weights, note)
             self._seen(batch)
             self._reports.append(self._figures(seat, batch, age))
@@ -217,33 +232,37 @@ class Crew:
         def failed(error: Any) -> None:
             self._learning -= 1
             self._vanished += self._batch_commands * gone(error)
-            self._give_back(seat, batch, error)
+            self._give_back(seat, handle, batch, error)
+            if gone(error):
+                self.staff.ask_for_weights(self.staff.discriminator)
 
         self._calls.expect(learned, done, failed)
 
     def _judge(self, seat: LearnerSeat, batch: Batch) -> None:
-        seat.busy = True
-        weights, learned = seat.handle.learn.options(num_returns=2).remote(*batch.unrolls)
+        seat.busy, handle = True, seat.handle
+        weights, learned = handle.learn.options(num_returns=2).remote(*batch.unrolls)
 
         def done(note: Learned) -> None:
-            seat.publish(weights, note)
+            if handle is seat.handle:
+                seat.publish(weights, note)
             self._seen(batch)
 
-        self._calls.expect(learned, done, lambda error: self._give_back(seat, batch, error))
+        self._calls.expect(learned, done, lambda error: self._give_back(seat, handle, batch, error))
 
     def _seen(self, batch: Batch) -> None:
         """One of the learners is through with a batch; when both are there is room for other unrolls."""
-        batch.steps -= 1
-        if not batch.steps:
+        batch.readers -= 1
+        if not batch.readers:
             self._under_way[batch.member] -= len(batch.unrolls)
 
-    def _give_back(self, seat: LearnerSeat, batch: Batch, error: Any) -> None:
+    def _give_back(self, seat: LearnerSeat, handle: Any, batch: Batch, error: Any) -> None:
         """A learner did not get through a batch: the next one shall, unless the batch itself is gone."""
         if gone(error):
-            seat.busy = False
+            seat.busy = seat.busy and handle is not seat.handle
             self._seen(batch)
-        else:
-            seat.waiting.appendleft(batch)
+            return
+        seat.waiting.appendleft(batch)
+        if handle is seat.handle:
             self.staff.replace(seat, error)
 
     def _figures(self, seat: LearnerSeat, batch: Batch, age: int) -> dict[str, float]:

@@ -56,11 +56,17 @@ class Relay:
     async def _all(self, method: str, arguments: tuple[Any, ...]) -> Any:
         for calls in self._calls:
             await calls.put((method, arguments))
-        found = [await answers.get() for answers in self._answers]
-        for _, error in found:
+        # The first error ends the wait: the other ranks may be waiting for the one that failed.
+        first = None
+        for answer in asyncio.as_completed([self._answer(rank) for rank in range(len(self._answers))]):
+            rank, (value, error) = await answer
             if error is not None:
                 raise error
-        return found[0][0]
+            first = value if rank == 0 else first
+        return first
+
+    async def _answer(self, rank: int) -> tuple[int, tuple[Any, Exception | None]]:
+        return rank, await self._answers[rank].get()
 
     async def _first(self, method: str, arguments: tuple[Any, ...]) -> Any:
         await self._calls[0].put((method, arguments))

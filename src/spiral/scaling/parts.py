@@ -87,7 +87,7 @@ def _settle(preset: Preset, threads: int, seed: int) -> Preset:
     machine.keep_memory()
     machine.use_threads(threads)
     torch.manual_seed(seed)
-    return preset if torch.cuda.is_available() else replace(preset, run=replace(preset.run, device="cpu"))
+    return preset if ray.get_gpu_ids() else replace(preset, run=replace(preset.run, device="cpu"))
 
 
 def _place(device: torch.device) -> Place:
@@ -97,7 +97,9 @@ def _place(device: torch.device) -> Place:
 class Actor:
     """Paints unrolls with a copy of the policy."""
 
-    def begin(self, preset: Preset, seed: int, threads: int, compiled: bool, canvases: int | None = None) -> Place:
+    def begin(
+        self, preset: Preset, seed: int, threads: int, compiled: bool, canvases: int | None = None, first: int = 0
+    ) -> Place:
         """Get ready, always on the processor: with so small batches a GPU would mostly wait.
 
         Raises:
@@ -106,7 +108,7 @@ class Actor:
         preset = _settle(preset, threads, seed)
         device = torch.device("cpu")
         self.preset, self.policy, self.version = preset, make_policy(preset), -1
-        self.painter = make_painter(preset, self.policy, to_imitate(preset, device), threads, canvases)
+        self.painter = make_painter(preset, self.policy, to_imitate(preset, device), threads, canvases, first)
         if compiled:
             machine.compile_policy(self.policy)
         self.since = time.perf_counter()
@@ -129,7 +131,11 @@ class PolicyPart:
     """The policy learner, with the last published discriminator as its scorer."""
 
     def begin(self, preset: Preset, state: dict[str, Tensors], threads: int, compiled: bool) -> Place:
-        """Go on from a state; see `PolicyLearner.state`."""
+        """Go on from a state; see `PolicyLearner.state`.
+
+        Raises:
+            InputError: it does not fit, or there is no such device.
+        """
         self.preset = _settle(preset, threads, preset.run.seed)
         self.device = machine.choose_device(self.preset.run.device)
         self.learner = PolicyLearner(self.preset, self.device)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from ray import tune
 from ray.tune import Callback, CheckpointConfig, RunConfig
@@ -27,17 +28,18 @@ from ray.tune.search import BasicVariantGenerator
 from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import InputError, TrainingError, require_within
-from spiral.files import make_folder
+from spiral.files import make_folder, read_bytes, write_atomically
 from spiral.learning import checkpoint, machine, saving
 from spiral.learning.policy_learner import Watch
 from spiral.learning.trainer import one_round, set_up, to_imitate, unmeasured
 from spiral.scaling.cluster import connected
 from spiral.settings import Preset
 
-RECORD, EXPERIMENT = "population.jsonl", "tune"
+RECORD, SETTINGS, EXPERIMENT = "population.jsonl", "population.json", "tune"
 FACTORS = (1.2, 0.8)
 QUARTER = 0.25
 _KEPT = 4
+_SETTINGS_LIMIT = 2**20
 _SNAPSHOT_SECONDS = "5"
 
 
@@ -213,6 +215,13 @@ def breed(
         raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
     if resume and not tune.Tuner.can_restore(str(place)):
         raise InputError(f"{out} holds no population to go on with")
+    settings = {
+        "preset": preset.to_json(),
+        "population": msgspec.to_builtins(replace(population, at_once=0, address=None)),
+    }
+    if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != settings:
+        raise InputError(f"{out} was begun with other settings; resume with the same ones or choose another --out")
+    write_atomically(out / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
     # What is wrong for all members is better told at once than by each of them.
     to_imitate(preset, torch.device("cpu"))
     make(preset.engine, 1, preset.canvas.to_json())
@@ -275,13 +284,14 @@ def _tuner(
             scheduler=scheduler,
             search_alg=BasicVariantGenerator(random_state=preset.run.seed),
             reuse_actors=True,
+            max_concurrent_trials=population.at_once or None,
         ),
         run_config=RunConfig(
             name=place.name,
             storage_path=str(place.parent),
             stop={"commands": population.frames},
             callbacks=[recorder],
-            checkpoint_config=CheckpointConfig(num_to_keep=_KEPT, checkpoint_at_end=True),
+            checkpoint_config=CheckpointConfig(num_to_keep=_KEPT, checkpoint_frequency=1, checkpoint_at_end=True),
             verbose=0,
         ),
     )

@@ -23,6 +23,7 @@ class Seat:
         calls: unrolls that an actor has been asked for.
         losses: how many processes died here.
         reminded: whether people were told that it waits for a place.
+        stillborn: how many processes died here, one after the other, before they had begun.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Seat:
     calls: int = 0
     losses: int = 0
     reminded: bool = False
+    stillborn: int = 0
 
     @property
     def free(self) -> bool:
@@ -48,13 +50,13 @@ class Batch:
         member: the policy that painted them.
         unrolls: where they are.
         painted: what their actors say of them.
-        steps: how many learners still have to see them.
+        readers: how many learners still have to see them.
     """
 
     member: int
     unrolls: list[Reference] = field(default_factory=list)
     painted: list[Painted] = field(default_factory=list)
-    steps: int = 2
+    readers: int = 2
 
     @property
     def version(self) -> int:
@@ -68,6 +70,7 @@ class LearnerSeat(Seat):
 
     Attributes:
         weights: the last ones it published.
+        asked: whether it is being asked for them once more.
         version: how often it did.
         last: what it said of its last step.
         gathering: unrolls that are not yet a batch; of a policy's learner only.
@@ -75,6 +78,7 @@ class LearnerSeat(Seat):
     """
 
     weights: Reference = None
+    asked: bool = False
     version: int = 0
     last: Learned = field(default_factory=lambda: Learned(0.0, {}))
     gathering: Batch | None = None

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from spiral.errors import InputError, require_within
 
+AHEAD = 2
+"""Calls to an actor at a time: the second one spares it the way to the driver and back between two unrolls."""
+
 
 @dataclass(frozen=True)
 class ClusterSettings:
@@ -54,4 +57,11 @@ class ClusterSettings:
         canvases = self.canvases or batch
         if batch % canvases:
             raise InputError(f"--canvases {canvases} must divide the batch of {batch} canvases")
+        if batch % self.learners:
+            raise InputError(f"--learners {self.learners} must divide the batch of {batch} canvases")
         return batch // canvases
+
+    def most_under_way(self, actors: int, unrolls: int) -> int:
+        """How many unrolls of a policy may be under way, of so many actors, where so many make a batch."""
+        enough = max(actors, unrolls) + self.queue * unrolls
+        return min(enough, (self.max_age + 1) * unrolls)

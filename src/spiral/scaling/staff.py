@@ -25,6 +25,7 @@ from spiral.settings import Preset
 
 _FETCH_SECONDS = 20.0
 _REMIND_SECONDS = 30.0
+_STILLBORN = 3
 
 
 class Staff:
@@ -81,9 +82,17 @@ class Staff:
 
         What a learner published is not lost with it, unless its node went, too. The rest of its state, moments,
         averages and the replay buffer, is that of the checkpoint, which is a little older.
+
+        Raises:
+            TrainingError: none lives long enough to begin.
         """
         self._say(f"{seat.name} was lost ({type(error).__name__}); another one takes its place")
         seat.losses += 1
+        seat.stillborn = 0 if seat.place is not None else seat.stillborn + 1
+        if seat.stillborn > _STILLBORN:
+            raise TrainingError(
+                f"{seat.name} dies before it has begun, {seat.stillborn} times now: {_first_line(error)}"
+            )
         with contextlib.suppress(Exception):
             ray.kill(seat.handle)
         if not isinstance(seat, LearnerSeat):
@@ -93,11 +102,13 @@ class Staff:
         if seat is self.discriminator:
             weights, _ = _published(seat.weights, state["discriminator"])
             seat.weights = ray.put(flatten(weights))
+            seat.version += 1
             self._hire_discriminator_learner({**state, "discriminator": weights})
             return
         before, mine = seat.last, part(state, seat.member)
         weights, there = _published(seat.weights, mine["policy"])
         seat.weights, mine["policy"] = ray.put(flatten(weights)), weights
+        seat.version += 1  # or actors would go on with those that were lost
         if there:
             mine["counts"] = {
                 "updates": torch.tensor(before.updates),
@@ -105,6 +116,26 @@ class Staff:
             }
         self._hire_policy_learner(seat, mine)
         self.forgotten += before.commands - seat.last.commands
+
+    def ask_for_weights(self, seat: LearnerSeat) -> None:
+        """Have a learner publish once more: nobody has its weights yet, or they are gone, and perhaps it is, too."""
+        if seat.asked or seat.place is None:
+            return
+        seat.asked, handle = True, seat.handle
+        weights = handle.weights.remote()
+
+        def there(_: Any) -> None:
+            seat.asked = False
+            if handle is seat.handle:
+                seat.weights = weights
+                seat.version += 1
+
+        def failed(error: Any) -> None:
+            seat.asked = False
+            if handle is seat.handle:
+                self.replace(seat, error)
+
+        self._calls.expect(weights, there, failed)
 
     def remind(self) -> None:
         """Say who still waits for a place in the cluster.
@@ -116,7 +147,8 @@ class Staff:
         for seat in self.seats:
             waited = now - self._asked.get(seat.name, now)
             if isinstance(seat, LearnerSeat) and waited > self._settings.patience:
-                needs = f"1 processor{' and 1 GPU' if self._gpus else ''}"
+                each = f"1 processor{' and 1 GPU' if self._gpus else ''}"
+                needs = each if self._settings.learners == 1 else f"{self._settings.learners} times {each}"
                 raise TrainingError(
                     f"{seat.name} found no place in the cluster in {self._settings.patience:.0f} s: it needs {needs}; "
                     "join a node (`ray start --address ...`) and go on with --resume"
@@ -134,16 +166,23 @@ class Staff:
             seat.place = place
             self._asked.pop(seat.name, None)
             if isinstance(seat, LearnerSeat) and seat.weights is None:
-                seat.weights = handle.weights.remote()
+                self.ask_for_weights(seat)
             if seat.losses:
                 self._say(f"{seat.name} is there again, on {place.host}")
 
-        self._calls.expect(handle.begin.remote(*arguments), ready, lambda error: self.replace(seat, error))
+        def failed(error: Any) -> None:
+            if handle is seat.handle:
+                self.replace(seat, error)
+
+        self._calls.expect(handle.begin.remote(*arguments), ready, failed)
 
     def _hire_actor(self, seat: Seat) -> None:
         handle = ray.remote(Actor).options(num_cpus=1, num_gpus=0).remote()
-        seed = self._preset.run.seed + 1000 * (1 + self.actors.index(seat)) + 1_000_000 * seat.losses
-        self._hire(seat, handle, self._preset, seed, self._threads, self._compiled, self._settings.canvases)
+        number, before = self.actors.index(seat), sum(seat.last.commands for seat in self.policies)
+        seed = self._preset.run.seed + 1000 * (1 + number) + 1_000_000 * seat.losses + before
+        canvases = self._settings.canvases
+        first = number * (canvases or self._preset.learning.batch)
+        self._hire(seat, handle, self._preset, seed, self._threads, self._compiled, canvases, first)
 
     def _hire_policy_learner(self, seat: LearnerSeat, state: dict[str, Tensors]) -> None:
         seat.last = replace(seat.last, **{name: int(count) for name, count in state["counts"].items()})
@@ -170,3 +209,7 @@ def _published(reference: Reference, otherwise: Tensors) -> tuple[Tensors, bool]
     except (RayActorError, ObjectLostError, RayTaskError, GetTimeoutError):
         return otherwise, False
     return {name: tensor.clone() for name, tensor in unflatten(weights, otherwise).items()}, True
+
+
+def _first_line(error: Any) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from spiral.errors import TrainingError
 from spiral.files import write_atomically
 from spiral.learning import saving
+from spiral.learning.checkpoint import Tensors
 from spiral.learning.learner import Learner
 from spiral.learning.policy_learner import Watch
 from spiral.learning.progress import Progress
@@ -59,22 +61,21 @@ def train(
         reached = crew.commands
         while (spent := budget.spent(progress.seconds, crew.commands)) < 1.0:
             for figures in crew.work(spent, _TICK):
-                stop_if_broken(figures, crew.commands, out)
+                own = {name: value for name, value in figures.items() if not name.startswith("cluster/")}
+                stop_if_broken(own, crew.commands, out)
                 progress.step(crew.commands, figures, spent)
-            if crew.commands < reached:
-                progress.rewind(crew.commands)
-            reached = crew.commands
+            reached = rewind_if_lost(progress, crew, reached)
             if progress.due("status", _TICK):
                 write_status(out, crew)
             if progress.due("evaluate", run.evaluate_seconds) and (seen := crew.evaluate(watch)):
                 progress.evaluated(crew.commands, *seen)
             if progress.due("checkpoint", run.checkpoint_seconds) and (state := crew.state()):
-                saving.save(out, preset, state, progress.seconds)
-        conclude(crew, preset, out, progress, watch)
+                save_if_finite(out, preset, state, progress.seconds)
+        conclude(crew, preset, out, progress, watch, reached)
     return saving.agent_folder(out)
 
 
-def begin(preset: Preset, start: Path | None) -> dict:
+def begin(preset: Preset, start: Path | None) -> dict[str, Tensors]:
     """The state before the first command.
 
     Raises:
@@ -105,7 +106,26 @@ def write_status(out: Path, crew: Crew) -> None:
     write_atomically(out / STATUS, (json.dumps(status, indent=1) + "\n").encode())
 
 
-def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: Watch | None) -> None:
+def rewind_if_lost(progress: Progress, crew: Crew, reached: int) -> int:
+    """Drop what is recorded beyond where the learners stand now; returns where that is."""
+    if crew.commands < reached:
+        progress.rewind(crew.commands)
+    return crew.commands
+
+
+def save_if_finite(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -> None:
+    """Save a state, unless its networks have broken down since anybody looked.
+
+    Raises:
+        TrainingError: they have.
+    """
+    for group, tensors in state.items():
+        if any(tensor.is_floating_point() and not tensor.isfinite().all() for tensor in tensors.values()):
+            raise TrainingError(f"{group} is not finite any more; the last good checkpoint is in {out}: resume from it")
+    saving.save(out, preset, state, seconds)
+
+
+def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: Watch | None, reached: int) -> None:
     """The last evaluation and the last checkpoint, whoever dies meanwhile."""
     state = seen = None
     while state is None or seen is None:
@@ -113,6 +133,7 @@ def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: W
         seen, state = crew.evaluate(watch), crew.state()
         if state is None or seen is None:
             crew.work(1.0, _TICK)
+            reached = rewind_if_lost(progress, crew, reached)
     progress.evaluated(crew.commands, *seen)
-    saving.save(out, preset, state, progress.seconds)
+    save_if_finite(out, preset, state, progress.seconds)
     write_status(out, crew)

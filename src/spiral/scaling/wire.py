@@ -20,7 +20,7 @@ from spiral.learning.checkpoint import Tensors
 
 Tree = TypeVar("Tree")
 Weights = npt.NDArray[np.uint8]
-"""A network's state on the wire; see `flatten`."""
+"""A network's state on the wire, uint8 [bytes]; see `flatten`."""
 _ALIGN = 8
 
 
@@ -35,10 +35,13 @@ def to_tensors(tree: Tree, device: torch.device | str = "cpu") -> Tree:
 
 
 def flatten(tensors: Tensors) -> Weights:
-    """All tensors in one array, each padded to a multiple of eight bytes."""
+    """All tensors in one array, by name, each padded to a multiple of eight bytes.
+
+    By name, since a module and a file that was read keep the same tensors in different orders.
+    """
     parts = []
-    for tensor in tensors.values():
-        part = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+    for name in sorted(tensors):
+        part = tensors[name].detach().cpu().contiguous().view(-1).view(torch.uint8)
         parts.append(functional.pad(part, (0, -len(part) % _ALIGN)))
     return torch.cat(parts).numpy()
 
@@ -54,7 +57,8 @@ def unflatten(weights: Weights, like: Tensors) -> dict[str, Tensor]:
         everything = torch.from_numpy(weights)
     found: dict[str, Tensor] = {}
     place = 0
-    for name, tensor in like.items():
+    for name in sorted(like):
+        tensor = like[name]
         size = tensor.numel() * tensor.element_size()
         if place + size > len(everything):
             raise ValueError(f"weights of {len(everything)} bytes end before {name}")
