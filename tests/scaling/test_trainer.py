@@ -56,9 +56,11 @@ def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines,
     assert checkpoint.newest(out / "checkpoints").name == f"{64 * 300:012d}"
     figures = [row for row in rows(out) if "cluster/age" in row]
     assert all(0 <= row["cluster/age"] <= 3 for row in figures)
-    preset = tiny(lines, correction="v-trace")
-    train_alone(preset, out, Budget(frames=64 * 302), resume=True)
+    train_alone(tiny(lines), out, Budget(frames=64 * 302), resume=True)
     assert rows(out)[-1]["commands"] == 64 * 302, "one machine goes on with it"
+    train(tiny(lines), out, Budget(frames=64 * 304), ClusterSettings(1), resume=True)
+    assert rows(out)[-1]["commands"] == 64 * 304, "and a cluster with what one machine made of it"
+    assert rows(out)[-1]["mse"] < 0.7 * last["blank_mse"]
     with pytest.raises(InputError, match="--resume"):
         train(tiny(lines), out, Budget(frames=64), ClusterSettings(1))
 
@@ -115,8 +117,10 @@ def test_a_batch_can_be_put_together_from_several_actors_unrolls(lines, tmp_path
     last = rows(out)[-1]
     assert last["commands"] == 64 * 80
     assert last["mse"] < 0.9 * last["blank_mse"]
-    with pytest.raises(InputError, match="divide the batch"):
-        train(tiny(lines), tmp_path / "other", Budget(frames=64), ClusterSettings(1, canvases=48))
+    for wrong in (ClusterSettings(1, canvases=48), ClusterSettings(1, learners=3)):
+        with pytest.raises(InputError, match="divide the batch"):
+            train(tiny(lines), tmp_path / "other", Budget(frames=64), wrong)
+        assert not (tmp_path / "other").exists()
 
 
 def test_wrong_input_far_away_is_told_as_if_it_were_here(lines, tmp_path):
@@ -147,6 +151,7 @@ def test_whoever_is_killed_is_replaced_and_nothing_is_counted_twice(lines, tmp_p
     after, counted = status(out), [row["commands"] for row in rows(out)]
     assert all(after["crew"][name]["losses"] == 1 for name in killed)
     assert counted == sorted(counted) and counted[-1] == after["commands"] > 640
+    assert rows(out)[-1]["mse"] < 0.6 * rows(out)[-1]["blank_mse"], "those who came after went on from what was learned"
     assert after["commands"] == int(checkpoint.newest(out / "checkpoints").name)
     assert after["painted"] >= after["commands"], "what was painted once is learned from once"
 

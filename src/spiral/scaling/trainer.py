@@ -51,6 +51,7 @@ def train(
         TrainingError: a quantity is not finite, or the cluster has no place for a learner.
     """
     preset = replace(preset, learning=replace(preset.learning, correction="v-trace"))
+    cluster.unrolls(preset.learning.batch)  # refuses what does not go together, before anything is begun
     run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.policies * cluster.learners
     state, seconds = saving.read(out, preset) if resume else (begin(preset, start), 0.0)
     with connected(cluster.address, cluster_size), Progress.start(out, preset, resume, seconds) as progress:
