@@ -2,8 +2,8 @@
 
     python benchmarks/population.py [--members 8] [--frames 40960] [--intervals 16] [--repeats 3] [--json]
 
-On the tests' smallest problem, white lines, with rates and entropy costs drawn from 1e-4..3e-3 and 2e-3..1e-1. Both begin
-with the same networks and settings; takeovers from a member behind make a few intervals more.
+On the tests' smallest problem, white lines, with rates and entropy costs drawn from 1e-4..3e-3 and 2e-3..1e-1. Both
+begin with the same networks and settings; takeovers from a member behind make a few intervals more.
 """
 
 from __future__ import annotations

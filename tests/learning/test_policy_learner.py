@@ -8,8 +8,8 @@ from torch import distributed, multiprocessing
 
 from spiral.learning.data_parallel import spread
 from spiral.learning.policy_learner import PolicyLearner
-from spiral.learning.rollout import Trajectory
 from spiral.learning.trainer import make_painter, to_imitate
+from spiral.learning.trajectory import Trajectory
 from spiral.models.discriminator import Discriminator
 from spiral.settings import Preset
 

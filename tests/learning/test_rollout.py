@@ -8,8 +8,9 @@ from problems import tiny
 from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
 from spiral.learning.learner import Learner
-from spiral.learning.rollout import begin, collect, go_on, side_by_side
+from spiral.learning.rollout import begin, collect, go_on
 from spiral.learning.trainer import make_painter, to_imitate
+from spiral.learning.trajectory import side_by_side
 from spiral.models.policy import Policy, PolicySettings
 
 STROKES = StrokeSettings(size=16, grid=8, radii=(1.5,), radii_at=16)

@@ -28,8 +28,9 @@ from spiral.evaluation.summary import watch
 from spiral.learning import checkpoint
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
-from spiral.learning.rollout import Trajectory, collect
+from spiral.learning.rollout import collect
 from spiral.learning.trainer import Budget, train
+from spiral.learning.trajectory import Trajectory
 from spiral.presets import PRESETS
 from spiral.settings import Preset
 

@@ -3,8 +3,8 @@ import torch
 from problems import tiny
 
 from spiral.learning.learner import Learner
-from spiral.learning.rollout import Trajectory
 from spiral.learning.trainer import make_painter, to_imitate
+from spiral.learning.trajectory import Trajectory
 from spiral.scaling.wire import flatten, to_arrays, to_tensors, unflatten
 
 

@@ -12,7 +12,7 @@ from spiral.learning.adversary import Replay, discriminator_loss
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.networks import make_discriminator
 from spiral.learning.real import Real
-from spiral.learning.rollout import Trajectory
+from spiral.learning.trajectory import Trajectory
 from spiral.settings import Preset
 
 

@@ -9,7 +9,8 @@ import torch
 
 from spiral.engines import Engine
 from spiral.learning.real import Real
-from spiral.learning.rollout import Episodes, Trajectory, begin, go_on
+from spiral.learning.rollout import begin, go_on
+from spiral.learning.trajectory import Episodes, Trajectory
 from spiral.models.policy import Policy
 from spiral.settings import Preset
 

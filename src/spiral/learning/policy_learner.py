@@ -20,7 +20,8 @@ from spiral.learning.networks import make_policy
 from spiral.learning.policy_gradient import normalise, policy_loss
 from spiral.learning.returns import generalised_advantages, v_trace
 from spiral.learning.rewards import discriminator_scores, from_scores, histogram_scores, l2_scores, penalties
-from spiral.learning.rollout import Trajectory, collect, episode_figures
+from spiral.learning.rollout import collect
+from spiral.learning.trajectory import Trajectory, episode_figures
 from spiral.learning.units import Units
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Decision, State

@@ -25,7 +25,7 @@ from spiral.learning.painter import Painter
 from spiral.learning.policy_learner import PolicyLearner, Watch
 from spiral.learning.progress import Progress
 from spiral.learning.real import Real, real_pictures
-from spiral.learning.rollout import episode_figures
+from spiral.learning.trajectory import episode_figures
 from spiral.models.policy import Policy
 from spiral.settings import Preset
 

@@ -25,8 +25,8 @@ from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Evaluation, together
 from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.policy_learner import PolicyLearner, Watch
-from spiral.learning.rollout import Trajectory, episode_figures, side_by_side
 from spiral.learning.trainer import make_painter, to_imitate
+from spiral.learning.trajectory import Trajectory, episode_figures, side_by_side
 from spiral.scaling.wire import Weights, flatten, to_arrays, to_tensors, unflatten
 from spiral.settings import Preset
 
