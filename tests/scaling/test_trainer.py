@@ -98,9 +98,11 @@ def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
     def stop_and_go() -> None:
         pid = wait_for(lambda: status(out)["crew"].get("actor 2", {}).get("pid"))
         wait_for(lambda: status(out)["commands"] > 64 * 10)
-        os.kill(pid, signal.SIGSTOP)
-        time.sleep(3.0)
-        os.kill(pid, signal.SIGCONT)
+        for _ in range(4):
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.0)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(1.0)
 
     thread = threading.Thread(target=stop_and_go, daemon=True)
     thread.start()

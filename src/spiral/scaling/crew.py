@@ -70,7 +70,7 @@ class Crew:
         self._batch_commands = learning.steps * learning.batch
         self._calls = Calls()
         self.staff = Staff(preset, settings, state, say, compiled, self._calls)
-        self.painted = self.dropped = self._vanished = self._learning = 0
+        self.painted = self.dropped = self._vanished = self._learning = self._turns = 0
         self._reports: list[dict[str, float]] = []
         self._under_way = [0] * learning.policies
         painting = [sum(1 for seat in self.staff.actors if seat.member == m) for m in range(learning.policies)]
@@ -163,14 +163,17 @@ class Crew:
                 else:
                     self.dropped += self._batch_commands
                     self._seen(batch)
-        for seat in self.staff.actors:
-            while (
-                seat.place is not None
-                and seat.calls < AHEAD
-                and self.staff.policies[seat.member].weights is not None
-                and self._under_way[seat.member] < self._most[seat.member]
-            ):
-                self._paint(seat, self.staff.policies[seat.member])
+        while waiting := [seat for seat in self.staff.actors if self._may_paint(seat)]:
+            seat = min(waiting, key=lambda seat: (seat.calls, seat.turn))
+            self._paint(seat, self.staff.policies[seat.member])
+
+    def _may_paint(self, seat: Seat) -> bool:
+        return (
+            seat.place is not None
+            and seat.calls < AHEAD
+            and self.staff.policies[seat.member].weights is not None
+            and self._under_way[seat.member] < self._most[seat.member]
+        )
 
     def _room(self) -> bool:
         """Whether one more batch may be learned from within the budget."""
@@ -178,6 +181,7 @@ class Crew:
 
     def _paint(self, seat: Seat, policy: LearnerSeat) -> None:
         seat.calls += 1
+        seat.turn = self._turns = self._turns + 1
         self._under_way[seat.member] += 1
         handle = seat.handle
         unroll, painted = handle.paint.options(num_returns=2).remote(policy.weights, policy.version)
@@ -185,6 +189,7 @@ class Crew:
         def done(note: Painted) -> None:
             if handle is seat.handle:
                 seat.calls -= 1
+                seat.fruitless = 0
             self.painted += self._batch_commands // self._unrolls
             self._gather(policy, unroll, note)
 

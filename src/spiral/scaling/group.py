@@ -14,6 +14,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError
 
+from spiral.errors import InputError, TrainingError
 from spiral.scaling.parts import PolicyPart
 
 
@@ -102,7 +103,11 @@ def _fit(relay: Any, workers: int, gpus: bool) -> None:
 
 
 def _serve(config: dict[str, Any]) -> None:
-    """What a rank does: calls, one after the other, until nobody is there to call."""
+    """What a rank does: calls, one after the other, until nobody is there to call.
+
+    Any other error ends the rank, and with it the group, for another one to take its place: it is what those who wait
+    for a rank see of its death.
+    """
     from ray.train import get_context
 
     relay, rank, part = config["relay"], get_context().get_world_rank(), PolicyPart()
@@ -114,6 +119,6 @@ def _serve(config: dict[str, Any]) -> None:
         value = error = None
         try:
             value = getattr(part, method)(*arguments)
-        except Exception as failure:  # goes to whoever called
+        except (InputError, TrainingError) as failure:  # goes to whoever called
             error = failure
         ray.get(relay.answer.remote(rank, value, error))

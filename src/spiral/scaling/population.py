@@ -14,11 +14,10 @@ import os
 import random
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from ray import tune
 from ray.tune import Callback, CheckpointConfig, RunConfig
@@ -215,13 +214,11 @@ def breed(
         raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
     if resume and not tune.Tuner.can_restore(str(place)):
         raise InputError(f"{out} holds no population to go on with")
-    settings = {
-        "preset": preset.to_json(),
-        "population": msgspec.to_builtins(replace(population, at_once=0, address=None)),
-    }
-    if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != settings:
+    settings = {"preset": preset.to_json(), "population": asdict(replace(population, at_once=0, address=None))}
+    told = json.dumps(settings, indent=1)
+    if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != json.loads(told):
         raise InputError(f"{out} was begun with other settings; resume with the same ones or choose another --out")
-    write_atomically(out / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())
+    write_atomically(out / SETTINGS, (told + "\n").encode())
     # What is wrong for all members is better told at once than by each of them.
     to_imitate(preset, torch.device("cpu"))
     make(preset.engine, 1, preset.canvas.to_json())

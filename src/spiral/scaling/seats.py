@@ -23,7 +23,8 @@ class Seat:
         calls: unrolls that an actor has been asked for.
         losses: how many processes died here.
         reminded: whether people were told that it waits for a place.
-        stillborn: how many processes died here, one after the other, before they had begun.
+        fruitless: how many processes died here, one after the other, without having done anything.
+        turn: when an actor was last asked for an unroll, counted in unrolls.
     """
 
     name: str
@@ -34,7 +35,8 @@ class Seat:
     calls: int = 0
     losses: int = 0
     reminded: bool = False
-    stillborn: int = 0
+    fruitless: int = 0
+    turn: int = 0
 
     @property
     def free(self) -> bool:
@@ -86,5 +88,5 @@ class LearnerSeat(Seat):
 
     def publish(self, weights: Reference, note: Learned) -> None:
         """Take note of a step and of the weights after it."""
-        self.weights, self.last, self.busy = weights, note, False
+        self.weights, self.last, self.busy, self.fruitless = weights, note, False, 0
         self.version += 1

@@ -25,7 +25,7 @@ from spiral.settings import Preset
 
 _FETCH_SECONDS = 20.0
 _REMIND_SECONDS = 30.0
-_STILLBORN = 3
+_FRUITLESS = 5
 
 
 class Staff:
@@ -84,15 +84,13 @@ class Staff:
         averages and the replay buffer, is that of the checkpoint, which is a little older.
 
         Raises:
-            TrainingError: none lives long enough to begin.
+            TrainingError: none lives long enough to do anything.
         """
         self._say(f"{seat.name} was lost ({type(error).__name__}); another one takes its place")
         seat.losses += 1
-        seat.stillborn = 0 if seat.place is not None else seat.stillborn + 1
-        if seat.stillborn > _STILLBORN:
-            raise TrainingError(
-                f"{seat.name} dies before it has begun, {seat.stillborn} times now: {_first_line(error)}"
-            )
+        seat.fruitless += 1
+        if seat.fruitless > _FRUITLESS:
+            raise TrainingError(f"{seat.name} dies before it has done anything, again and again: {_first_line(error)}")
         with contextlib.suppress(Exception):
             ray.kill(seat.handle)
         if not isinstance(seat, LearnerSeat):
