@@ -52,18 +52,20 @@ class Robot:
         self._film(program, ending)
 
     def _film(self, program: Any, ending: str) -> None:
-        from spiral.exports.animation import write_gif, write_video
+        from spiral.exports.animation import film_video, write_gif
         from spiral.exports.pictures import write_png
         from spiral.robot import perform
 
-        frames: list[Any] = []
-        rate = GIF_RATE if ending == ".gif" else VIDEO_RATE
         with console.status("painting"):
-            performance = perform(program, frames.append, rate, self.pace)
             if ending == ".gif":
-                write_gif(self.out, (frame[::2, ::2] for frame in frames), round(1000 / rate))
+                frames: list[Any] = []
+                performance = perform(program, lambda frame: frames.append(frame[::2, ::2].copy()), GIF_RATE, self.pace)
+                write_gif(self.out, frames, round(1000 / GIF_RATE))
             else:
-                write_video(self.out, iter(frames), round(rate))
+                # Written as it is painted: the frames of a long program would fill the memory.
+                performance = film_video(
+                    self.out, lambda add: perform(program, add, VIDEO_RATE, self.pace), round(VIDEO_RATE)
+                )
         if self.sheet is not None:
             make_folder(self.sheet.parent)
             write_png(self.sheet, performance.sheet)

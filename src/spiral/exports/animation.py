@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from spiral.exports.pictures import to_image, write_png
 from spiral.exports.sheets import contact_sheet
 from spiral.files import write_atomically
 
+Played = TypeVar("Played")
 Frames = Iterable[npt.NDArray[np.uint8]]
 """uint8 [H, W, C], at least one, of one shape; each is used before the next is asked for."""
 
@@ -46,13 +48,29 @@ def write_gif(path: Path, frames: Frames, milliseconds: int = 300, last: int = 1
 
 
 def write_video(path: Path, frames: Frames, rate: int = 12, last: float = 1.5) -> None:
-    """Write frames as an H.264 video that every browser plays, atomically.
+    """Write frames as an H.264 video; see `film_video`."""
+
+    def play(add: Callable[[npt.NDArray[np.uint8]], None]) -> None:
+        for frame in frames:
+            add(frame)
+
+    film_video(path, play, rate, last)
+
+
+def film_video(
+    path: Path, play: Callable[[Callable[[npt.NDArray[np.uint8]], None]], Played], rate: int = 12, last: float = 1.5
+) -> Played:
+    """Write an H.264 video that every browser plays, atomically, while what it shows goes on.
 
     Args:
         path: the file, ending in .mp4.
-        frames: the process; an odd side loses a pixel, which the format demands.
+        play: is handed a function to call with every frame, uint8 [H, W, C] of one shape; an odd side loses a pixel,
+            which the format demands.
         rate: frames a second.
         last: seconds for which the last frame stays.
+
+    Returns:
+        What `play` returned.
 
     Raises:
         InputError: the file cannot be written, or the extra `video` is not installed.
@@ -62,9 +80,13 @@ def write_video(path: Path, frames: Frames, rate: int = 12, last: float = 1.5) -
     except ImportError as error:
         raise InputError("videos need the extra: pip install 'spiral-painter[video]'") from error
 
+    played: list[Played] = []
+
     def save(temporary: Path) -> None:
         writer, shown = None, None
-        for frame in frames:
+
+        def add(frame: npt.NDArray[np.uint8]) -> None:
+            nonlocal writer, shown
             shown = _even(frame)
             if writer is None:
                 sides = (shown.shape[1], shown.shape[0])
@@ -73,12 +95,17 @@ def write_video(path: Path, frames: Frames, rate: int = 12, last: float = 1.5) -
                 )
                 writer.send(None)
             writer.send(shown)
-        if writer is not None:
+
+        try:
+            played.append(play(add))
             for _ in range(round(last * rate)):
-                writer.send(shown)
-            writer.close()
+                add(shown)  # pyright: ignore[reportArgumentType]
+        finally:
+            if writer is not None:
+                writer.close()
 
     write_atomically(path, save)
+    return played[0]
 
 
 def _even(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
