@@ -21,6 +21,7 @@ def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.ticker import EngFormatter
 
     members = sorted({row["member"] for row in rows})
     figure = Figure(figsize=(11.0, 3.6), layout="constrained")
@@ -37,6 +38,7 @@ def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
                 [row["commands"] for row in taken], [row[name] for row in taken], "o", color="#c8501e", markersize=3
             )
         axes.plot([row["commands"] for row in line], [row[name] for row in line], color="#111111", linewidth=2.0)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_xlabel("commands of a member")
         axes.set_ylabel(label)
         if name != "score":
