@@ -115,9 +115,9 @@ def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
 
 def test_a_batch_can_be_put_together_from_several_actors_unrolls(lines, tmp_path):
     out = tmp_path / "run"
-    train(tiny(lines), out, Budget(frames=64 * 80), ClusterSettings(2, canvases=16))
+    train(tiny(lines), out, Budget(frames=64 * 200), ClusterSettings(2, canvases=16))
     last = rows(out)[-1]
-    assert last["commands"] == 64 * 80
+    assert last["commands"] == 64 * 200
     assert last["mse"] < 0.9 * last["blank_mse"]
     for wrong in (ClusterSettings(1, canvases=48), ClusterSettings(1, learners=3)):
         with pytest.raises(InputError, match="divide the batch"):
