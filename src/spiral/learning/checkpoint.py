@@ -95,6 +95,15 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
         raise InputError(f"{path} is not a whole safetensors file: {error}") from error
 
 
+def read_groups(folder: Path) -> dict[str, Tensors]:
+    """All groups of tensors in a checkpoint, by name; see `read_tensors`.
+
+    Raises:
+        InputError: one is truncated or not safetensors.
+    """
+    return {path.stem: read_tensors(folder, path.stem) for path in sorted(folder.glob("*.safetensors"))}
+
+
 def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
     """Load weights into a module after checking every name, shape and value.
 

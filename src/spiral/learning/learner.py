@@ -14,6 +14,7 @@ from spiral.learning import checkpoint
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.policy_learner import PolicyLearner, Watch
+from spiral.learning.real import Real
 from spiral.settings import Preset
 
 Evaluation = tuple[dict[str, float], list[Tensor], Tensor | None]
@@ -47,6 +48,13 @@ class Learner:
     def evaluate(self, engine: Engine, unseen: Dataset, watch: Watch | None = None) -> Evaluation:
         """Let every policy paint the held-out pictures; see `PolicyLearner.evaluate`."""
         return together([policy.evaluate(engine, unseen, watch) for policy in self.policies])
+
+    def take_prototypes(self, real: Real) -> None:
+        """Hand the policies the prototypes, if they work with any."""
+        if real.prototypes is not None:
+            for policy in self.policies:
+                policy.policy.prototypes.copy_(real.prototypes)
+                policy.average.prototypes.copy_(real.prototypes)
 
     def begin_from(self, agent: Path) -> None:
         """Take over the networks of an agent with the same specification and sizes.

@@ -66,10 +66,14 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
         return False
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def use_threads(count: int) -> int:
     """Let torch compute with `count` threads, all processors when 0; returns the number."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = count or available
+    count = count or processors()
     torch.set_num_threads(count)
     return count
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from torch import Tensor
-
 from spiral.errors import InputError
 from spiral.learning import checkpoint
 from spiral.learning.checkpoint import Tensors
@@ -60,6 +58,4 @@ def read(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float]:
     learning = replace(preset.learning, correction=theirs.learning.correction)
     if replace(preset, run=theirs.run, learning=learning) != theirs:
         raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")
-    names = [path.stem for path in sorted(folder.glob("*.safetensors"))]
-    state: dict[str, dict[str, Tensor]] = {name: checkpoint.read_tensors(folder, name) for name in names}
-    return dict(state), float(config["seconds"])
+    return checkpoint.read_groups(folder), float(config["seconds"])

@@ -140,12 +140,8 @@ def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Painter], Real]:
     machine.keep_memory()
     learner = Learner(preset, machine.choose_device(preset.run.device))
     real = to_imitate(preset, learner.device)
-    painters = []
-    for each in learner.policies:
-        painters.append(make_painter(preset, each.policy, real, threads))
-        if real.prototypes is not None:
-            each.average.prototypes.copy_(real.prototypes)
-    return learner, painters, real
+    learner.take_prototypes(real)
+    return learner, [make_painter(preset, each.policy, real, threads) for each in learner.policies], real
 
 
 def to_imitate(preset: Preset, device: torch.device) -> Real:
@@ -161,15 +157,13 @@ def to_imitate(preset: Preset, device: torch.device) -> Real:
 def make_painter(
     preset: Preset, policy: Policy, real: Real, threads: int, canvases: int | None = None, first: int = 0
 ) -> Painter:
-    """So many canvases for a policy, B when None; it is handed the prototypes, if it works with any.
+    """So many canvases for a policy, B when None.
 
     `first` is how many canvases there are elsewhere before these: they are at different unrolls of an episode.
 
     Raises:
         InputError: the engine is not here.
     """
-    if real.prototypes is not None:
-        policy.prototypes.copy_(real.prototypes)
     engine = make(preset.engine, canvases or preset.learning.batch, preset.canvas.to_json(), threads)
     return Painter(preset, policy, engine, real, first)
 

@@ -143,8 +143,7 @@ class Member(tune.Trainable):
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, checkpoint.Tensors]]:
     """What `Member.save_checkpoint` wrote."""
     place = folder / "state"
-    names = [path.stem for path in place.glob("*.safetensors")]
-    return checkpoint.read_config(place), {name: checkpoint.read_tensors(place, name) for name in names}
+    return checkpoint.read_config(place), checkpoint.read_groups(place)
 
 
 def with_settings(base: Preset, config: dict[str, Any]) -> Preset:
@@ -224,8 +223,7 @@ def breed(
     make(preset.engine, 1, preset.canvas.to_json())
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", _SNAPSHOT_SECONDS)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with connected(population.address, population.at_once or processors):
+    with connected(population.address, population.at_once or machine.processors()):
         random.seed(preset.run.seed)
         tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume, watch)
         results = tuner.fit()

@@ -83,10 +83,8 @@ def begin(preset: Preset, start: Path | None) -> dict[str, Tensors]:
         InputError: settings that do not go together, or the pictures cannot be had.
     """
     learner = Learner(preset, torch.device("cpu"))
-    if preset.policy.prototypes and (means := to_imitate(preset, learner.device).prototypes) is not None:
-        for each in learner.policies:
-            each.policy.prototypes.copy_(means)
-            each.average.prototypes.copy_(means)
+    if preset.policy.prototypes:
+        learner.take_prototypes(to_imitate(preset, learner.device))
     if start is not None:
         learner.begin_from(start)
     return learner.state()
