@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from spiral.datasets import load, read_image
-from spiral.engines import missing, process
+from spiral.datasets import fit_image, load
+from spiral.engines import missing
 from spiral.exports.animation import write_gif
 from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
@@ -49,10 +49,10 @@ def paint(agent: str) -> None:
     files = sorted(targets.glob("*.png"))
     paintings = OUT / "paintings"
     spiral("paint", *map(str, files), "--checkpoint", agent, "--out", str(paintings))
-    painted = np.stack([read_image(paintings / path.name, SIZE, 1) for path in files])
+    painted = np.stack([fit_image(paintings / path.name, SIZE, 1) for path in files])
     write_png(OUT / "digits.png", contact_sheet([digits, painted], 2, ["target", "painted"], columns=8))
     programs = [Program.load(paintings / f"{path.stem}.program.json") for path in files]
-    films = np.stack([[frame.copy() for frame in process(program)] for program in programs])
+    films = np.stack([[frame.copy() for frame in program.process()] for program in programs])
     frames = [contact_sheet([digits, now], 2, ["target", "painted"], columns=8) for now in films.swapaxes(0, 1)]
     write_gif(OUT / "strokes.gif", np.stack(frames), milliseconds=400, last=2000)
     console.print(f"{OUT}/digits.png, {OUT}/strokes.gif and the programs in {paintings} are ready to look at")

@@ -99,7 +99,7 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
     data = load(preset.data.source, agent.size, agent.channels, "test").spread(MEASURED)
     if agent.conditional:
         shown = data.spread(SHEET).images
-        write_png(sheet, contact_sheet([shown, agent.paint(shown).observed], 2))
+        write_png(sheet, contact_sheet([shown, agent.reconstruct(shown).observed], 2))
         figures = summary.of_reconstruction(agent, data)
         names = {
             "mse": "mse",
@@ -118,7 +118,7 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
             "strokes": "visible strokes a picture" if agent.preset.engine != "scene" else "objects added or changed",
         }
     else:
-        write_png(sheet, contact_sheet([agent.sample(SHEET).observed], 2))
+        write_png(sheet, contact_sheet([agent.generate(SHEET).observed], 2))
         other = load(preset.data.source, agent.size, agent.channels, "train").spread(len(data))
         figures = summary.of_generation(agent, data, other)
         names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}

@@ -165,7 +165,7 @@ def test_the_greedy_painter_is_a_search(tmp_path, capsys):
 def test_painting_more_pictures_does_not_change_the_first():
     loaded = agent.load_agent(AGENTS[-1])
     pictures = load("mnist-sample", loaded.size, 1, "test").images
-    few, many = loaded.paint(pictures[:2], seed=3), loaded.paint(pictures[:5], seed=3)
+    few, many = loaded.reconstruct(pictures[:2], seed=3), loaded.reconstruct(pictures[:5], seed=3)
     assert few.programs == many.programs[:2]
     assert np.array_equal(few.canvases, many.canvases[:2])
 
@@ -211,7 +211,7 @@ def test_training_writes_what_the_contract_says(tmp_path):
         (["paint", "{tmp}/a/7.png", "--checkpoint", "nobody", "--out", "{tmp}/o"], "no checkpoint"),
         (["paint", "{tmp}/a/7.png", "--checkpoint", "{tmp}/a", "--out", "{tmp}/o"], "config.json"),
         (["paint", "{tmp}/a/7.png", "--out", "{tmp}/text.png"], "cannot create the folder"),
-        (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--strokes", "0"], "--strokes must be"),
+        (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--strokes", "0"], "strokes must be"),
         (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--palette", "3"], "--palette needs --strokes"),
         (["paint", "{tmp}/a/7.png", "--out", "{tmp}/o", "--engine", "chalk"], "unknown engine"),
         (

@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiral.editing import assemble, coloured_by_time, on_ground, recolour, reorder, strokes, trim
-from spiral.engines import make, render
+from spiral.engines import make
 from spiral.engines.strokes import CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.exports.paths import curves
-from spiral.program import Category, Program, Specification
+from spiral.program import Program
+from spiral.specification import Category, Specification
 
 BLACK, WHITE = (0.0,) * 3, (1.0,) * 3
 
@@ -18,7 +19,7 @@ def test_strokes_keep_their_shape_and_take_colours_in_order():
     rows = np.array([[0, 34, 0, 0, 0], [1, 46, 40, 0, 0], [0, 34 + 128, 0, 0, 0], [1, 46 + 128, 40 + 128, 0, 0]])
     program = Program.from_array(strokes.specification(), rows, "vector", strokes.to_json(), 7)
     coloured = coloured_by_time(program)
-    picture, grey = render(coloured, 128), render(program, 128)
+    picture, grey = coloured.render(128), program.render(128)
     assert picture.shape == (128, 128, 3)
     assert np.array_equal(picture.any(-1), grey[..., 0] > 0)
     upper, lower = picture[:64].reshape(-1, 3).max(0), picture[64:].reshape(-1, 3).max(0)
@@ -45,14 +46,14 @@ def a_program(settings: StrokeSettings, count: int = 12, seed: int = 3) -> Progr
 
 def on_top(program: Program, number: int) -> np.ndarray:
     """What one stroke alone paints."""
-    return render(trim(program, number, number))
+    return trim(program, number, number).render()
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, SPLINE, BARE])
 @given(seed=st.integers(0, 50))
 def test_taken_apart_and_put_together_it_is_the_same_picture(settings, seed):
     program = a_program(settings, seed=seed)
-    assert np.array_equal(render(assemble(program, strokes(program))), render(program))
+    assert np.array_equal(assemble(program, strokes(program)).render(), program.render())
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, SPLINE, BARE])
@@ -95,9 +96,9 @@ def test_palettes_give_the_nearest_colour_or_share_out():
         assert np.array_equal(old.points, new.points)
     shared = [curve.colour for curve in curves(recolour(a_program(BARE), palette))]
     assert shared == [(1, 0, 0)] * 6 + [(0, 0, 1)] * 6
-    night = render(on_ground(a_program(BARE), np.zeros(3)))
+    night = on_ground(a_program(BARE), np.zeros(3)).render()
     assert night.shape == (64, 64, 1) and night.max() == 0, "black ink on black paper"
-    assert render(on_ground(a_program(BARE), np.array([1.0, 0.9, 0.8])))[..., 2].max() == 204
+    assert on_ground(a_program(BARE), np.array([1.0, 0.9, 0.8])).render()[..., 2].max() == 204
 
 
 def test_there_are_no_other_strokes():

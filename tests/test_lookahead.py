@@ -35,7 +35,7 @@ def test_what_is_tried_is_what_would_be_painted(an_agent):
 
 def test_no_command_makes_it_worse(an_agent):
     agent, targets = an_agent(), pictures(4)
-    by_length = [agent.paint(targets, commands=count, candidates=8) for count in range(1, 9)]
+    by_length = [agent.reconstruct(targets, commands=count, candidates=8) for count in range(1, 9)]
     blank = errors(np.full_like(targets, 255), targets)
     series = np.stack([blank, *(errors(paintings.observed, targets) for paintings in by_length)])
     assert (np.diff(series, axis=0) <= 0).all()
@@ -46,7 +46,7 @@ def test_no_command_makes_it_worse(an_agent):
 
 def test_it_helps_and_repeats(an_agent):
     agent, targets = an_agent(), pictures(4)
-    alone, ahead, again = (agent.paint(targets, commands=10, candidates=count) for count in (1, 16, 16))
+    alone, ahead, again = (agent.reconstruct(targets, commands=10, candidates=count) for count in (1, 16, 16))
     assert errors(ahead.observed, targets).sum() < errors(alone.observed, targets).sum()
     assert ahead.programs == again.programs
 
@@ -54,4 +54,4 @@ def test_it_helps_and_repeats(an_agent):
 def test_compound_strokes_cannot_be_tried(an_agent):
     agent = an_agent(choices=("flag", "end", "size"), spline=True)
     with pytest.raises(InputError, match="compound"):
-        agent.paint(pictures(1), candidates=2)
+        agent.reconstruct(pictures(1), candidates=2)

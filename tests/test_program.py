@@ -1,15 +1,19 @@
 import json
 import string
 
-import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spiral.engines import make, missing, observe
+from spiral.engines.base import stroke_engines
 from spiral.errors import InputError
-from spiral.program import Category, Location, Program, Specification, When
+from spiral.program import Program
+from spiral.specification import Category, Location, Specification, When
 
+HERE = [name for name in stroke_engines() if missing(name) is None]
+SMALL = {"size": 32, "grid": 16, "radii": (1.0, 3.0), "radii_at": 32}
 FLAG, END, PRESSURE = Category("flag", 2), Location("end", 8), Category("pressure", 4, When("flag", (1,)))
 SPECIFICATION = Specification((FLAG, END, PRESSURE))
 
@@ -71,39 +75,22 @@ def test_a_missing_file_is_named(tmp_path):
         Program.load(tmp_path / "nowhere.json")
 
 
-@pytest.mark.parametrize(
-    "choices",
-    [
-        (),
-        (FLAG, FLAG),
-        (Location("end", 0),),
-        (Category("a", 10**9),),
-        (PRESSURE,),
-        (FLAG, Category("x", 2, When("flag", (5,)))),
-        (END, Category("x", 2, When("end", (1,)))),
-    ],
-)
-def test_specifications_are_checked(choices):
-    with pytest.raises(InputError):
-        Specification(choices)
+@pytest.mark.parametrize("name", HERE)
+def test_a_program_is_the_same_picture_twice_and_larger_with_its_brushes(name):
+    engine = make(name, 1, SMALL)
+    commands = engine.specification.random(np.random.default_rng(6), (4,))
+    program = Program.from_array(engine.specification, commands, name, engine.settings, seed=7)
+    assert np.array_equal(program.render(), Program.from_json(program.to_json()).render())
+    large = program.render(128)
+    assert large.shape == (128, 128, 1)
+    small = program.render()[None].astype(float)
+    assert np.abs(observe(large[None], 32).astype(float) - small).mean() < 6
+    assert [frame.shape for frame in program.process()] == [(32, 32, 1)] * 5
 
 
-def test_choices_after_a_jump_have_no_effect():
-    jump, stroke = [0, 3, 2], [1, 3, 2]
-    assert SPECIFICATION.active(np.array([jump, stroke])).tolist() == [[True, True, False], [True, True, True]]
-
-
-@given(st.integers(0, 10))
-def test_random_commands_are_valid(seed):
-    drawn = SPECIFICATION.random(np.random.default_rng(seed), (5, 7))
-    assert drawn.shape == (5, 7, 3)
-    assert SPECIFICATION.check(drawn) is not None
-
-
-def test_floats_are_no_commands():
-    with pytest.raises(InputError, match="whole numbers"):
-        SPECIFICATION.check(np.zeros((2, 3)))
-
-
-def test_the_specification_is_plain_json():
-    assert msgspec.json.decode(msgspec.json.encode(SPECIFICATION)) is not None
+@pytest.mark.parametrize("name", HERE)
+def test_a_program_of_another_specification_is_refused(name):
+    engine = make(name, 1, SMALL)
+    program = Program.from_array(engine.specification, np.zeros((1, 5), np.int64), name, {**SMALL, "grid": 8})
+    with pytest.raises(InputError, match="specification"):
+        program.render()

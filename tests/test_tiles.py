@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spiral.engines import render
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
 from spiral.tiles import LEVELS, Place, _Canvas, paint_tiles
@@ -42,7 +41,7 @@ def test_one_program_paints_the_whole_picture_in_its_own_shape(an_agent):
     assert counted == sorted(counted)
     assert rendered(program).shape == (133, 200, 3)
     assert rendered(program, 60).shape == (40, 60, 3)
-    assert render(program).shape == (200, 200, 3), "the canvas itself is square"
+    assert program.render().shape == (200, 200, 3), "the canvas itself is square"
     again = paint_tiles(an_agent(), photograph(), 40, size=200)
     assert again == program
 

@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spiral.datasets.pictures import Picture, fit_image
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.rollout import begin, go_on
+from spiral.learning.trajectory import Episodes
 from spiral.lookahead import LookAhead, paint_ahead
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
@@ -34,11 +36,13 @@ class Paintings:
         programs: N programs.
         canvases: uint8 [N, H, W, C] at the engine's own size.
         observed: uint8 [N, S, S, C] as the agent sees them.
+        targets: uint8 [N, S, S, C], what it had before it, given or drawn from its prototypes; None without.
     """
 
     programs: list[Program]
     canvases: npt.NDArray[np.uint8]
     observed: npt.NDArray[np.uint8]
+    targets: npt.NDArray[np.uint8] | None
 
 
 class Agent:
@@ -74,7 +78,19 @@ class Agent:
             raise InputError(f"{self.name} does not paint with a brush, which this is for")
         return self.preset.canvas
 
-    def paint(
+    def paint(self, picture: Picture, seed: int = 0, temperature: float = 0.0, candidates: int = 1) -> Program:
+        """Redraw one picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C]; see `reconstruct`.
+
+        It may be of any size and shape and is squeezed onto the agent's square canvas; `spiral.paint` keeps its shape.
+        """
+        target = fit_image(picture, self.size, self.channels)
+        return self.reconstruct(target[None], seed, temperature, candidates=candidates).programs[0]
+
+    def sample(self, count: int = 1, seed: int = 0, temperature: float | None = None) -> list[Program]:
+        """Invent `count` pictures; see `generate`."""
+        return self.generate(count, seed, temperature).programs
+
+    def reconstruct(
         self,
         pictures: npt.NDArray[np.uint8],
         seed: int = 0,
@@ -108,10 +124,10 @@ class Agent:
             raise InputError(f"{self.name} paints compound strokes, which cannot be tried one command at a time")
         return self._paint(len(pictures), pictures, seed, temperature, threads, commands, candidates)
 
-    def sample(
+    def generate(
         self, count: int, seed: int = 0, temperature: float | None = None, threads: int | None = None
     ) -> Paintings:
-        """Invent `count` pictures; see `paint`. Where no temperature is given it is the preset's.
+        """Invent `count` pictures; see `reconstruct`. Where no temperature is given it is the preset's.
 
         Raises:
             InputError: the agent needs a target, or no engine for it here.
@@ -120,6 +136,25 @@ class Agent:
             raise InputError(f"{self.name} redraws a target; use `spiral paint`")
         temperature = self.preset.temperature if temperature is None else temperature
         return self._paint(count, None, seed, temperature, threads)
+
+    def judge(
+        self, canvases: npt.NDArray[np.uint8], targets: npt.NDArray[np.uint8] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """The discriminator's scores, float32 [N], of canvases uint8 [N, S, S, C]; higher is more like a real one.
+
+        Args:
+            canvases: as the agent sees them.
+            targets: likewise, where the discriminator judges pairs, as it does wherever the agent has targets.
+
+        Raises:
+            InputError: targets are missing.
+        """
+        if self.discriminator.conditional and targets is None:
+            raise InputError(f"the discriminator of {self.name} judges a canvas beside its target")
+        both = (canvases, targets if self.discriminator.conditional else None)
+        shown = (None if p is None else torch.tensor(p, device=self.device) for p in both)
+        with machine.mixed_precision(self.device, "float32"):
+            return self.discriminator.judge(*shown).cpu().numpy()  # pyright: ignore[reportArgumentType]
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
         """The same agent with another engine or brush in its hand; what is None stays.
@@ -150,7 +185,7 @@ class Agent:
     ) -> Paintings:
         learning = self.preset.learning
         wanted = learning.length if commands is None else commands
-        settings, programs, canvases, observed = self.preset.canvas.to_json(), [], [], []
+        settings, programs, canvases, observed, targets = self.preset.canvas.to_json(), [], [], [], []
         device, most = self.device, max(1, _BATCH // candidates)
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
             for start in range(0, count, most):
@@ -158,33 +193,35 @@ class Agent:
                 # Every batch is seeded by its place, so that painting more pictures does not change the first ones.
                 torch.manual_seed(seed + start)
                 engine = make(self.preset.engine, number, settings, threads)
-                shown = None if pictures is None else np.ascontiguousarray(pictures[start : start + number])
+                shown = None if pictures is None else pictures[start : start + number].copy()
                 seeds = np.full(number, seed, np.int64)
                 if candidates > 1 and shown is not None:
+                    targets.append(shown)
                     ahead = LookAhead(engine.name, self.strokes, number, candidates, threads)
                     done = paint_ahead(self.policy, engine, ahead, shown, seeds, wanted, learning.length)
                 else:
-                    targets = None if shown is None else torch.from_numpy(shown).to(device)
-                    done = self._alone(engine, targets, seeds, wanted, temperature)
+                    given = None if shown is None else torch.from_numpy(shown).to(device)
+                    episodes = begin(self.policy, engine, given, seeds)
+                    targets += [] if episodes.targets is None else [episodes.targets.cpu().numpy()]
+                    done = self._alone(engine, episodes, wanted, temperature)
                 programs += [
                     Program.from_array(engine.specification, done[:, index], engine.name, engine.settings, seed)
                     for index in range(number)
                 ]
                 canvases.append(engine.canvases().copy())
                 observed.append(observe(engine.canvases(), self.size))
-        return Paintings(programs, np.concatenate(canvases), np.concatenate(observed))
+        seen = np.concatenate(targets) if targets else None
+        return Paintings(programs, np.concatenate(canvases), np.concatenate(observed), seen)
 
     def _alone(
         self,
         engine: Engine,
-        targets: torch.Tensor | None,
-        seeds: npt.NDArray[np.int64],
+        episodes: Episodes,
         wanted: int,
         temperature: float,
     ) -> npt.NDArray[np.int64]:
         """Commands int64 [T, B, K] of the policy as it is, an unroll at a time: long episodes need no more memory."""
         learning, written = self.preset.learning, []
-        episodes = begin(self.policy, engine, targets, seeds)
         while len(written) < wanted:
             steps = min(learning.steps, wanted - len(written))
             unroll, episodes = go_on(self.policy, engine, episodes, steps, learning.length, temperature)

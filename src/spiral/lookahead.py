@@ -15,7 +15,7 @@ import torch
 from spiral.engines import Engine, make, observe
 from spiral.engines.strokes import MOVE, StrokeSettings
 from spiral.models.policy import Observation, Policy, State
-from spiral.program import Specification
+from spiral.specification import Specification
 
 
 class LookAhead:

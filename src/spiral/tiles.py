@@ -25,7 +25,8 @@ from spiral.lookahead import LookAhead, Sitting, choose
 from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)
-CANDIDATES = 16
+CANDIDATES, MAXIMUM_CANDIDATES = 16, 1024
+MAXIMUM_STROKES = 20_000
 _MAXIMUM_GRID = 256
 _COLOUR_LEVELS = 256
 _VISIT = 8
@@ -63,7 +64,7 @@ def paint_tiles(
     Args:
         agent: one that redraws and whose program is of brush strokes.
         picture: in the agent's mode, `L` or `RGB`, of any size and shape.
-        strokes: visible strokes at most, at least 1; jumps of the pen are not counted.
+        strokes: visible strokes at most, 1 to `MAXIMUM_STROKES`; jumps of the pen are not counted.
         size: the longer side in pixels when the program is rendered; the canvas it was painted on when None.
         seed: of the brush.
         palette: every stroke takes the nearest of these colours; any colour when None.
@@ -72,8 +73,13 @@ def paint_tiles(
         report: told the number of strokes so far from time to time.
 
     Raises:
-        InputError: an agent that does not redraw or whose strokes are compound, or a palette for grey.
+        InputError: an agent that does not redraw or whose strokes are compound, a palette for grey, or a number out of
+            range.
     """
+    if not 1 <= strokes <= MAXIMUM_STROKES:
+        raise InputError(f"strokes must be 1 to {MAXIMUM_STROKES}, got {strokes}")
+    if not 1 <= candidates <= MAXIMUM_CANDIDATES:
+        raise InputError(f"candidates must be 1 to {MAXIMUM_CANDIDATES}, got {candidates}")
     if not agent.conditional:
         raise InputError(f"{agent.name} paints without a target; use `spiral sample`")
     if palette is not None and "red" not in agent.strokes.choices:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spiral.baselines.greedy import greedy
-from spiral.engines import make, missing, observe, render
+from spiral.engines import make, missing, observe
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 
@@ -27,7 +27,7 @@ def test_the_error_falls_and_the_programs_paint_what_was_found(engine):
     assert found.evaluations.tolist() == [24, 48, 72, 96, 120]
     for program, canvas in zip(found.programs, found.canvases, strict=True):
         assert len(program.commands) == 5
-        assert np.array_equal(render(program), canvas)
+        assert np.array_equal(program.render(), canvas)
 
 
 def test_every_command_is_the_best_of_its_candidates():

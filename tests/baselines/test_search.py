@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spiral.baselines.search import SearchSettings, search
-from spiral.engines import make, missing, observe, render
+from spiral.engines import make, missing, observe
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 
@@ -36,7 +36,7 @@ def test_the_error_falls_and_the_programs_paint_what_was_found(engine):
     assert found.errors[-1].mean() < 0.5 * found.errors[0].mean()
     assert found.evaluations[0] == 1 and found.evaluations[-1] == 400
     for index, program in enumerate(found.programs):
-        canvas = render(program)
+        canvas = program.render()
         assert np.array_equal(canvas, found.canvases[index])
         seen = observe(canvas[None], 16)[0] / 255.0
         assert np.square(seen - pictures[index] / 255.0).sum() == pytest.approx(found.errors[-1, index], rel=1e-4)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from spiral.datasets import load, read_image, resize
+from spiral.datasets import fit_image, load, resize
 from spiral.errors import InputError
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
@@ -162,7 +162,7 @@ def test_cut_or_spoilt_pictures_are_refused_or_read(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("p") / "x.png"
     path.write_bytes(spoilt)
     try:
-        assert read_image(path, 8, 3).shape == (8, 8, 3)
+        assert fit_image(path, 8, 3).shape == (8, 8, 3)
     except InputError as error:
         assert "x.png" in str(error) and "\n" not in str(error)
 
@@ -172,13 +172,13 @@ def test_a_picture_with_too_many_pixels_is_refused(tmp_path, monkeypatch):
     path.write_bytes(picture_bytes("L", (300, 300)))
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 10_000)
     with pytest.raises(InputError, match="too many pixels"):
-        read_image(path, 8, 1)
+        fit_image(path, 8, 1)
 
 
 def test_transparent_pictures_lie_on_white(tmp_path):
     path = tmp_path / "t.png"
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(path)
-    assert read_image(path, 8, 1).min() == 255
+    assert fit_image(path, 8, 1).min() == 255
 
 
 def test_resizing_is_antialiased_and_keeps_the_mean():
@@ -195,8 +195,8 @@ def test_pictures_of_cameras_stand_upright_and_print_colours_become_screen_colou
     held = picture.getexif()
     held[0x0112] = 6  # the camera was turned: what is stored as the top belongs to the right
     picture.save(tmp_path / "turned.png", exif=held)
-    turned = read_image(tmp_path / "turned.png", 16, 1)[..., 0]
+    turned = fit_image(tmp_path / "turned.png", 16, 1)[..., 0]
     assert turned[:, 8:].min() > 250 and turned[:, :8].max() < 5
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "print.jpg", quality=95)
-    red = read_image(tmp_path / "print.jpg", 16, 3)[8, 8].astype(int)
+    red = fit_image(tmp_path / "print.jpg", 16, 3)[8, 8].astype(int)
     assert red[0] > 230 and red[1:].max() < 40

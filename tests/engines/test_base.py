@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiral.engines import Engine, make, missing, observe, process, render
+from spiral.engines import Engine, make, missing, observe
 from spiral.engines.base import stroke_engines
 from spiral.errors import InputError
-from spiral.program import Program
 
 HERE = [name for name in stroke_engines() if missing(name) is None]
 SMALL = {"size": 32, "grid": 16, "radii": (1.0, 3.0), "radii_at": 32}
@@ -157,23 +156,6 @@ class TestEveryEngine:
             assert not fits
         else:
             assert fits
-
-    def test_a_program_is_the_same_picture_twice_and_larger_with_its_brushes(self, name):
-        engine = make(name, 1, SMALL)
-        commands = some_commands(name, 6, batch=1)[:, 0]
-        program = Program.from_array(engine.specification, commands, name, engine.settings, seed=7)
-        assert np.array_equal(render(program), render(Program.from_json(program.to_json())))
-        large = render(program, 128)
-        assert large.shape == (128, 128, 1)
-        small = render(program)[None].astype(float)
-        assert np.abs(observe(large[None], 32).astype(float) - small).mean() < 6
-        assert [frame.shape for frame in process(program)] == [(32, 32, 1)] * 5
-
-    def test_a_program_of_another_specification_is_refused(self, name):
-        engine = make(name, 1, SMALL)
-        program = Program.from_array(engine.specification, np.zeros((1, 5), np.int64), name, {**SMALL, "grid": 8})
-        with pytest.raises(InputError, match="specification"):
-            render(program)
 
 
 def test_unknown_engines_and_empty_batches_are_refused():

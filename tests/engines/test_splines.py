@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import CubicHermiteSpline
 
-from spiral.engines import make, missing, render
+from spiral.engines import make, missing
 from spiral.engines.splines import Splines, through
 from spiral.engines.strokes import MOVE, PAINT, POINT, StrokeSettings
 from spiral.errors import InputError
@@ -72,8 +72,8 @@ def test_programs_with_splines_survive_and_scale(engine, tmp_path):
     commands = np.array([[MOVE, cell(3, 3)], [POINT, cell(12, 3)], [PAINT, cell(12, 12)]])
     Program.from_array(painter.specification, commands, engine, painter.settings, 3).save(tmp_path / "p.json")
     loaded = Program.load(tmp_path / "p.json")
-    assert render(loaded).any() and render(loaded, 128).shape == (128, 128, 1)
-    assert np.array_equal(render(loaded), render(loaded))
+    assert loaded.render().any() and loaded.render(128).shape == (128, 128, 1)
+    assert np.array_equal(loaded.render(), loaded.render())
 
 
 def test_a_spline_excludes_a_control_point():

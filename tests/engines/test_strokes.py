@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from spiral.engines.strokes import StrokeSettings, decode
 from spiral.errors import InputError
-from spiral.program import Location
+from spiral.specification import Location
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_error_falls_with_the_commands_that_are_counted():
     figures = of_reconstruction(agent, data, counts=(12, 4))
     assert [row["commands"] for row in figures["after"]] == [4, 12]
     assert figures["after"][1]["mse"] == pytest.approx(figures["mse"])
-    few = agent.paint(data.images, commands=4)
+    few = agent.reconstruct(data.images, commands=4)
     expected = np.square((few.observed.astype(float) - data.images) / 255).mean()
     assert figures["after"][0]["mse"] == pytest.approx(expected)
     assert figures["after"][0]["mse"] > figures["mse"]

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from spiral.engines import make, render
+from spiral.engines import make
 from spiral.engines.strokes import CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.exports.documents import write_document
 from spiral.exports.paths import curves
 from spiral.exports.svg import to_plot, to_svg
-from spiral.program import Category, Program, Specification
+from spiral.program import Program
+from spiral.specification import Category, Specification
 
 SVG = "{http://www.w3.org/2000/svg}"
 SETTINGS = StrokeSettings(size=64, choices=CHOICES, channels=3, radii=(1.0, 3.0), pressures=2, levels=4)
@@ -45,7 +46,7 @@ def drawn_by_pillow(svg: str, size: int) -> np.ndarray:
 def test_an_svg_shows_what_the_vector_engine_paints(settings):
     opaque = StrokeSettings.parse({**settings.to_json(), "pressures": 1})
     program = a_program(opaque)
-    picture = render(program).astype(float)
+    picture = program.render().astype(float)
     error = np.square((drawn_by_pillow(to_svg(program), 64) - picture) / 255).mean()
     assert error < 0.005, error
 
@@ -112,7 +113,7 @@ def test_a_video_plays_the_strokes_in_order(tmp_path):
     assert about["size"] == (62, 62), "the format wants even sides"
     frames = [np.frombuffer(frame, np.uint8).reshape(62, 62, 3).astype(float) for frame in reader]
     assert len(frames) >= 31
-    final = render(program, 63)[:62, :62].astype(float)
+    final = program.render(63)[:62, :62].astype(float)
     errors = np.array([np.abs(frame - final).mean() for frame in frames[:31]])
     assert errors[-1] < 12 and errors[0] > 3 * errors[-1]
     assert np.abs(frames[0] - 255).max() < 12, "it begins with the blank canvas"

@@ -7,7 +7,7 @@ from spiral.errors import InputError
 from spiral.learning import machine
 from spiral.learning.trainer import Budget, worth_compiling
 from spiral.models.policy import Observation, Policy, PolicySettings
-from spiral.program import Category, Location, Specification, When
+from spiral.specification import Category, Location, Specification, When
 
 
 def small() -> tuple[Policy, Observation]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spiral.learning.returns import generalised_advantages, v_trace
 from spiral.learning.rewards import from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.trajectory import stroke_starts
-from spiral.program import Category, Specification
+from spiral.specification import Category, Specification
 
 shares = st.floats(0, 1, width=32)
 

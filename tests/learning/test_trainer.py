@@ -157,10 +157,10 @@ def test_an_agent_with_prototypes_invents_and_carries_them_along(lines, tmp_path
     images = load(str(lines), 16, 1, "train").images
     assert torch.equal(agent.policy.prototypes, torch.from_numpy(mean_pictures(images, equal_cells(images, 8))))
     assert not agent.conditional
-    first, again, other = agent.sample(12, 1), agent.sample(12, 1), agent.sample(12, 2)
+    first, again, other = agent.generate(12, 1), agent.generate(12, 1), agent.generate(12, 2)
     assert first.programs == again.programs != other.programs
     with pytest.raises(InputError, match="spiral sample"):
-        agent.paint(first.observed)
+        agent.reconstruct(first.observed)
 
 
 def test_policies_that_share_a_discriminator_are_each_to_be_seen(lines, tmp_path):
@@ -219,7 +219,7 @@ def test_long_episodes_learn_in_unrolls_from_a_mixed_reward(lines, tmp_path):
     figures = rows(tmp_path / "run")
     errors = [row["mse"] for row in figures if "mse" in row]
     assert errors[-1] < errors[0], "it did not learn"
-    assert load_agent(str(agent)).paint(load(str(lines), 16, 1).images[:2]).programs[0].array().shape[0] == 6
+    assert load_agent(str(agent)).reconstruct(load(str(lines), 16, 1).images[:2]).programs[0].array().shape[0] == 6
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -246,7 +246,7 @@ def test_the_same_loop_learns_to_build_something(tmp_path):
     built = []
     for name, rounds in (("before", 1), ("after", 120)):
         agent = load_agent(str(train(preset, tmp_path / name, Budget(frames=64 * rounds))))
-        paintings = agent.paint(images[:200], temperature=1.0)
+        paintings = agent.reconstruct(images[:200], temperature=1.0)
         assert {program.engine for program in paintings.programs} == {"scene"}
         built.append(float(np.mean([program.array()[0, 0] == ADD for program in paintings.programs])))
     assert built[0] < 0.6, "nothing is as likely as anything else"

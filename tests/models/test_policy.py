@@ -9,7 +9,7 @@ from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.models.blocks import grid_positions, location_planes
 from spiral.models.policy import Observation, Policy, PolicySettings
-from spiral.program import Category, Location, Specification, When
+from spiral.specification import Category, Location, Specification, When
 
 SMALL = PolicySettings(
     channels=8, core_channels=8, residual_blocks=1, hidden=32, location_channels=8, location_blocks=1

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from spiral.engines import Engine, make, observe
 from spiral.errors import InputError, require_within
-from spiral.program import Program, Specification
+from spiral.program import Program
+from spiral.specification import Specification
 
 _DRAWN_AHEAD = 128
 """Steps whose random numbers are drawn at once."""

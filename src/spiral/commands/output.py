@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from spiral.errors import InputError
@@ -40,6 +42,26 @@ def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[P
         program.save(out / f"{name}.program.json")
         write_png(out / f"{name}.png", picture)
     console.print(f"wrote {len(names)} pictures and programs to {out}")
+
+
+@contextlib.contextmanager
+def counted(description: str, total: int) -> Iterator[Callable[..., None]]:
+    """A progress bar that appears with the first report: what refuses its inputs says only that.
+
+    Yields:
+        A function to call with how much is done, and with another description where it has changed.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=console)
+    task = bar.add_task(description, total=total)
+    with contextlib.ExitStack() as shown:
+
+        def report(done: int, description: str = description) -> None:
+            if not bar.live.is_started:
+                shown.enter_context(bar)
+            bar.update(task, completed=done, description=description)
+
+        yield report
 
 
 def show_figures(figures: dict[str, Any], as_json: bool) -> None:

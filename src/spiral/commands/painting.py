@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from spiral.commands.output import console, names_of, write_paintings
+from spiral.commands.output import console, counted, names_of, write_paintings
 from spiral.errors import InputError
 from spiral.files import make_folder
 from spiral.program import Program
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from spiral.agent import Agent
 
 Positional = tyro.conf.Positional
 SHEET = 400
 LARGE = 1024
 """Longer side of a picture painted in tiles, in pixels, where no size is named."""
-MAXIMUM_STROKES = 20_000
 
 
 @dataclass(frozen=True)
@@ -73,10 +70,6 @@ class Paint:
                 raise InputError(f"there are no pictures in the folder {path}")
             images += found
         names = names_of(images)
-        if self.strokes is not None and not 1 <= self.strokes <= MAXIMUM_STROKES:
-            raise InputError(f"--strokes must be 1 to {MAXIMUM_STROKES}, got {self.strokes}")
-        if not 1 <= self.candidates <= 1024:
-            raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
         if self.palette is not None and self.strokes is None:
             raise InputError("--palette needs --strokes")
         chosen = self.checkpoint or default(colour=self.strokes is not None)
@@ -87,11 +80,11 @@ class Paint:
     def _once(self, agent: Agent, images: list[Path]) -> Iterator[tuple[Program, Any]]:
         import numpy as np
 
-        from spiral.datasets import read_image
+        from spiral.datasets import fit_image
         from spiral.exports.documents import picture, shown
 
-        pictures = np.stack([read_image(path, agent.size, agent.channels) for path in images])
-        painted = agent.paint(255 - pictures if self.invert else pictures, self.seed, self.temperature)
+        pictures = np.stack([fit_image(path, agent.size, agent.channels) for path in images])
+        painted = agent.reconstruct(255 - pictures if self.invert else pictures, self.seed, self.temperature)
         if self.size is None:
             pairs = zip(painted.programs, painted.canvases, strict=True)
             return ((program, shown(canvas, program)) for program, canvas in pairs)
@@ -100,7 +93,6 @@ class Paint:
 
     def _tiles(self, agent: Agent, images: list[Path], strokes: int) -> Iterator[tuple[Program, Any]]:
         from PIL import ImageOps
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import picture as rendered
@@ -112,13 +104,7 @@ class Paint:
             picture = ImageOps.invert(picture) if self.invert else picture
             palette = None if self.palette is None else parse_palette(self.palette, picture)
             size = self.size or LARGE
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-            with Progress(*columns, console=console) as bar:
-                task = bar.add_task(path.name, total=strokes)
-
-                def report(done: int, bar: Progress = bar, task: TaskID = task) -> None:
-                    bar.update(task, completed=done)
-
+            with counted(path.name, strokes) as report:
                 program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
             yield program, rendered(program)
 
@@ -148,7 +134,7 @@ class Sample:
 
         if not 1 <= self.count <= 100_000:
             raise InputError(f"--count must be 1 to 100000, got {self.count}")
-        paintings = load_agent(self.checkpoint).sample(self.count, self.seed, self.temperature)
+        paintings = load_agent(self.checkpoint).generate(self.count, self.seed, self.temperature)
         names = [f"{index:04d}" for index in range(self.count)]
         write_paintings(self.out, names, zip(paintings.programs, paintings.canvases, strict=True))
         if self.sheet is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tyro
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spiral.baselines.greedy import greedy
 from spiral.baselines.search import SearchSettings, search
-from spiral.commands.output import console, names_of, show_figures, write_paintings
+from spiral.commands.output import counted, names_of, show_figures, write_paintings
 from spiral.datasets.base import Dataset
 from spiral.errors import InputError
 from spiral.files import make_folder, write_atomically
@@ -62,16 +60,11 @@ class Search:
         names, data = self._pictures(chosen.data.size, chosen.canvas.channels)
         pictures = data.images
         make_folder(self.out)
-        bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console)
-        task = bar.add_task("searching", total=self.evaluations)
-
         strokes = chosen.canvas.to_json()
-        with contextlib.ExitStack() as shown:
+        with counted("searching", self.evaluations) as count:
 
             def report(done: int, errors: npt.NDArray[np.float64]) -> None:
-                if not bar.live.is_started:  # not before the search has accepted its inputs
-                    shown.enter_context(bar)
-                bar.update(task, completed=done, description=f"squared error a picture {errors.mean():.2f}")
+                count(done, f"squared error a picture {errors.mean():.2f}")
 
             if self.greedy:
                 commands = self.evaluations // self.greedy
@@ -101,7 +94,7 @@ class Search:
         show_figures({**figures, "curve": curve} if self.json else figures, self.json)
 
     def _pictures(self, size: int, channels: int) -> tuple[list[str], Dataset]:
-        from spiral.datasets import default_split, load, read_image
+        from spiral.datasets import default_split, fit_image, load
 
         if (self.data is None) == (not self.images):
             raise InputError("name pictures to search for, or a data set with --data")
@@ -109,6 +102,6 @@ class Search:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.data is None:
             names = names_of(self.images)
-            return names, Dataset("files", np.stack([read_image(path, size, channels) for path in self.images]))
+            return names, Dataset("files", np.stack([fit_image(path, size, channels) for path in self.images]))
         data = load(self.data, size, channels, default_split(self.data)).spread(self.limit)
         return [f"{index:04d}" for index in range(len(data))], data

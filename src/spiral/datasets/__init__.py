@@ -2,6 +2,6 @@
 
 from spiral.datasets.base import Dataset
 from spiral.datasets.load import BUILT_IN, default_split, load
-from spiral.datasets.pictures import find_images, read_image, resize
+from spiral.datasets.pictures import find_images, fit_image, resize
 
-__all__ = ["BUILT_IN", "Dataset", "default_split", "find_images", "load", "read_image", "resize"]
+__all__ = ["BUILT_IN", "Dataset", "default_split", "find_images", "fit_image", "load", "resize"]

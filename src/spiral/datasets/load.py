@@ -14,7 +14,7 @@ from spiral.datasets.base import Dataset, Split, belongs
 from spiral.datasets.celeba import is_celeba, load_celeba
 from spiral.datasets.omniglot import is_omniglot, load_characters
 from spiral.datasets.photos import is_photos, load_photos
-from spiral.datasets.pictures import ENDINGS, find_images, read_image, recolour, resize
+from spiral.datasets.pictures import ENDINGS, find_images, fit_image, recolour, resize
 from spiral.datasets.scenes import is_scenes, load_scenes, programs_beside
 from spiral.errors import InputError
 
@@ -94,7 +94,7 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
             raise InputError(f"{path} holds neither archives of MNIST or OMNIGLOT nor pictures ({' '.join(ENDINGS)})")
         if split:
             files = [file for index, file in enumerate(files) if belongs(index, len(files), split)]
-        return Dataset(str(path), np.stack([read_image(file, size, channels) for file in files]))
+        return Dataset(str(path), np.stack([fit_image(file, size, channels) for file in files]))
     if not path.exists():
         raise InputError(f"no such file, folder or data set: {path}; built in: {', '.join(BUILT_IN)}")
     if path.suffix.lower() == ".npz":
@@ -103,7 +103,7 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
         if split is None:
             return data
         return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
-    return Dataset(str(path), read_image(path, size, channels)[None])
+    return Dataset(str(path), fit_image(path, size, channels)[None])
 
 
 def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> Dataset:

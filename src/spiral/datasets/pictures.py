@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -17,31 +18,43 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".
 MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 64 * 2**20
 
+Picture = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]
+"""What may be handed over as one picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, 1 or 3]."""
+
 
 def find_images(folder: Path) -> list[Path]:
     """The picture files in a folder and all below it, sorted."""
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
 
 
-def read_image(path: Path, size: int, channels: int) -> npt.NDArray[np.uint8]:
-    """One picture file, resized onto the whole canvas: uint8 [size, size, channels].
+def open_image(picture: Picture, channels: int) -> Image.Image:
+    """A picture at its own size and shape, in mode `L` or `RGB`.
 
     Raises:
-        InputError: missing, unreadable, truncated, too large, or no picture.
+        InputError: a file that is missing, unreadable, truncated, too large or no picture, or an array that is none.
     """
-    return decode_image(read_bytes(path, MAXIMUM_BYTES), str(path), size, channels)
+    if isinstance(picture, str | os.PathLike):
+        return _decode(read_bytes(Path(picture), MAXIMUM_BYTES), str(picture), channels)
+    if isinstance(picture, Image.Image):
+        return _convert(picture, channels)
+    pixels = np.asarray(picture)
+    if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (1,), (3,)) or pixels.ndim < 2 or not pixels.size:
+        raise InputError(f"a picture is uint8 [H, W] or [H, W, 1 or 3], got {pixels.dtype} {pixels.shape}")
+    return _convert(Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels), channels)
 
 
-def open_image(path: Path, channels: int) -> Image.Image:
-    """One picture file at its own size and shape, in mode `L` or `RGB`. See `read_image`."""
-    return _decode(read_bytes(path, MAXIMUM_BYTES), str(path), channels)
+def fit_image(picture: Picture, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """A picture resized onto the whole canvas: uint8 [size, size, channels]. See `open_image`."""
+    return _fit(open_image(picture, channels), size, channels)
+
+
+def _fit(picture: Image.Image, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    return resize(np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, channels), size)[0]
 
 
 def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArray[np.uint8]:
-    """A picture from a file's bytes; `name` is for messages. See `read_image`."""
-    picture = _decode(data, name, channels)
-    pixels = np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, channels)
-    return resize(pixels, size)[0]
+    """A picture from a file's bytes; `name` is for messages. See `open_image`."""
+    return _fit(_decode(data, name, channels), size, channels)
 
 
 def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -> npt.NDArray[np.uint8]:
@@ -61,8 +74,7 @@ def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -
     if min(picture.size) < side:
         raise InputError(f"{name} has {picture.width}x{picture.height} pixels, fewer than {side}x{side}")
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    square = picture.crop((left, top, left + side, top + side))
-    return resize(np.asarray(square, np.uint8).reshape(1, side, side, channels), size)[0]
+    return _fit(picture.crop((left, top, left + side, top + side)), size, channels)
 
 
 def _decode(data: bytes, name: str, channels: int) -> Image.Image:

@@ -1,6 +1,6 @@
 """Engines execute commands on canvases."""
 
-from spiral.engines.base import ENGINES, Engine, blank, make, missing, observe, process, render, settings_of
+from spiral.engines.base import ENGINES, Engine, blank, make, missing, observe, settings_of
 from spiral.engines.settings import CanvasSettings
 
 __all__ = [
@@ -11,7 +11,5 @@ __all__ = [
     "make",
     "missing",
     "observe",
-    "process",
-    "render",
     "settings_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spiral.engines.settings import CanvasSettings
 from spiral.errors import InputError
-from spiral.program import Program, Specification
+from spiral.specification import Specification
 
 
 @runtime_checkable
@@ -192,42 +192,6 @@ def check_load(
     if pens.shape != (engine.batch, 2) or not ((pens >= 0) & (pens <= side)).all():
         raise InputError(f"pens must be {engine.batch} points (x, y) from 0 to {side}")
     return np.ascontiguousarray(pictures), pens
-
-
-def render(program: Program, size: int | None = None) -> npt.NDArray[np.uint8]:
-    """Execute a program on one canvas: uint8 [H, W, C].
-
-    Args:
-        program: what to execute.
-        size: side of the picture in pixels; the engine's own setting when None. Brush radii scale with it.
-
-    Raises:
-        InputError: the program does not fit the engine it names, or that engine is not to be had here.
-    """
-    *_, last = process(program, size)
-    return last.copy()
-
-
-def process(program: Program, size: int | None = None) -> Iterator[npt.NDArray[np.uint8]]:
-    """Execute a program on one canvas and show it before the first and after every command; see `render`.
-
-    Yields:
-        uint8 [H, W, C], T + 1 times, the engine's own memory: copy what is to be kept.
-    """
-    settings = dict(program.settings)
-    if size is not None:
-        settings["size"] = size
-    engine = make(program.engine, 1, settings, threads=1)
-    if engine.specification != program.specification:
-        raise InputError(
-            f"the program's specification {program.specification.names} is not that of the engine {program.engine!r} "
-            f"with its settings {engine.specification.names}"
-        )
-    engine.reset(np.array([program.seed], dtype=np.int64))
-    yield engine.canvases()[0]
-    for command in program.array():
-        engine.step(command[None])
-        yield engine.canvases()[0]
 
 
 def observe(

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from spiral.engines.settings import CanvasSettings
 from spiral.errors import InputError
-from spiral.program import Category, Location, Specification, When
+from spiral.specification import Category, Location, Specification, When
 
 ADD, SKIP, CHANGE = 0, 1, 2
 """Options of the action."""

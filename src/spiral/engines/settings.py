@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from spiral.errors import InputError
-from spiral.program import Specification
+from spiral.specification import Specification
 
 MAXIMUM_SIZE = 4096
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from spiral.engines.settings import MAXIMUM_SIZE, CanvasSettings
 from spiral.errors import InputError
-from spiral.program import Category, Choice, Location, Specification, When
+from spiral.specification import Category, Choice, Location, Specification, When
 
 COLOURS = ("red", "green", "blue")
 CHOICES = ("flag", "end", "control", "size", "pressure", *COLOURS)

@@ -43,7 +43,7 @@ def of_reconstruction(
         temperature: of sampling.
         counts: also measure after so many commands; the largest is how many are painted. None paints the agent's own
             number.
-        candidates: commands that the agent proposes at a time, as in `Agent.paint`.
+        candidates: commands that the agent proposes at a time, as in `Agent.reconstruct`.
 
     Returns:
         `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `likeness`, `accuracy` and
@@ -53,7 +53,7 @@ def of_reconstruction(
     """
     wanted = max(counts) if counts else None
     paintings, seconds = _timed(
-        lambda: agent.paint(data.images, seed, temperature, commands=wanted, candidates=candidates)
+        lambda: agent.reconstruct(data.images, seed, temperature, commands=wanted, candidates=candidates)
     )
     figures = compared(agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed)
     figures |= recognition(data, paintings.observed)
@@ -120,7 +120,7 @@ def of_generation(
     """
     if len(real) < _LEAST:
         raise InputError(f"comparing invented pictures needs at least {_LEAST} real ones, got {len(real)}")
-    paintings, seconds = _timed(lambda: agent.sample(len(real), seed, temperature))
+    paintings, seconds = _timed(lambda: agent.generate(len(real), seed, temperature))
     classifier = load_classifier()
     features, probabilities = look(classifier, paintings.observed)
     real_features, real_probabilities = look(classifier, real.images)

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines import process, render
 from spiral.errors import InputError
 from spiral.exports.animation import moments, write_gif, write_strip, write_video
 from spiral.exports.pictures import stretch, write_png
@@ -38,7 +37,7 @@ def write_document(path: Path, program: Program, size: int | None = None) -> Non
     count = len(program.commands) + 1
 
     def some(limit: int) -> Iterator[npt.NDArray[np.uint8]]:
-        return (shown(frame, program) for frame in moments(process(program, size), count, limit))
+        return (shown(frame, program) for frame in moments(program.process(size), count, limit))
 
     writers: dict[str, Callable[[], None]] = {
         PLOT_FILE: lambda: write_plot(path, program),
@@ -60,7 +59,7 @@ def picture(program: Program, size: int | None = None) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: the program does not fit the engine it names, or that engine is not to be had here.
     """
-    return shown(render(program, size), program)
+    return shown(program.render(size), program)
 
 
 def shown(canvas: npt.NDArray[np.uint8], program: Program) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spiral.models.policy import Observation, State
-from spiral.program import Specification
+from spiral.specification import Specification
 
 OF_EPISODES = ("targets", "noise", "previous", "effective", "done")
 """Fields of `Episodes` that begin with B."""

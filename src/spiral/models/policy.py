@@ -26,7 +26,7 @@ from spiral.models.blocks import (
     pictures_to_planes,
 )
 from spiral.models.locations import GLANCE_SIDES, LocationHead, draw, glance
-from spiral.program import Category, Choice, Location, Specification
+from spiral.specification import Category, Choice, Location, Specification
 
 CORE_SIDE = 8
 """Side of the encoder's last feature map."""

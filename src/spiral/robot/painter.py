@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines import render
 from spiral.engines.opengl import Offscreen, library
 from spiral.engines.stage import missing
 from spiral.errors import InputError
@@ -42,7 +41,7 @@ class Performance:
     def unlike(self, program: Program, engine: str | None = None) -> float:
         """Mean squared error beside what an engine paints of the program, its own one if None; pixels in [0, 1]."""
         settings, side = stroke_settings(program), len(self.sheet)
-        picture = to_image(render(replace(program, engine=engine or program.engine), side)).convert("RGB")
+        picture = to_image(replace(program, engine=engine or program.engine).render(side)).convert("RGB")
         # A picture that is not square is as large as the sheet allows, with paper around it.
         width, height = round(side * min(1.0, settings.aspect)), round(side * min(1.0, 1.0 / settings.aspect))
         whole = np.tile(np.round(np.array(settings.ground) * 255.0), (side, side, 1))

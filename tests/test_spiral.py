@@ -1,0 +1,76 @@
+"""The package's front: what `import spiral` offers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from problems import tiny
+
+import spiral
+from spiral.datasets import load
+from spiral.exports.paths import curves
+
+
+@pytest.fixture(scope="module")
+def digits() -> np.ndarray:
+    return load("mnist-sample", 28, 1, "test").images[:2]
+
+
+@pytest.fixture(scope="module")
+def agent():
+    return spiral.load("mnist-reconstruct-vector")
+
+
+def test_importing_it_is_quick_and_brings_no_torch():
+    code = "import sys, spiral; print(sorted({'torch', 'matplotlib', 'ray', 'gradio'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_picture_in_any_form_gives_the_same_program(agent, digits, tmp_path):
+    pixels, path = digits[0], tmp_path / "digit.png"
+    picture = Image.fromarray(pixels[..., 0])
+    picture.save(path)
+    forms = (pixels, pixels[..., 0], picture, picture.convert("RGB"), path, str(path))
+    programs = [agent.paint(form) for form in forms]
+    assert all(program == programs[0] for program in programs)
+    painted = programs[0].render(64).reshape(32, 2, 32, 2).mean((1, 3))
+    target = load("mnist-sample", 32, 1, "test").images[0, ..., 0].astype(float)
+    assert np.square(painted - target).mean() < 0.3 * np.square(target).mean()
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 2), (4,), (0, 4), (1, 4, 4, 1)])
+def test_what_is_no_picture_is_refused(agent, shape):
+    with pytest.raises(spiral.InputError, match="a picture is uint8"):
+        agent.paint(np.zeros(shape, np.uint8))
+    with pytest.raises(spiral.InputError, match="a picture is uint8"):
+        agent.paint(np.zeros((4, 4), np.float32))
+
+
+def test_paint_keeps_a_pictures_shape_and_a_palette(an_agent, tmp_path):
+    photograph = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    program = spiral.paint(photograph, strokes=6, agent=an_agent(), palette="#ff0000,#0000ff")
+    assert {curve.hexadecimal for curve in curves(program)} <= {"#ff0000", "#0000ff"}
+    spiral.export(program, tmp_path / "small.png", size=48)
+    assert Image.open(tmp_path / "small.png").size == (48, 32)
+    with pytest.raises(spiral.InputError, match="strokes must be 1 to"):
+        spiral.paint(photograph, strokes=0, agent=an_agent())
+
+
+def test_scores_rise_as_digits_are_painted(agent):
+    painted = agent.reconstruct(load("mnist-sample", agent.size, 1, "test").images[:16])
+    assert painted.targets is not None
+    before, after = (agent.judge(seen, painted.targets) for seen in (np.zeros_like(painted.observed), painted.observed))
+    assert before.shape == (16,) and after.mean() > before.mean()
+    with pytest.raises(spiral.InputError, match="beside its target"):
+        agent.judge(painted.observed)
+
+
+def test_training_leaves_an_agent_that_paints(lines, tmp_path):
+    agent = spiral.train(tiny(lines), tmp_path / "run", frames=64)
+    assert agent.paint(np.zeros((16, 16), np.uint8)) == spiral.load(tmp_path / "run").paint(
+        np.zeros((16, 16), np.uint8)
+    )
+    with pytest.raises(spiral.InputError, match="unknown preset"):
+        spiral.train("crayons", tmp_path / "other", frames=64)
