@@ -262,6 +262,21 @@ def find(name: str) -> Path:
     return folder
 
 
+def read_preset(folder: Path) -> Preset:
+    """The experiment that an agent's folder is of.
+
+    Raises:
+        InputError: no such folder, or wrong settings in it.
+    """
+    config = checkpoint.read_config(folder)
+    if not isinstance(config.get("preset"), dict):
+        raise InputError(f"{folder / checkpoint.CONFIG} holds no preset")
+    try:
+        return Preset.from_json(config["preset"])
+    except ValueError as error:
+        raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
+
+
 def load_agent(name: str | None = None, device: str = "auto") -> Agent:
     """Load an agent by the name of a shipped one or by its folder; `default()` when None.
 
@@ -270,11 +285,8 @@ def load_agent(name: str | None = None, device: str = "auto") -> Agent:
     """
     name = default() if name is None else name
     folder = find(name)
-    config = checkpoint.read_config(folder)
-    if not isinstance(config.get("preset"), dict):
-        raise InputError(f"{folder / checkpoint.CONFIG} holds no preset")
+    preset = read_preset(folder)
     try:
-        preset = Preset.from_json(config["preset"])
         policy, discriminator = make_policy(preset), make_discriminator(preset)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error

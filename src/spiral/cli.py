@@ -19,6 +19,7 @@ from spiral.commands.measuring import Bench, Evaluate, Report
 from spiral.commands.painting import Paint, Render, Sample
 from spiral.commands.robot import Robot
 from spiral.commands.searching import Search
+from spiral.commands.studio import Studio
 from spiral.commands.training import train_command
 from spiral.commands.tuning import tune_command
 from spiral.errors import InputError, TrainingError
@@ -35,6 +36,7 @@ _COMMANDS: dict[str, Any] = {
     "engines": Engines,
     "scenes": Scenes,
     "robot": Robot,
+    "studio": Studio,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from spiral.exports.paths import curves, stroke_settings
 from spiral.program import Program
 
 Order = Literal["reverse", "large-first", "small-first", "dark-first", "light-first"]
+ORDERS: tuple[Order, ...] = get_args(Order)
 _LEVELS = 256
 _LUMA = np.array([0.299, 0.587, 0.114])
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from spiral.errors import InputError
 from spiral.files import read_bytes
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+"""What Pillow may take a file for; others it would hand to programs of their own, such as EPS to Ghostscript."""
 MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 64 * 2**20
 
@@ -34,7 +36,7 @@ def open_image(picture: Picture, channels: int) -> Image.Image:
         InputError: a file that is missing, unreadable, truncated, too large or no picture, or an array that is none.
     """
     if isinstance(picture, str | os.PathLike):
-        return _decode(read_bytes(Path(picture), MAXIMUM_BYTES), str(picture), channels)
+        return decode_picture(read_bytes(Path(picture), MAXIMUM_BYTES), str(picture), channels)
     if isinstance(picture, Image.Image):
         return _convert(picture, channels)
     pixels = np.asarray(picture)
@@ -54,7 +56,7 @@ def _fit(picture: Image.Image, size: int, channels: int) -> npt.NDArray[np.uint8
 
 def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArray[np.uint8]:
     """A picture from a file's bytes; `name` is for messages. See `open_image`."""
-    return _fit(_decode(data, name, channels), size, channels)
+    return _fit(decode_picture(data, name, channels), size, channels)
 
 
 def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -> npt.NDArray[np.uint8]:
@@ -70,20 +72,31 @@ def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -
     Raises:
         InputError: no readable picture, or one smaller than the square.
     """
-    picture = _decode(data, name, channels)
+    picture = decode_picture(data, name, channels)
     if min(picture.size) < side:
         raise InputError(f"{name} has {picture.width}x{picture.height} pixels, fewer than {side}x{side}")
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
     return _fit(picture.crop((left, top, left + side, top + side)), size, channels)
 
 
-def _decode(data: bytes, name: str, channels: int) -> Image.Image:
+def decode_picture(data: bytes, name: str, channels: int, limit: int = MAXIMUM_PIXELS) -> Image.Image:
+    """A picture from a file's bytes at its own size and shape, in mode `L` or `RGB`.
+
+    Args:
+        data: the file's content.
+        name: for messages.
+        channels: 1 or 3.
+        limit: pixels that it may have.
+
+    Raises:
+        InputError: truncated, too many pixels, or no picture.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as picture:
-                if picture.width * picture.height > MAXIMUM_PIXELS:
-                    raise InputError(f"{name} has {picture.width}x{picture.height} pixels, more than {MAXIMUM_PIXELS}")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                if picture.width * picture.height > limit:
+                    raise InputError(f"{name} has {picture.width}x{picture.height} pixels, more than {limit}")
                 picture.load()
                 # Cameras write pictures as the sensor lies and note how they were held.
                 return _convert(ImageOps.exif_transpose(picture), channels)
@@ -91,6 +104,8 @@ def _decode(data: bytes, name: str, channels: int) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{name} has too many pixels to be opened safely") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{name} is not a readable picture: none of {', '.join(FORMATS)}") from error
     except Exception as error:  # Pillow's decoders raise nearly every kind of exception on broken files
         raise InputError(f"{name} is not a readable picture: {type(error).__name__}: {error}") from error
 

@@ -1,0 +1,46 @@
+"""The command that serves the studio."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from spiral.commands.output import console
+from spiral.errors import InputError
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Serve a web page on which one draws and watches agents paint."""
+
+    port: int | None = None
+    """The first free port from 7860 on when left out."""
+    host: str = "127.0.0.1"
+    """The address to listen on. Any other than this one lets other machines in: everybody who reaches it may paint, and
+    read the training runs."""
+    runs: Path = Path("runs")
+    """Folder with training runs: their curves are shown, and their agents can paint."""
+    browser: bool = False
+    """Open a browser on this machine."""
+
+    def __call__(self) -> None:
+        """Run it."""
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise InputError(f"--port must be 1 to 65535, got {self.port}")
+        # Nothing is to be sent anywhere; Gradio reads these when it is imported.
+        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        try:
+            from spiral.studio.page import served
+        except ImportError as error:
+            raise InputError(f"the studio needs the extra: pip install 'spiral-painter[studio]' ({error})") from error
+        try:
+            with served(self.runs, self.port, self.host, self.browser) as address:
+                console.print(f"the studio is at {address} ; Ctrl-C ends it")
+                while True:
+                    time.sleep(3600)
+        except OSError as error:
+            raise InputError(f"cannot serve on port {self.port}: {error}") from error
+        except KeyboardInterrupt:
+            console.print("the studio is closed")

@@ -1,0 +1,1 @@
+"""The studio: a web page on which one draws and watches agents paint (`spiral studio`)."""

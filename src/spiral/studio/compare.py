@@ -1,0 +1,77 @@
+"""The tab that sets agents and search against each other on the visitor's picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from spiral.agent import default
+from spiral.datasets.pictures import fit_image
+from spiral.exports.documents import picture as rendered
+from spiral.exports.pictures import to_image
+from spiral.studio import work
+from spiral.studio.painting import current_picture
+from spiral.studio.requests import ONE_AT_A_TIME, Studio, told
+
+_SIDE = 256
+_HEAD = ["who", "mean squared error", "commands", "seconds"]
+
+
+def tab(studio: Studio, picture: list[Any]) -> None:
+    """Build the tab.
+
+    Args:
+        studio: its settings.
+        picture: components that hold the visitor's picture.
+    """
+    presets = {n: p for n, p in work.agents(studio.runs).items() if p.redraws and not work.in_tiles(p)}
+    first = default()
+    second = next((name for name, preset in presets.items() if preset.learning.reward == "l2"), first)
+    gr.Markdown(
+        "The picture of the tab *Paint*, painted by an agent that was paid by a discriminator, by one that was paid by "
+        "the distance of pixels (L2), and by Metropolis-Hastings search, which learns nothing and renders every time."
+    )
+    with gr.Row():
+        one = gr.Dropdown(list(presets), value=first, label="An agent")
+        other = gr.Dropdown(list(presets), value=second, label="Another")
+        evaluations = gr.Slider(0, work.MOST_EVALUATIONS, 1000, step=100, label="Renderings of the search")
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+    button = gr.Button("Compare", variant="primary", elem_id="compare-go")
+    gallery = gr.Gallery(
+        columns=4, height="auto", allow_preview=False, show_label=False, elem_id="compared", buttons=[]
+    )
+    table = gr.Dataframe(headers=_HEAD, interactive=False, show_label=False, elem_id="figures")
+
+    def compare(
+        drawn: str | None,
+        uploaded: np.ndarray | None,
+        invert: bool,
+        one: str,
+        other: str,
+        evaluations: int,
+        seed: int,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
+    ) -> tuple[list[tuple[Image.Image, str]], list[list[Any]]]:
+        given = current_picture(drawn, uploaded)
+        count = int(evaluations)
+        attempts = work.compare(
+            [one, other],
+            given,
+            count,
+            int(seed or 0),
+            invert,
+            lambda done: progress((done, count), desc="searching", unit="renderings"),
+        )
+        agent = work.agent_called(one)
+        target = fit_image(given, agent.size, agent.channels)
+        shown = to_image(255 - target if invert else target).resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
+        pictures = [(shown.convert("RGB"), "the picture, as the agent sees it")]
+        pictures += [(to_image(rendered(a.program, _SIDE)).convert("RGB"), f"{a.who}: {a.mse:.4f}") for a in attempts]
+        rows = [[a.who, round(a.mse, 4), len(a.program.commands), round(a.seconds, 2)] for a in attempts]
+        return pictures, rows
+
+    inputs = [*picture, one, other, evaluations, seed]
+    button.click(told(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)

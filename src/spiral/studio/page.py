@@ -1,0 +1,84 @@
+"""The page: four tabs over what `spiral.studio.work` does."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import gradio as gr
+from gradio.themes import Default
+
+from spiral.studio import compare, painting, runs, sampling
+from spiral.studio.requests import Studio
+from spiral.studio.uploads import MAXIMUM_BYTES
+
+_STYLE = """
+.gradio-container { max-width: 1100px !important; margin: 0 auto !important; }
+footer { display: none !important; }
+#invented .grid-wrap, #compared .grid-wrap { min-height: 0 !important; height: auto !important; }
+@media (max-width: 700px) { .gradio-container { padding: 8px !important; } }
+"""
+_THEME = Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
+_WAITING = 100
+"""Requests that may wait for their turn."""
+_FORGOTTEN = (600, 3600)
+"""Every so many seconds files older than so many seconds are deleted."""
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole page."""
+    with gr.Blocks(title="SPIRAL studio", analytics_enabled=False, delete_cache=_FORGOTTEN) as page:
+        gr.Markdown("# SPIRAL studio\nAgents that write programs which paint pictures. Draw something, and watch.")
+        held = gr.State(None, time_to_live=_FORGOTTEN[1])
+        with gr.Tabs() as tabs:
+            with gr.Tab("Paint", id="paint"):
+                picture, player = painting.tab(studio, held)
+            with gr.Tab("Invent", id="invent"):
+                sampling.tab(studio, held, player, tabs)
+            with gr.Tab("Compare", id="compare"):
+                compare.tab(studio, picture)
+            with gr.Tab("Runs", id="runs"):
+                runs.tab(studio)
+    return page
+
+
+@contextmanager
+def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", browser: bool = False) -> Iterator[str]:
+    """Serve the studio, and stop at the end of the `with` block.
+
+    Args:
+        folder: with training runs.
+        port: the first free one from 7860 on when None.
+        host: the address to listen on; others than loopback let other machines in.
+        browser: open a browser on this machine.
+
+    Yields:
+        The page's address.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files:
+        page = build(Studio(folder, Path(files)))
+        page.queue(max_size=_WAITING, default_concurrency_limit=2)
+        _, address, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            share=False,
+            inbrowser=browser,
+            prevent_thread_lock=True,
+            quiet=True,
+            max_file_size=MAXIMUM_BYTES,
+            allowed_paths=[files],
+            footer_links=[],
+            ssr_mode=False,
+            pwa=False,
+            theme=_THEME,
+            css=_STYLE,
+        )
+        try:
+            yield address
+        finally:
+            page.close(verbose=False)

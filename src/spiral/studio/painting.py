@@ -1,0 +1,169 @@
+"""The tab on which one draws: a picture becomes a painting, which is shown, edited and downloaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from spiral.agent import default
+from spiral.editing import ORDERS
+from spiral.errors import InputError
+from spiral.studio import work
+from spiral.studio.elements import pad, played, player
+from spiral.studio.performance import perform
+from spiral.studio.requests import AS_IT_IS, ONE_AT_A_TIME, OWN, Held, Studio, brushes, chosen, engines, need, told
+from spiral.studio.uploads import drawn_picture, uploaded_picture
+
+FORMATS = ("json", "svg", "png", "gif", "mp4")
+_START_DOWNLOAD = "() => setTimeout(() => document.querySelector('#files a[download]')?.click(), 300)"
+_GO_THERE = "() => innerWidth < 700 && document.querySelector('#player').scrollIntoView({behavior: 'smooth'})"
+_PREVIEW = 336
+
+
+def tab(studio: Studio, held: gr.State) -> tuple[list[Any], gr.HTML]:
+    """Build the tab.
+
+    Args:
+        studio: its settings.
+        held: what the visitor looks at, a `Held` or None.
+
+    Returns:
+        Components that hold the visitor's picture, as `current_picture` takes them, and the player.
+    """
+    presets = {name: preset for name, preset in work.agents(studio.runs).items() if preset.redraws}
+    first = default()
+    with gr.Row():
+        with gr.Column(scale=2, min_width=300):
+            uploaded = gr.State(None)
+            with gr.Tabs():
+                with gr.Tab("Draw"):
+                    drawing = pad()
+                with gr.Tab("Picture"):
+                    file = gr.File(label="A photograph or a drawing", file_types=["image"], height=110, elem_id="drop")
+                    preview = gr.Image(label="It", interactive=False, height=240, visible=False, buttons=[])
+            invert = gr.Checkbox(label="Turn dark and light over (for drawings black on white)")
+            agent = gr.Dropdown(list(presets), value=first, label="Agent", elem_id="agent")
+            most, usual_number = work.most_strokes(presets[first]), work.usual_strokes(presets[first])
+            strokes = gr.Slider(1, most, usual_number, step=1, label="Strokes")
+            with gr.Accordion("Engine, brush, seed", open=False):
+                engine = gr.Dropdown([OWN, *engines()], value=OWN, label="Engine")
+                brush = gr.Dropdown([OWN, *brushes()], value=OWN, label="Brush")
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+            button = gr.Button("Paint", variant="primary", elem_id="go")
+        with gr.Column(scale=5, min_width=320):
+            show = player()
+            _editor(studio, held, show)
+
+    picture = [drawing, uploaded, invert]
+
+    def take(path: str | None) -> tuple[Any, Any]:
+        if path is None:
+            return None, gr.Image(None, visible=False)
+        taken = uploaded_picture(path)
+        small = taken.copy()
+        small.thumbnail((_PREVIEW, _PREVIEW))
+        return np.asarray(taken), gr.Image(small, visible=True)
+
+    def paint(
+        drawn: str | None,
+        picture: np.ndarray | None,
+        invert: bool,
+        name: str,
+        strokes: int,
+        engine: str,
+        brush: str,
+        seed: int,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
+    ) -> tuple[Held, str]:
+        painting = work.paint(
+            name,
+            current_picture(drawn, picture),
+            int(strokes),
+            int(seed or 0),
+            chosen(engine),
+            chosen(brush),
+            invert,
+            lambda done: progress((done, strokes), desc="painting", unit="strokes"),
+        )
+        held = Held(painting, painting.program)
+        return held, show_again(held)
+
+    def usual(name: str) -> Any:
+        return gr.Slider(value=work.usual_strokes(presets[name]), maximum=work.most_strokes(presets[name]))
+
+    # A file that is refused leaves the drop zone, so that the next one can be dropped.
+    file.upload(told(take), file, [uploaded, preview], api_name="picture").failure(lambda: None, None, file)
+    file.clear(lambda: (None, gr.Image(None, visible=False)), None, [uploaded, preview], api_visibility="private")
+    agent.change(usual, agent, strokes, api_visibility="private")
+    inputs = [*picture, agent, strokes, engine, brush, seed]
+    done = button.click(told(paint), inputs, [held, show], api_name="paint", **ONE_AT_A_TIME)
+    done.success(None, None, None, js=_GO_THERE)
+    return picture, show
+
+
+def current_picture(drawn: str | None, uploaded: np.ndarray | None) -> Image.Image:
+    """The picture that was dropped, or else what is on the pad.
+
+    Raises:
+        InputError: there is neither.
+    """
+    return Image.fromarray(uploaded) if uploaded is not None else drawn_picture(drawn)
+
+
+def show_again(held: Held) -> str:
+    """What a visitor looks at, for the player."""
+    agent = work.agent_called(held.painting.agent)
+    return played(perform(agent, held.program, held.painting.target))
+
+
+def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
+    with gr.Accordion("Edit the program", open=False, elem_id="edit"):
+        with gr.Row():
+            without = gr.Textbox("", label="Strokes to leave out", placeholder="2, 5-7", elem_id="without")
+            order = gr.Dropdown([AS_IT_IS, *ORDERS], value=AS_IT_IS, label="Order")
+        with gr.Row():
+            palette = gr.Textbox("", label="Colours of the strokes", placeholder="#22223b, #9a8c98", elem_id="palette")
+            ground = gr.Textbox("", label="Colour of the paper", placeholder="#f2e9e4", elem_id="ground")
+        brush = gr.Dropdown([AS_IT_IS, *brushes()], value=AS_IT_IS, label="Brush")
+        with gr.Row():
+            again = gr.Button("Render again", elem_id="again")
+            over = gr.Button("Back to the painting")
+    with gr.Row(elem_id="formats"):
+        size = gr.Slider(64, work.MOST_PIXELS, 512, step=32, label="Size of the download in pixels")
+    with gr.Row():
+        buttons = {ending: gr.Button(ending.upper(), size="sm", min_width=56) for ending in FORMATS}
+    files = gr.File(label="Download", interactive=False, visible=False, elem_id="files")
+
+    def edit(
+        held: Held | None, without: str, order: str, palette: str, ground: str, brush: str
+    ) -> tuple[Held, str, str, str]:
+        before = need(held)
+        program = work.edit(before.program, without, chosen(order), palette, ground, chosen(brush))
+        changed = Held(before.painting, program)
+        # Strokes have other numbers now, and an order that was kept would turn what it has turned.
+        return changed, show_again(changed), "", AS_IT_IS
+
+    def go_back(held: Held | None) -> tuple[Held, str]:
+        painting = need(held).painting
+        return Held(painting, painting.program), show_again(Held(painting, painting.program))
+
+    def leave(event: gr.EventData) -> str:
+        return str(event.without)
+
+    def write(held: Held | None, size: float, ending: str) -> Any:
+        if ending not in FORMATS:
+            raise InputError(f"there is no format {ending!r}")
+        path = work.document(studio.files, need(held).program, ending, int(size))
+        return gr.File(str(path), visible=True)
+
+    inputs = [held, without, order, palette, ground, brush]
+    again.click(told(edit), inputs, [held, show, without, order], api_name="edit")
+    over.click(told(go_back), held, [held, show], api_name="back")
+    show.leave(leave, None, without, api_visibility="private", show_progress="hidden")
+    for ending, button in buttons.items():
+        wanted = gr.State(ending)
+        made = button.click(told(write), [held, size, wanted], files, api_name=f"write_{ending}")
+        made.success(None, None, None, js=_START_DOWNLOAD)

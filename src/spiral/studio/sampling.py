@@ -1,0 +1,59 @@
+"""The tab on which agents invent pictures, many at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from spiral.exports.documents import picture
+from spiral.exports.pictures import to_image
+from spiral.studio import work
+from spiral.studio.painting import show_again
+from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, told
+
+_SIDE = 128
+
+
+def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
+    """Build the tab; a picture that is chosen opens in the player.
+
+    Args:
+        studio: its settings.
+        held: what the visitor looks at.
+        player: that shows it.
+        tabs: the page's, whose tab `paint` has the player.
+    """
+    names = [name for name, preset in work.agents(studio.runs).items() if not preset.redraws]
+    if not names:
+        gr.Markdown("No agent that invents works here. `apt-get install libmypaint-dev mypaint-brushes` would help.")
+        return
+    with gr.Row():
+        agent = gr.Dropdown(names, value=names[0], label="Agent")
+        count = gr.Slider(1, work.MOST_SAMPLES, 16, step=1, label="How many")
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+        temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
+    button = gr.Button("Invent", variant="primary", elem_id="invent-go")
+    gr.Markdown("Choose a picture to see how it was painted, to edit it and to download it.")
+    gallery = gr.Gallery(
+        columns=8, height="auto", allow_preview=False, show_label=False, elem_id="invented", buttons=[]
+    )
+    invented = gr.State([])
+
+    def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[work.Painting], list[Image.Image]]:
+        paintings = work.sample(name, int(count), int(seed or 0), temperature)
+        return paintings, [to_image(picture(painting.program, _SIDE)).convert("RGB") for painting in paintings]
+
+    def choose(paintings: list[work.Painting], event: gr.SelectData) -> tuple[Held, str, Any]:
+        painting = paintings[event.index]
+        chosen = Held(painting, painting.program)
+        return chosen, show_again(chosen), gr.Tabs(selected="paint")
+
+    def usual(name: str) -> Any:
+        return gr.Slider(value=work.agents(studio.runs)[name].temperature)
+
+    agent.change(usual, agent, temperature, api_visibility="private")
+    inputs = [agent, count, seed, temperature]
+    button.click(told(invent), inputs, [invented, gallery], api_name="invent", **ONE_AT_A_TIME)
+    gallery.select(told(choose), invented, [held, player, tabs], api_visibility="private")
