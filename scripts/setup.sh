@@ -110,12 +110,14 @@ rm -f "$stamp"
 say "installing Python packages into .venv; the first time this takes minutes"
 progress=on
 [ -t 2 ] || progress=off
-.venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
-  -c constraints.txt -e '.[data,dev,mujoco,robot,video]' >&2 </dev/null
+install() {
+  .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
+    -c constraints.txt "$@" >&2 </dev/null
+}
+install -e '.[data,dev,mujoco,robot,video]'
 # Ray's wheels come later for new Pythons than others', and one machine needs none.
-.venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
-  -c constraints.txt 'ray[train,tune]>=2.40' >&2 </dev/null ||
-  say "going on without Ray: --actors and \`spiral tune\` do not work until it is here"
+install 'ray[train,tune]>=2.40' || say "going on without Ray: --actors and \`spiral tune\` do not work until it is here"
+install 'stable-baselines3>=2.4' || say "going on without Stable-Baselines3: examples/stable_baselines3_ppo.py needs it"
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then

@@ -21,6 +21,16 @@ def test_scenes_are_an_environment_too():
     check_env(gymnasium.make(NAME, engine="scene", data="scenes:16", size=64, reward="l2").unwrapped)
 
 
+@pytest.mark.parametrize("arguments", [{}, {"data": None}])
+def test_observations_are_in_the_order_of_their_space(arguments):
+    env = gymnasium.make(NAME, **arguments)
+    first, _ = env.reset(seed=0)
+    later = env.step(env.action_space.sample())[0]
+    assert list(first) == list(later) == list(env.observation_space)
+    many = gymnasium.make_vec(NAME, num_envs=2, vectorization_mode="vector_entry_point", **arguments)
+    assert list(many.reset(seed=0)[0]) == list(many.observation_space)
+
+
 def test_the_vector_environment_resets_finished_canvases_at_the_next_step():
     env = gymnasium.make_vec(NAME, num_envs=3, vectorization_mode="vector_entry_point", steps=2, reward="l2")
     env.reset(seed=0)

@@ -94,7 +94,7 @@ class PaintVectorEnv(VectorEnv):
         inner["previous"] = spaces.MultiDiscrete(np.array(specification.sizes))
         inner["step"] = spaces.Box(0.0, 1.0, (1,), np.float32)
         self.num_envs, self.render_mode = num_envs, render_mode
-        self.single_observation_space = spaces.Dict(inner)
+        self.single_observation_space: spaces.Dict = spaces.Dict(inner)
         self.single_action_space = spaces.MultiDiscrete(np.array(specification.sizes))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -162,7 +162,9 @@ class PaintVectorEnv(VectorEnv):
         seen: dict[str, Any] = {"canvas": self._canvas.copy()}
         if self._targets is not None:
             seen["target"] = self._targets[self._rows]
-        return {**seen, "previous": self._previous.copy(), "step": progress}
+        seen |= {"previous": self._previous.copy(), "step": progress}
+        # Gymnasium sorts a space's names. Whoever joins the values by position must find them in that order here, too.
+        return {name: seen[name] for name in self.single_observation_space}
 
     def _info(self) -> dict[str, Any]:
         return {"effective": self._effective.copy()}
