@@ -20,7 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from problems import line_pictures, tiny
 
-from spiral.scaling.population import PopulationSettings, breed
+from spiral.scaling.population import breed
+from spiral.scaling.settings import PopulationSettings
 
 
 def scores(folder: Path, settings: PopulationSettings, seed: int) -> list[float]:

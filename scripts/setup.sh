@@ -117,6 +117,7 @@ install() {
 install -e '.[data,dev,mujoco,robot,video]'
 # Ray's wheels come later for new Pythons than others', and one machine needs none.
 install 'ray[train,tune]>=2.40' || say "going on without Ray: --actors and \`spiral tune\` do not work until it is here"
+install 'gradio>=6.0' || say "going on without Gradio: \`spiral studio\` does not work until it is here"
 install 'stable-baselines3>=2.4' || say "going on without Stable-Baselines3: examples/stable_baselines3_ppo.py needs it"
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)

@@ -18,7 +18,8 @@ from spiral.evaluation.schedules import lineage, plot_schedules
 
 pytest.importorskip("ray")
 
-from spiral.scaling.population import FACTORS, PopulationSettings, breed, read_rows, with_settings
+from spiral.scaling.population import FACTORS, breed, read_rows, with_settings
+from spiral.scaling.settings import PopulationSettings
 
 SETTINGS = PopulationSettings(4, 64 * 24, 4, rates=(1e-5, 3e-3))
 
@@ -61,7 +62,8 @@ def test_a_population_that_is_killed_goes_on(tmp_path):
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1] / 'support')!r})\n"
         "from pathlib import Path; from problems import tiny\n"
-        "from spiral.scaling.population import PopulationSettings, breed\n"
+        "from spiral.scaling.population import breed\n"
+        "from spiral.scaling.settings import PopulationSettings\n"
         f"breed(tiny(Path({str(data)!r})), {settings!r}, Path({str(out)!r}), False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)

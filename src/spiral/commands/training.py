@@ -29,56 +29,13 @@ class Bounds:
     """Begin with the networks of this agent instead of random ones."""
 
 
-@dataclass(frozen=True)
-class Spread:
-    """How a run is spread over a Ray cluster; see `spiral.scaling.settings.ClusterSettings`."""
-
-    actors: int | None = None
-    """Paint in so many processes beside those that learn, on a Ray cluster; on one machine, without Ray, when left
-    out. --run.threads is then for each process, one when 0."""
-    address: str | None = None
-    """Of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT; one is started on this machine when left out."""
-    learners: int = 1
-    """Processes, with a GPU each where there are GPUs, among which a policy's learning is split."""
-    canvases: int | None = None
-    """Canvases an actor paints at a time, a whole part of --learning.batch, which is then put together from several
-    actors' unrolls; the whole batch when left out. With many actors, few canvases each."""
-    queue: int = 1
-    """Batches that may wait for a policy's learner or be learned from, beside what the actors are painting."""
-    max_age: int = 64
-    """Steps of a policy's learner after which an unroll is too old to learn from and is thrown away."""
-    patience: float = 300.0
-    """Seconds that a learner may wait for a place in the cluster before the run gives up."""
-
-    def settings(self) -> ClusterSettings | None:
-        """The same, checked; None for one machine.
-
-        Raises:
-            InputError: a number out of range, or an address without actors.
-        """
-        if self.actors is None:
-            if self.address is not None:
-                raise InputError("--address is for distributed runs: add --actors N")
-            return None
-        return ClusterSettings(
-            actors=self.actors,
-            address=self.address,
-            learners=self.learners,
-            canvases=self.canvases,
-            queue=self.queue,
-            max_age=self.max_age,
-            patience=self.patience,
-        )
-
-
 def train_command(arguments: Sequence[str]) -> None:
     """`spiral train PRESET ...`."""
-    parsed = parse("train", arguments, bounds=Bounds(), spread=Spread())
+    parsed = parse("train", arguments, bounds=Bounds(), cluster=ClusterSettings())
     if parsed is None:
         return
-    chosen, (bounds, spread) = parsed
-    cluster = spread.settings()
-    if cluster is not None:
+    chosen, (bounds, cluster) = parsed
+    if cluster.actors:
         require_ray("--actors")
     if bounds.minutes is not None and not bounds.minutes > 0:
         raise InputError(f"--minutes must be more than 0, got {bounds.minutes}")
@@ -92,7 +49,7 @@ def train_command(arguments: Sequence[str]) -> None:
     out = bounds.out or Path("runs") / chosen.name
     start = find(bounds.start) if bounds.start else None
     budget = Budget(minutes, bounds.frames)
-    if cluster is None:
+    if not cluster.actors:
         agent = train(chosen, out, budget, bounds.resume, start, watch)
     else:
         from spiral.scaling.trainer import train as train_on_cluster

@@ -14,7 +14,7 @@ import os
 import random
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ from ray.tune.search import BasicVariantGenerator
 
 from spiral.datasets import load
 from spiral.engines import make
-from spiral.errors import InputError, TrainingError, require_within
+from spiral.errors import InputError, TrainingError
 from spiral.files import make_folder, read_bytes, write_atomically
 from spiral.learning import checkpoint, machine, saving
 from spiral.learning.policy_learner import Watch
 from spiral.learning.trainer import one_round, set_up, to_imitate, unmeasured
 from spiral.scaling.cluster import connected
+from spiral.scaling.settings import PopulationSettings
 from spiral.settings import Preset
 
 RECORD, SETTINGS, EXPERIMENT = "population.jsonl", "population.json", "tune"
@@ -40,44 +41,6 @@ QUARTER = 0.25
 _KEPT = 4
 _SETTINGS_LIMIT = 2**20
 _SNAPSHOT_SECONDS = "5"
-
-
-@dataclass(frozen=True)
-class PopulationSettings:
-    """A population and how it is bred.
-
-    Attributes:
-        members: how many.
-        frames: commands that each paints and learns from.
-        intervals: how often members are compared.
-        exploit: whether the worst take over from the best; without it this is a random search.
-        rates: smallest and largest policy rate to begin with, drawn log-uniformly.
-        entropy_costs: likewise.
-        at_once: members that learn at a time; one for each processor (or GPU) of the cluster when 0.
-        address: of a Ray cluster; see `ClusterSettings`.
-    """
-
-    members: int = 8
-    frames: int = 1_000_000
-    intervals: int = 20
-    exploit: bool = True
-    rates: tuple[float, float] = (1e-5, 3e-4)
-    entropy_costs: tuple[float, float] = (2e-3, 1e-1)
-    at_once: int = 0
-    address: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            InputError: naming the one out of range.
-        """
-        require_within("population", self, members=(1, 10_000), frames=(1, 10**15), intervals=(1, 10**6))
-        require_within("population", self, at_once=(0, 10_000))
-        for name in ("rates", "entropy_costs"):
-            low, high = getattr(self, name)
-            if not 0 < low <= high <= 1:
-                raise InputError(f"population.{name} must be two numbers in (0, 1], the smaller one first")
 
 
 class Member(tune.Trainable):

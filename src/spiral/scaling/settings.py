@@ -1,8 +1,11 @@
-"""How a run is spread over machines; needs no Ray."""
+"""How runs and populations are spread over machines, and the flags that say so; needs no Ray."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
 
 from spiral.errors import InputError, require_within
 
@@ -12,14 +15,17 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """Who takes part in a distributed run.
+    """Who takes part in a run.
 
     Attributes:
-        actors: processes that paint, each B canvases; they share the policies out among themselves.
-        address: of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; None starts one on this machine.
+        actors: processes that paint beside those that learn, each B canvases, on a Ray cluster; they share the policies
+            out among themselves. --run.threads is then for each process, one when 0. With no actors the run is on one
+            machine, without Ray.
+        address: of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; one is started on this machine when left
+            out.
         learners: processes, with a GPU each where there are GPUs, among which a policy's learning is split.
         canvases: that an actor paints at a time, a whole part of the learner's batch, which is put together from
-            several actors' unrolls; None for the whole batch. The more actors, the fewer canvases each: what a
+            several actors' unrolls; the whole batch when left out. The more actors, the fewer canvases each: what a
             step learns from was then painted by a policy only few steps older.
         queue: batches that may wait for a policy's learner or be learned from, beside what the actors are painting.
             The actors wait when there are as many: back-pressure.
@@ -29,7 +35,7 @@ class ClusterSettings:
         patience: seconds that a learner may wait for a place in the cluster before the run gives up.
     """
 
-    actors: int
+    actors: int = 0
     address: str | None = None
     learners: int = 1
     canvases: int | None = None
@@ -41,12 +47,14 @@ class ClusterSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: naming the one out of range, or an address without actors.
         """
-        require_within("cluster", self, actors=(1, 10_000), learners=(1, 64), queue=(1, 1000), max_age=(0, 10**6))
+        require_within("cluster", self, actors=(0, 10_000), learners=(1, 64), queue=(1, 1000), max_age=(0, 10**6))
         require_within("cluster", self, patience=(0, 10**6))
         if self.canvases is not None:
             require_within("cluster", self, canvases=(1, 1_000_000))
+        if self.address is not None and not self.actors:
+            raise InputError("--address is for distributed runs: add --actors N")
 
     def unrolls(self, batch: int) -> int:
         """How many unrolls make a learner's batch of so many canvases.
@@ -65,3 +73,43 @@ class ClusterSettings:
         """How many unrolls of a policy may be under way, of so many actors, where so many make a batch."""
         enough = max(actors, unrolls) + self.queue * unrolls
         return min(enough, (self.max_age + 1) * unrolls)
+
+
+@dataclass(frozen=True)
+class PopulationSettings:
+    """A population and how it is bred.
+
+    Attributes:
+        members: that learn side by side.
+        frames: commands that each member paints and learns from.
+        intervals: how often members are compared.
+        exploit: the worst quarter goes on from the best one's networks; without it this is a random search.
+        rates: smallest and largest policy rate to begin with; drawn log-uniformly.
+        entropy_costs: the same for the entropy cost.
+        at_once: members that learn at a time while the others wait; one for each processor (or GPU) of the cluster when
+            0.
+        address: of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; one is started on this machine when left
+            out.
+    """
+
+    members: Annotated[int, tyro.conf.arg(name="population")] = 8
+    frames: int = 1_000_000
+    intervals: int = 20
+    exploit: bool = True
+    rates: tuple[float, float] = (1e-5, 3e-4)
+    entropy_costs: tuple[float, float] = (2e-3, 1e-1)
+    at_once: int = 0
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            InputError: naming the one out of range.
+        """
+        require_within("population", self, members=(1, 10_000), frames=(1, 10**15), intervals=(1, 10**6))
+        require_within("population", self, at_once=(0, 10_000))
+        for name in ("rates", "entropy_costs"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= 1:
+                raise InputError(f"population.{name} must be two numbers in (0, 1], the smaller one first")

@@ -18,7 +18,11 @@ _STYLE = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto !important; }
 footer { display: none !important; }
 #invented .grid-wrap, #compared .grid-wrap { min-height: 0 !important; height: auto !important; }
-@media (max-width: 700px) { .gradio-container { padding: 8px !important; } }
+@media (max-width: 700px) {
+  .gradio-container { padding: 8px !important; }
+  #invented .grid-container { --grid-cols: 4 !important; }
+  #compared .grid-container { --grid-cols: 2 !important; }
+}
 """
 _THEME = Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
 _WAITING = 100

@@ -58,8 +58,8 @@ def shown(folder: Path, names: list[str]) -> str:
     plots = [svg for quantity in PLOTS if (svg := draw(quantity, records))] if records else []
     figures = [f"<figure>{svg[svg.index(b'<svg') :].decode()}</figure>" for svg in plots]
     sheets = [
-        f"<figure><figcaption>{html.escape(record.name)}, {record.seconds / 60:.1f} minutes: pictures, and below each "
-        f'what it became</figcaption><img alt="contact sheet of {html.escape(record.name, quote=True)}" '
+        f"<figure><figcaption>{html.escape(record.name)}, {record.seconds / 60:.1f} minutes</figcaption>"
+        f'<img alt="contact sheet of {html.escape(record.name, quote=True)}" '
         f'src="data:image/png;base64,{base64.b64encode(record.sheet).decode()}"></figure>'
         for record in records
         if record.sheet
