@@ -109,7 +109,9 @@ def test_a_program_reads_as_lines_without_what_has_no_effect():
 def test_a_notebook_shows_a_program_as_its_picture_or_in_words():
     settings = {**SMALL, "aspect": 2.0}
     engine = make("vector", 1, settings)
-    shown = Program.from_array(engine.specification, np.ones((3, 7), np.int64), "vector", settings)
+    shown = Program.from_array(
+        engine.specification, np.ones((3, len(engine.specification.names)), np.int64), "vector", settings
+    )
     drawn = shown._repr_png_()
     assert drawn is not None
     with Image.open(io.BytesIO(drawn)) as picture:
