@@ -1,10 +1,13 @@
+import io
 import json
 import string
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from spiral.engines import make, missing, observe
 from spiral.engines.base import stroke_engines
@@ -94,3 +97,23 @@ def test_a_program_of_another_specification_is_refused(name):
     program = Program.from_array(engine.specification, np.zeros((1, 5), np.int64), name, {**SMALL, "grid": 8})
     with pytest.raises(InputError, match="specification"):
         program.render()
+
+
+def test_a_program_reads_as_lines_without_what_has_no_effect():
+    assert str(program([(1, 13, 2), (0, 8, 3)])) == "1  flag 1  end (5, 1)  pressure 2\n2  flag 0  end (0, 1)"
+    assert str(program([(0, 0, 0)] * 10)).startswith(" 1  flag 0  end (0, 0)\n 2")
+    assert repr(program([(1, 5, 2)] * 3)) == "<Program: 3 commands (flag, end, pressure) for vector>"
+    assert str(program([])) == ""
+
+
+def test_a_notebook_shows_a_program_as_its_picture_or_in_words():
+    settings = {**SMALL, "aspect": 2.0}
+    engine = make("vector", 1, settings)
+    shown = Program.from_array(
+        engine.specification, np.ones((3, len(engine.specification.names)), np.int64), "vector", settings
+    )
+    drawn = shown._repr_png_()
+    assert drawn is not None
+    with Image.open(io.BytesIO(drawn)) as picture:
+        assert picture.size == (256, 128)
+    assert replace(shown, engine="crayons")._repr_png_() is None

@@ -1,5 +1,6 @@
 """The package's front: what `import spiral` offers."""
 
+import io
 import subprocess
 import sys
 
@@ -65,6 +66,16 @@ def test_scores_rise_as_digits_are_painted(agent):
     assert before.shape == (16,) and after.mean() > before.mean()
     with pytest.raises(spiral.InputError, match="beside its target"):
         agent.judge(painted.observed)
+
+
+def test_a_notebook_shows_paintings_as_a_sheet(agent):
+    painted = agent.reconstruct(load("mnist-sample", agent.size, 1, "test").images[:3])
+    with Image.open(io.BytesIO(painted._repr_png_())) as sheet:
+        shown = np.asarray(sheet)
+    assert (shown == painted.sheet(columns=8)).all()
+    # Targets above, enlarged to the canvases' size.
+    assert (shown[2:66, 2:66, 0] == painted.targets[0, ..., 0].repeat(2, 0).repeat(2, 1)).all()
+    assert (shown[68:132, 2:66, 0] == painted.canvases[0, ..., 0]).all()
 
 
 def test_training_leaves_an_agent_that_paints(lines, tmp_path):

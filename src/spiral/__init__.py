@@ -38,10 +38,12 @@ gymnasium.register(
 
 
 def load(name: str | os.PathLike[str] | None = None, device: str = "auto") -> Agent:
-    """A trained agent: the name of one in this package (`spiral presets` lists them), an agent's or a run's folder.
+    """A trained agent of this package, of a folder, or of the Hugging Face hub.
 
     Args:
-        name: when None the package's agent for digits, of libmypaint, or where that is missing of the vector engine.
+        name: of one in this package (`spiral presets` lists them), an agent's or a run's folder, or `hf:OWNER/NAME`
+            (extra `huggingface`); when None the package's agent for digits, of libmypaint, or where that is missing of
+            the vector engine.
         device: where its networks compute: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from copy import copy
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -11,9 +13,12 @@ import numpy.typing as npt
 import torch
 
 from spiral.datasets.pictures import Picture, fit_image
+from spiral.downloads import HUB, download
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
+from spiral.exports.pictures import to_image
+from spiral.exports.sheets import contact_sheet
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.rollout import begin, go_on
@@ -26,6 +31,8 @@ from spiral.settings import Preset
 
 DIGITS, PHOTOS = "mnist-reconstruct", "photos-reconstruct"
 _BATCH = 256
+_SHOWN = 64
+"""Paintings that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,21 @@ class Paintings:
     canvases: npt.NDArray[np.uint8]
     observed: npt.NDArray[np.uint8]
     targets: npt.NDArray[np.uint8] | None
+
+    def sheet(self, scale: int = 1, columns: int = 16) -> npt.NDArray[np.uint8]:
+        """All of them on one picture uint8 [height, width, 3], targets above canvases; see `contact_sheet`."""
+        return contact_sheet([*([] if self.targets is None else [self.targets]), self.canvases], scale, columns=columns)
+
+    def _repr_png_(self) -> bytes:
+        """How a notebook shows paintings: a sheet of the first of them."""
+        first = (
+            self.canvases[:_SHOWN],
+            self.observed[:_SHOWN],
+            None if self.targets is None else self.targets[:_SHOWN],
+        )
+        stream = io.BytesIO()
+        to_image(Paintings(self.programs[:_SHOWN], *first).sheet(columns=8)).save(stream, format="PNG")
+        return stream.getvalue()
 
 
 class Agent:
@@ -165,8 +187,9 @@ class Agent:
         if engine is not None and not isinstance(self.preset.canvas, type(settings_of(engine, {}))):
             raise InputError(f"{self.name} writes programs for {self.preset.engine}; {engine} cannot execute them")
         strokes = self.preset.canvas if brush is None else replace(self.strokes, brush=brush)
-        preset = replace(self.preset, engine=engine or self.preset.engine, canvas=strokes)
-        return Agent(preset, self.policy, self.discriminator, self.name)
+        changed = copy(self)
+        changed.preset = replace(self.preset, engine=engine or self.preset.engine, canvas=strokes)
+        return changed
 
     @property
     def device(self) -> torch.device:
@@ -245,11 +268,13 @@ def default(colour: bool = False) -> str:
 
 
 def find(name: str) -> Path:
-    """The folder of an agent: a shipped one by name, an agent's folder, or a run's.
+    """The folder of an agent: a shipped one by name, an agent's folder, a run's, or `hf:OWNER/NAME` on the hub.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it cannot be fetched.
     """
+    if name.startswith(HUB):
+        return download(name)
     if name in shipped():
         return Path(str(resources.files("spiral") / "agents" / name))
     folder = Path(name)
@@ -278,13 +303,21 @@ def read_preset(folder: Path) -> Preset:
 
 
 def load_agent(name: str | None = None, device: str = "auto") -> Agent:
-    """Load an agent by the name of a shipped one or by its folder; `default()` when None.
+    """Load an agent by whatever `find` takes; `default()` when None.
 
     Raises:
         InputError: no such checkpoint, or one with wrong settings or weights.
     """
     name = default() if name is None else name
-    folder = find(name)
+    return read_agent(find(name), name, device)
+
+
+def read_agent(folder: Path, name: str, device: str = "auto") -> Agent:
+    """The agent in a checkpoint's folder, called `name`.
+
+    Raises:
+        InputError: no checkpoint, or one with wrong settings or weights.
+    """
     preset = read_preset(folder)
     try:
         policy, discriminator = make_policy(preset), make_discriminator(preset)

@@ -5,6 +5,7 @@ A `Program` is a specification, commands, the name and settings of the engine th
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,11 +19,13 @@ import numpy.typing as npt
 from spiral.engines import make
 from spiral.errors import InputError
 from spiral.files import read_bytes, write_atomically
-from spiral.specification import Choice, Specification
+from spiral.specification import Choice, Location, Specification
 
 FORMAT = "spiral-program"
 VERSION = 1
 MAXIMUM_COMMANDS = 100_000
+_SHOWN = 256
+"""Longer side, in pixels, at which a notebook shows a program's picture."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,45 @@ class Program:
         """
         *_, last = self.process(size)
         return last.copy()
+
+    def lines(self) -> list[str]:
+        """The commands as T lines to read: their choices in order, those without effect left out.
+
+        A location is `(column, row)` of its grid, from the upper left corner.
+        """
+        array = self.array()
+        active = self.specification.active(array)
+
+        def word(choice: Choice, option: int) -> str:
+            row, column = divmod(option, choice.grid) if isinstance(choice, Location) else (None, option)
+            return f"{choice.name} {column}" if row is None else f"{choice.name} ({column}, {row})"
+
+        lines = []
+        for command, counts in zip(array.tolist(), active, strict=True):
+            chosen = zip(self.specification.choices, command, counts, strict=True)
+            lines.append("  ".join(word(choice, option) for choice, option, counted in chosen if counted))
+        return lines
+
+    def __str__(self) -> str:
+        """One numbered command a line; see `lines`."""
+        digits = len(str(len(self.commands)))
+        return "\n".join(f"{number:{digits}}  {line}" for number, line in enumerate(self.lines(), 1))
+
+    def __repr__(self) -> str:
+        """How many commands of which choices, for which engine: the commands themselves may be thousands."""
+        return f"<Program: {len(self.commands)} commands ({', '.join(self.specification.names)}) for {self.engine}>"
+
+    def _repr_png_(self) -> bytes | None:
+        """How a notebook shows a program: its picture, or, where that cannot be painted here, the words of `repr`."""
+        from spiral.exports.pictures import stretch, to_image
+
+        try:
+            canvas = self.render(_SHOWN)
+        except InputError:
+            return None
+        stream = io.BytesIO()
+        to_image(stretch(canvas, float(self.settings.get("aspect", 1.0)))).save(stream, format="PNG")
+        return stream.getvalue()
 
     def to_json(self) -> bytes:
         """The program as UTF-8 JSON, one command a line."""

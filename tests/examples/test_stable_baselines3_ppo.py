@@ -9,7 +9,7 @@ import gymnasium
 import pytest
 
 import spiral  # noqa: F401  (registers the environments)
-from spiral.datasets import read_image
+from spiral.datasets import fit_image
 
 pytest.importorskip("stable_baselines3")
 from stable_baselines3.common.env_checker import check_env
@@ -40,7 +40,7 @@ def test_the_example_runs_and_writes_what_it_says(example, tmp_path, capsys):
     assert "mean reward" in printed.err
     assert figures["commands"] >= 100
     assert figures["random"] < 0 < figures["blank"]
-    assert read_image(tmp_path / "sheet.png", 64, 3).std() > 0
+    assert fit_image(tmp_path / "sheet.png", 64, 3).std() > 0
 
 
 @pytest.mark.slow

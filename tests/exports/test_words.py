@@ -40,4 +40,4 @@ def test_objects_say_what_and_where():
 
 def test_other_commands_are_their_options():
     program = Program(Specification((Category("a", 3), Category("b", 2))), ((2, 1),), "vector", {})
-    assert describe(program) == ["a 2, b 1"]
+    assert describe(program) == ["a 2  b 1"]

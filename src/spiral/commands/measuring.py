@@ -23,8 +23,8 @@ class Evaluate:
     """A data set: `mnist-sample`, `glyphs`, a folder, an .npz file, hf:NAME. What an inventing agent paints is compared
     with as many of its held-out pictures, at most 10,000."""
     checkpoint: str | None = None
-    """A shipped agent, an agent's folder, or a run's folder; mnist-reconstruct, or where libmypaint is missing
-    mnist-reconstruct-vector, when left out."""
+    """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; mnist-reconstruct, or where libmypaint is
+    missing mnist-reconstruct-vector, when left out."""
     split: str | None = None
     """train or test, where the data set has them; all when left out (mnist-sample, glyphs and OMNIGLOT,
     and for inventing agents always: test)."""

@@ -41,8 +41,8 @@ class Paint:
     invert: bool = False
     """Turn dark and light over first: for drawings black on white, where the agent paints white on black."""
     checkpoint: str | None = None
-    """A shipped agent, an agent's folder, or a run's folder; when left out photos-reconstruct with --strokes, else
-    mnist-reconstruct, and what paints with the vector engine where libmypaint is missing."""
+    """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; when left out photos-reconstruct with
+    --strokes, else mnist-reconstruct, and what paints with the vector engine where libmypaint is missing."""
     engine: str | None = None
     """Another engine than the agent was trained with: mypaint or vector."""
     brush: str | None = None
@@ -118,7 +118,7 @@ class Sample:
     count: int = 16
     """How many."""
     checkpoint: str = "mnist-generate"
-    """A shipped agent, an agent's folder, or a run's folder."""
+    """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME on the Hugging Face hub."""
     seed: int = 0
     """Seed of everything random."""
     temperature: float | None = None

@@ -21,8 +21,7 @@ def describe(program: Program) -> list[str]:
             return _strokes(program, settings)
         if isinstance(settings, SceneSettings):
             return _objects(program, settings)
-    names = program.specification.names
-    return [", ".join(f"{name} {option}" for name, option in zip(names, row, strict=True)) for row in program.commands]
+    return program.lines()
 
 
 def _strokes(program: Program, settings: StrokeSettings) -> list[str]:

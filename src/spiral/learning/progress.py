@@ -43,7 +43,8 @@ class Progress:
         self._last_log, self._last_commands = self._began, -1
         self._due: dict[str, float] = {}
         self._measured = ""
-        self._console = Console(file=sys.stderr)
+        # In a notebook, too, plain lines: there rich would ask for widgets, and its kernel claims to be a terminal.
+        self._console = Console(file=sys.stderr, force_jupyter=False, force_terminal=sys.stderr.isatty())
         self._bar = Bar(
             TextColumn(f"[bold]{preset.name}"),
             BarColumn(),
