@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import gymnasium
 
 from spiral.errors import InputError, TrainingError
 from spiral.program import Program
 
-__version__ = "0.1.0"
+__version__ = version("spiral-painter")
 __all__ = ["InputError", "Program", "TrainingError", "__version__"]
 
 # By name only: the environments are imported when one is made.
