@@ -8,6 +8,7 @@
 #     BARE_MIRROR   where Debian's packages come from; what this machine's apt uses when left out
 #     BARE_BIND     folders that pip needs in there, such as a local index or certificates, separated by blanks
 #     PIP_*         pip's own settings
+# shellcheck disable=SC2016  # what stands in single quotes is for the inner shell
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,7 +30,6 @@ fi
 inside() {
   local settings=()
   mapfile -t settings < <(env | grep '^PIP_' || true)
-  # shellcheck disable=SC2016  # for the inner shell
   BARE_ROOT=$root unshare --mount bash -euc '
     for folder in /proc /dev ${BARE_BIND:-}; do
       mkdir -p "$BARE_ROOT$folder"
