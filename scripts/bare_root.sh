@@ -20,10 +20,15 @@ suite=${BARE_SUITE:-bookworm}
 [ "$(id -u)" = 0 ] || { say "needs root, for debootstrap and chroot"; exit 1; }
 command -v debootstrap >/dev/null || { say "needs debootstrap: apt-get install debootstrap"; exit 1; }
 
-if [ ! -e "$root/usr/bin/python3" ]; then
+if [ ! -e "$root/.spiral-bare-root" ]; then
+  if [ -n "$(ls -A "$root" 2>/dev/null)" ]; then
+    say "$root is there and was not made by this script; name another folder"
+    exit 1
+  fi
   mirror=${BARE_MIRROR:-$(apt-get indextargets --format '$(SITE)' 2>/dev/null | grep -m 1 'debian/*$' || true)}
   say "making $root: Debian $suite, minbase, with python3 and python3-venv"
   debootstrap --variant=minbase --include=python3,python3-venv "$suite" "$root" ${mirror:+"$mirror"} >/dev/null
+  touch "$root/.spiral-bare-root"
 fi
 
 # Runs a command in the root, whose mounts end with it.
