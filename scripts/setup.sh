@@ -11,11 +11,9 @@ has_fonts() { compgen -G '/usr/share/fonts/truetype/noto/NotoSansVai-Regular.ttf
 has_opengl() { ldconfig -p 2>/dev/null | grep -q 'libEGL_mesa\|libEGL_nvidia'; }
 has_brushes() { compgen -G '/usr/share/mypaint-data/*/brushes' >/dev/null || [ -n "${SPIRAL_BRUSHES:-}" ]; }
 
-# Changes with everything the installation depends on, this folder's place included.
-key() {
-  { cat pyproject.toml constraints.txt CMakeLists.txt native/* scripts/setup.sh; grep __version__ src/spiral/__init__.py
-    pwd; mypaint_version; } | cksum
-}
+# Changes with everything the installation depends on, this folder's place included. Not with the version, which every
+# commit changes: `spiral --version` tells that of the time of the installation.
+key() { { cat pyproject.toml constraints.txt CMakeLists.txt native/* scripts/setup.sh; pwd; mypaint_version; } | cksum; }
 
 stamp=.venv/.spiral-setup
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(key)" ]; then

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from spiral.datasets.pictures import Picture
     from spiral.settings import Preset
 
-__version__ = "0.1.0"
+__version__ = version("spiral-painter")
 __all__ = ["InputError", "Program", "TrainingError", "__version__", "export", "load", "paint", "train"]
 
 # By name only: the environments are imported when one is made.

@@ -51,6 +51,12 @@ def test_one_json_object_with_what_the_contract_names(capsys):
     assert phases["peak_megabytes"] > 50
 
 
+def test_without_headers_of_libmypaint_there_is_no_plain_loop(monkeypatch):
+    monkeypatch.setenv("PKG_CONFIG_PATH", "")
+    monkeypatch.setenv("PKG_CONFIG_LIBDIR", "/nowhere")
+    assert not can_build_plain()
+
+
 def test_wrong_input_is_one_line(capsys):
     for arguments in (["--repeats", "0"], ["--preset", "nothing"], ["--preset", "mnist-generate"]):
         assert main(["bench", *arguments]) == 2

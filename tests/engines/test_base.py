@@ -59,6 +59,19 @@ class TestEveryEngine:
         changed = (engine.canvases() != blank).any(axis=(1, 2, 3))
         assert changed.tolist() == [False, False, True]
 
+    @pytest.mark.parametrize("wrong", [[0, 1, 1], [1.0, 0.0, 1.0], [True, False], [[True, False, True]]])
+    def test_a_choice_of_canvases_that_is_not_bool_or_does_not_fit_is_refused(self, name, wrong):
+        engine = make(name, 3, SMALL)
+        blank = engine.canvases().copy()
+        for call in (
+            lambda which: engine.reset(np.zeros(3, np.int64), which),
+            lambda which: engine.load(np.zeros_like(blank), np.zeros((3, 2)), which),
+            lambda which: engine.step(np.tile([1, 200, 120, 1, 9], (3, 1)), which),
+        ):
+            with pytest.raises(InputError, match=r"which must be bool \[3\]"):
+                call(np.array(wrong))
+        assert np.array_equal(engine.canvases(), blank)
+
     def test_nothing_of_an_episode_is_left_after_a_reset(self, name):
         commands = some_commands(name, 2)
         engine = make(name, 5, SMALL)

@@ -1,5 +1,7 @@
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,9 +114,35 @@ def test_without_brushes_the_error_names_the_package(monkeypatch):
     if mypaint._mypaint is None:
         pytest.skip("the extension is not here")
     monkeypatch.setattr(mypaint, "BRUSH_FOLDERS", ())
+    monkeypatch.setattr(mypaint, "OWN_BRUSHES", Path("/nowhere"))
     monkeypatch.delenv("SPIRAL_BRUSHES", raising=False)
     with pytest.raises(InputError, match="mypaint-brushes"):
         make("mypaint", 1)
+
+
+def test_brushes_are_looked_for_in_ones_own_folder_then_the_systems_then_the_packages(monkeypatch, tmp_path):
+    folders = [tmp_path / name for name in ("chosen", "system", "package")]
+    for place, folder in enumerate(folders):
+        (folder / "test").mkdir(parents=True)
+        for name in ("first", "second", "third")[place:]:
+            (folder / "test" / f"{name}.myb").write_text(
+                json.dumps({"version": 3, "settings": {}, "from": folder.name})
+            )
+    monkeypatch.setenv("SPIRAL_BRUSHES", str(folders[0]))
+    monkeypatch.setattr(mypaint, "BRUSH_FOLDERS", ("/nowhere", str(folders[1])))
+    monkeypatch.setattr(mypaint, "OWN_BRUSHES", folders[2])
+    assert mypaint.brush_folders() == folders
+    names = [f"test/{name}" for name in ("first", "second", "third")]
+    # SPIRAL_BRUSHES has all three, the system's the last two, the package's the last.
+    assert [json.loads(mypaint.read_brush.__wrapped__(name))["from"] for name in names] == ["chosen"] * 3
+    monkeypatch.delenv("SPIRAL_BRUSHES")
+    assert mypaint.brush_names() == names[1:]
+    assert [json.loads(mypaint.read_brush.__wrapped__(name))["from"] for name in names[1:]] == ["system"] * 2
+    monkeypatch.setattr(mypaint, "BRUSH_FOLDERS", ())
+    assert mypaint.brush_names() == names[2:]
+    assert json.loads(mypaint.read_brush.__wrapped__(names[2]))["from"] == "package"
+    if mypaint._mypaint is not None:
+        assert mypaint.missing() is None
 
 
 @works

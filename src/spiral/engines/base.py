@@ -176,6 +176,20 @@ def check_commands(engine: Engine, commands: npt.NDArray[np.int64]) -> npt.NDArr
     return commands
 
 
+def check_mask(engine: Engine, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
+    """The `which` that an engine is handed, checked and contiguous in memory: bool [B], all true for None.
+
+    Raises:
+        InputError: a wrong shape, or not bool: numbers may be meant as indices.
+    """
+    if which is None:
+        return np.ones(engine.batch, bool)
+    mask = np.asarray(which)
+    if mask.shape != (engine.batch,) or mask.dtype != bool:
+        raise InputError(f"which must be bool [{engine.batch}], got {mask.dtype} {list(mask.shape)}")
+    return np.ascontiguousarray(mask)
+
+
 def check_load(
     engine: Engine, pictures: npt.NDArray[np.uint8], pens: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:

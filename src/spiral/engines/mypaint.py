@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.base import check_commands, check_load
+from spiral.engines.base import check_commands, check_load, check_mask
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
@@ -34,6 +34,8 @@ BRUSH_FOLDERS = (
     "/usr/local/share/mypaint-data/2.0/brushes",
     "/opt/homebrew/share/mypaint-data/2.0/brushes",
 )
+OWN_BRUSHES = Path(__file__).parent / "brushes"
+"""The brushes inside the released wheels; a package built from source has none."""
 _BRUSH_LIMIT = 2**20
 STYLES = {
     "ink": "deevad/liner",
@@ -55,9 +57,10 @@ def missing() -> str | None:
 
 
 def brush_folders() -> list[Path]:
-    """Folders with brushes that exist here; the environment variable SPIRAL_BRUSHES comes first."""
-    own = os.environ.get("SPIRAL_BRUSHES")
-    return [Path(folder) for folder in ((own,) if own else ()) + BRUSH_FOLDERS if Path(folder).is_dir()]
+    """Folders with brushes that exist here: SPIRAL_BRUSHES of the environment, the system's, the package's own."""
+    chosen = os.environ.get("SPIRAL_BRUSHES")
+    folders = [Path(folder) for folder in (*((chosen,) if chosen else ()), *BRUSH_FOLDERS, OWN_BRUSHES)]
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def brush_names() -> list[str]:
@@ -122,7 +125,7 @@ class MypaintEngine:
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Blank the canvases in `which`, put their pens in the upper left corner, and seed their brushes."""
         seeds = np.ascontiguousarray(np.broadcast_to(seeds, (self.batch,)), dtype=np.int64)
-        chosen = self._mask(which)
+        chosen = check_mask(self, which).view(np.uint8)
         self._native.reset(chosen, seeds, self._pixels, self._threads)
         if self._splines is not None:
             self._splines.reset(chosen.view(bool))
@@ -135,7 +138,7 @@ class MypaintEngine:
     ) -> None:
         """Put pictures onto the canvases of `which`, pens lifted; see the protocol."""
         pictures, pens = check_load(self, pictures, pens)
-        chosen = self._mask(which)
+        chosen = check_mask(self, which).view(np.uint8)
         self._native.load(chosen, pictures, pens, self._pixels, self._threads)
         if self._splines is not None:
             self._splines.reset(chosen.view(bool), pens)
@@ -143,7 +146,7 @@ class MypaintEngine:
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
         commands = check_commands(self, commands)
-        strokes, chosen = decode(self._stroke_settings, commands), self._mask(which)
+        strokes, chosen = decode(self._stroke_settings, commands), check_mask(self, which).view(np.uint8)
         if self._splines is None:
             self._execute(strokes, chosen)
             return
@@ -176,14 +179,6 @@ class MypaintEngine:
     def canvases(self) -> npt.NDArray[np.uint8]:
         """The canvases, uint8 [B, H, W, C]: the engine's own memory."""
         return self._pixels
-
-    def _mask(self, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.uint8]:
-        if which is None:
-            return np.ones(self.batch, np.uint8)
-        which = np.ascontiguousarray(which, dtype=bool)
-        if which.shape != (self.batch,):
-            raise InputError(f"which must be bool [{self.batch}], got shape {which.shape}")
-        return which.view(np.uint8)
 
 
 def build(batch: int, settings: dict[str, Any], threads: int | None) -> MypaintEngine:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.base import check_commands
+from spiral.engines.base import check_commands, check_mask
 from spiral.engines.objects import Objects, SceneSettings, bodies
 from spiral.engines.sprites import Layers, sprites_for, suit
 from spiral.engines.stage import missing, stage_here, workers
@@ -51,7 +51,7 @@ class SceneEngine:
         """Clear the floors in `which`; nothing in a scene is random, so that seeds change nothing."""
         if np.shape(seeds) != (self.batch,):
             raise InputError(f"seeds must be {self.batch} whole numbers")
-        chosen = self._mask(which)
+        chosen = check_mask(self, which)
         self._objects.count[chosen] = 0
         self._painted[chosen] = -1
 
@@ -70,7 +70,7 @@ class SceneEngine:
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each scene of `which`; see the protocol."""
-        changed = self._objects.execute(check_commands(self, commands), self._mask(which))
+        changed = self._objects.execute(check_commands(self, commands), check_mask(self, which))
         # Whatever was done was done to the last object; where its picture is there already it must go again.
         self._painted[changed & (self._painted >= self._objects.count)] = -1
 
@@ -106,11 +106,3 @@ class SceneEngine:
         jobs = [worker.submit(work, part) for worker, part in zip(workers(len(parts)), parts, strict=True)]
         for job in jobs:
             job.result()
-
-    def _mask(self, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
-        if which is None:
-            return np.ones(self.batch, bool)
-        mask = np.asarray(which)
-        if mask.shape != (self.batch,) or mask.dtype != bool:
-            raise InputError(f"which must be bool [{self.batch}], got {mask.dtype} {mask.shape}")
-        return mask

@@ -16,10 +16,9 @@ import numpy.typing as npt
 from matplotlib.path import Path
 
 from spiral.engines.agg import DOT, Paper
-from spiral.engines.base import check_commands, check_load
+from spiral.engines.base import check_commands, check_load, check_mask
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import POINT, StrokeSettings, decode
-from spiral.errors import InputError
 
 
 class VectorEngine:
@@ -44,7 +43,7 @@ class VectorEngine:
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Blank the canvases in `which` and put their pens in the upper left corner; nothing here is random."""
-        chosen = self._mask(which)
+        chosen = check_mask(self, which)
         for index in np.flatnonzero(chosen):
             self._memory[index][...] = self._ground
             self._pixels[index] = self._ground[: self.shape[2]]
@@ -60,7 +59,7 @@ class VectorEngine:
     ) -> None:
         """Put pictures onto the canvases of `which`, pens lifted; see the protocol."""
         pictures, pens = check_load(self, pictures, pens)
-        chosen = self._mask(which)
+        chosen = check_mask(self, which)
         for index in np.flatnonzero(chosen):
             self._memory[index][..., :3] = pictures[index]
             self._memory[index][..., 3] = 255
@@ -73,7 +72,7 @@ class VectorEngine:
         """Execute one command in each canvas of `which`; see the protocol."""
         commands = check_commands(self, commands)
         strokes = decode(self._stroke_settings, commands)
-        chosen = self._mask(which)
+        chosen = check_mask(self, which)
         ends = strokes.end.astype(np.float64)
         if self._splines is None:
             controls = (self._pens + ends) / 2 if strokes.midway else strokes.control.astype(np.float64)
@@ -101,14 +100,6 @@ class VectorEngine:
     def canvases(self) -> npt.NDArray[np.uint8]:
         """The canvases, uint8 [B, H, W, C]: the engine's own memory."""
         return self._pixels
-
-    def _mask(self, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
-        if which is None:
-            return np.ones(self.batch, bool)
-        which = np.asarray(which, dtype=bool)
-        if which.shape != (self.batch,):
-            raise InputError(f"which must be bool [{self.batch}], got shape {which.shape}")
-        return which
 
 
 def missing() -> str | None:
