@@ -40,7 +40,7 @@ def test_asking_for_more_names_what_to_install(tmp_path):
 def test_wrong_clusters_are_refused_in_one_line(tmp_path):
     for flags, message in (
         (["--address", "auto"], "--actors"),
-        (["--actors", "0"], "cluster.actors"),
+        (["--actors", "-1"], "cluster.actors"),
         (["--actors", "1", "--queue", "0"], "cluster.queue"),
         (["--actors", "1", "--canvases", "0"], "cluster.canvases"),
     ):
