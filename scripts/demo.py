@@ -16,8 +16,8 @@ from rich.console import Console
 from spiral.datasets import fit_image, load
 from spiral.engines import missing
 from spiral.exports.animation import write_gif
-from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
+from spiral.images import write_png
 from spiral.learning.progress import METRICS
 from spiral.program import Program
 

@@ -21,8 +21,8 @@ from spiral.agent import Agent, load_agent
 from spiral.datasets import load
 from spiral.evaluation import summary
 from spiral.evaluation.report import read_rows
-from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
+from spiral.images import write_png
 from spiral.learning.checkpoint import CONFIG
 from spiral.learning.progress import METRICS
 

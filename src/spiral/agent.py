@@ -17,8 +17,8 @@ from spiral.downloads import HUB, download
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
-from spiral.exports.pictures import to_image
 from spiral.exports.sheets import contact_sheet
+from spiral.images import to_image
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.rollout import begin, go_on

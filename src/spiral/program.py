@@ -149,7 +149,7 @@ class Program:
 
     def _repr_png_(self) -> bytes | None:
         """How a notebook shows a program: its picture, or, where that cannot be painted here, the words of `repr`."""
-        from spiral.exports.pictures import stretch, to_image
+        from spiral.images import stretch, to_image
 
         try:
             canvas = self.render(_SHOWN)

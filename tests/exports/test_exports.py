@@ -4,8 +4,8 @@ from PIL import Image
 
 from spiral.errors import InputError
 from spiral.exports.animation import write_gif
-from spiral.exports.pictures import write_png
 from spiral.exports.sheets import contact_sheet
+from spiral.images import write_png
 
 
 def shades(count: int, size: int = 8, channels: int = 1) -> np.ndarray:

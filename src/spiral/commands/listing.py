@@ -67,7 +67,7 @@ class Engines:
     def _chart(self, path: Path) -> None:
         from spiral.engines import mypaint
         from spiral.exports.brushes import brush_chart
-        from spiral.exports.pictures import write_png
+        from spiral.images import write_png
 
         chart, broken = brush_chart(mypaint.brush_names())
         make_folder(path.parent)

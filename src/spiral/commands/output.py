@@ -35,7 +35,7 @@ def names_of(images: Sequence[Path]) -> list[str]:
 
 def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[Program, Any]]) -> None:
     """Write NAME.png and NAME.program.json for each program and its picture uint8 [H, W, C], one after the other."""
-    from spiral.exports.pictures import write_png
+    from spiral.images import write_png
 
     make_folder(out)
     for name, (program, picture) in zip(names, paintings, strict=True):

@@ -129,8 +129,8 @@ class Sample:
     def __call__(self) -> None:
         """Run it."""
         from spiral.agent import load_agent
-        from spiral.exports.pictures import write_png
         from spiral.exports.sheets import contact_sheet
+        from spiral.images import write_png
 
         if not 1 <= self.count <= 100_000:
             raise InputError(f"--count must be 1 to 100000, got {self.count}")

@@ -53,7 +53,7 @@ class Robot:
 
     def _film(self, program: Any, ending: str) -> None:
         from spiral.exports.animation import film_video, write_gif
-        from spiral.exports.pictures import write_png
+        from spiral.images import write_png
         from spiral.robot import perform
 
         with console.status("painting"):

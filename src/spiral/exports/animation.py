@@ -11,9 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from spiral.errors import InputError
-from spiral.exports.pictures import to_image, write_png
 from spiral.exports.sheets import contact_sheet
 from spiral.files import write_atomically
+from spiral.images import to_image, write_png
 
 Played = TypeVar("Played")
 Frames = Iterable[npt.NDArray[np.uint8]]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from spiral.errors import InputError
 from spiral.exports.animation import moments, write_gif, write_strip, write_video
-from spiral.exports.pictures import stretch, write_png
 from spiral.exports.svg import write_plot, write_svg
+from spiral.images import stretch, write_png
 from spiral.program import Program
 
 GIF_FRAMES, VIDEO_FRAMES, STRIP_FRAMES = 200, 600, 10

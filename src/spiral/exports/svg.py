@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.exports.paths import Curve, curves, hexadecimal, stroke_settings
-from spiral.exports.pictures import shown_size
 from spiral.files import write_atomically
+from spiral.images import shown_size
 from spiral.program import Program
 
 PLOT_MILLIMETRES = 150.0

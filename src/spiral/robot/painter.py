@@ -13,7 +13,7 @@ from spiral.engines.opengl import Offscreen, library
 from spiral.engines.stage import missing
 from spiral.errors import InputError
 from spiral.exports.paths import stroke_settings
-from spiral.exports.pictures import to_image
+from spiral.images import to_image
 from spiral.program import Program
 from spiral.robot.arm import FASTEST, JOINTS, LIMITS, SHEET, TIP, build
 from spiral.robot.control import Execution, follow, start_tip

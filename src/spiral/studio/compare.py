@@ -11,7 +11,7 @@ from PIL import Image
 from spiral.agent import default
 from spiral.datasets.pictures import fit_image
 from spiral.exports.documents import picture as rendered
-from spiral.exports.pictures import to_image
+from spiral.images import to_image
 from spiral.studio import work
 from spiral.studio.painting import current_picture
 from spiral.studio.requests import ONE_AT_A_TIME, Studio, told

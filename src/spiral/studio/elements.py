@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.exports.pictures import to_image
+from spiral.images import to_image
 from spiral.studio.performance import Performance
 
 _COLUMNS = 10

@@ -8,7 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from spiral.exports.documents import picture
-from spiral.exports.pictures import to_image
+from spiral.images import to_image
 from spiral.studio import work
 from spiral.studio.painting import show_again
 from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, told

@@ -1,4 +1,4 @@
-"""Writing single pictures."""
+"""Single pictures: arrays as Pillow images, their shape, and PNG files."""
 
 from __future__ import annotations
 
