@@ -13,21 +13,21 @@ from spiral.datasets.pictures import fit_image
 from spiral.exports.documents import picture as rendered
 from spiral.images import to_image
 from spiral.studio import work
-from spiral.studio.painting import current_picture
+from spiral.studio.painting import Easel, current_picture, redrawing
 from spiral.studio.requests import ONE_AT_A_TIME, Studio, told
 
 _SIDE = 256
 _HEAD = ["who", "mean squared error", "commands", "seconds"]
 
 
-def tab(studio: Studio, picture: list[Any]) -> None:
+def tab(studio: Studio, easel: Easel) -> None:
     """Build the tab.
 
     Args:
         studio: its settings.
-        picture: components that hold the visitor's picture.
+        easel: where the visitor's picture is.
     """
-    presets = {n: p for n, p in work.agents(studio.runs).items() if p.redraws and not work.in_tiles(p)}
+    presets = {name: preset for name, preset in redrawing(studio).items() if not work.in_tiles(preset)}
     first = default()
     second = next((name for name, preset in presets.items() if preset.learning.reward == "l2"), first)
     gr.Markdown(
@@ -48,6 +48,7 @@ def tab(studio: Studio, picture: list[Any]) -> None:
     def compare(
         drawn: str | None,
         uploaded: np.ndarray | None,
+        source: str,
         invert: bool,
         one: str,
         other: str,
@@ -55,7 +56,7 @@ def tab(studio: Studio, picture: list[Any]) -> None:
         seed: int,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
     ) -> tuple[list[tuple[Image.Image, str]], list[list[Any]]]:
-        given = current_picture(drawn, uploaded)
+        given = current_picture(drawn, uploaded, source)
         count = int(evaluations)
         attempts = work.compare(
             [one, other],
@@ -73,5 +74,5 @@ def tab(studio: Studio, picture: list[Any]) -> None:
         rows = [[a.who, round(a.mse, 4), len(a.program.commands), round(a.seconds, 2)] for a in attempts]
         return pictures, rows
 
-    inputs = [*picture, one, other, evaluations, seed]
+    inputs = [*easel.picture, one, other, evaluations, seed]
     button.click(told(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)

@@ -38,13 +38,15 @@ def build(studio: Studio) -> gr.Blocks:
         held = gr.State(None, time_to_live=_FORGOTTEN[1])
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
-                picture, player = painting.tab(studio, held)
+                easel = painting.tab(studio, held)
             with gr.Tab("Invent", id="invent"):
-                sampling.tab(studio, held, player, tabs)
+                sampling.tab(studio, held, easel.player, tabs)
             with gr.Tab("Compare", id="compare"):
-                compare.tab(studio, picture)
+                compare.tab(studio, easel)
             with gr.Tab("Runs", id="runs"):
                 runs.tab(studio)
+        # Runs that have begun since bring agents along.
+        page.load(lambda: gr.Dropdown(choices=list(painting.redrawing(studio))), None, easel.agent)
     return page
 
 

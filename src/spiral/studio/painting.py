@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ from PIL import Image
 from spiral.agent import default
 from spiral.editing import ORDERS
 from spiral.errors import InputError
+from spiral.settings import Preset
 from spiral.studio import work
 from spiral.studio.elements import pad, played, player
 from spiral.studio.performance import perform
@@ -21,29 +23,47 @@ FORMATS = ("json", "svg", "png", "gif", "mp4")
 _START_DOWNLOAD = "() => setTimeout(() => document.querySelector('#files a[download]')?.click(), 300)"
 _GO_THERE = "() => innerWidth < 700 && document.querySelector('#player').scrollIntoView({behavior: 'smooth'})"
 _PREVIEW = 336
+_GREY, _SOME = 16, 0.05
+"""Levels by which channels of a grey photograph may differ, and the share of pixels that may differ by more."""
+DRAWN, DROPPED = "drawn", "dropped"
+"""Where a visitor's picture comes from."""
 
 
-def tab(studio: Studio, held: gr.State) -> tuple[list[Any], gr.HTML]:
+@dataclass(frozen=True)
+class Easel:
+    """What other tabs need of this one.
+
+    Attributes:
+        picture: components that hold the visitor's picture and whether to invert it, as `current_picture` takes them.
+        player: that shows a painting.
+        agent: the agents to choose from.
+    """
+
+    picture: list[Any]
+    player: gr.HTML
+    agent: gr.Dropdown
+
+
+def tab(studio: Studio, held: gr.State) -> Easel:
     """Build the tab.
 
     Args:
         studio: its settings.
         held: what the visitor looks at, a `Held` or None.
-
-    Returns:
-        Components that hold the visitor's picture, as `current_picture` takes them, and the player.
     """
-    presets = {name: preset for name, preset in work.agents(studio.runs).items() if preset.redraws}
+    presets = redrawing(studio)
     first = default()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            uploaded = gr.State(None)
+            uploaded, source = gr.State(None), gr.State(DRAWN)
             with gr.Tabs():
-                with gr.Tab("Draw"):
+                with gr.Tab("Draw") as draw:
                     drawing = pad()
-                with gr.Tab("Picture"):
+                with gr.Tab("Picture") as drop:
                     file = gr.File(label="A photograph or a drawing", file_types=["image"], height=110, elem_id="drop")
-                    preview = gr.Image(label="It", interactive=False, height=240, visible=False, buttons=[])
+                    preview = gr.Image(
+                        show_label=False, interactive=False, height=240, visible=False, buttons=[], elem_id="preview"
+                    )
             invert = gr.Checkbox(label="Turn dark and light over (for drawings black on white)")
             agent = gr.Dropdown(list(presets), value=first, label="Agent", elem_id="agent")
             most, usual_number = work.most_strokes(presets[first]), work.usual_strokes(presets[first])
@@ -57,19 +77,21 @@ def tab(studio: Studio, held: gr.State) -> tuple[list[Any], gr.HTML]:
             show = player()
             _editor(studio, held, show)
 
-    picture = [drawing, uploaded, invert]
+    picture = [drawing, uploaded, source, invert]
 
-    def take(path: str | None) -> tuple[Any, Any]:
-        if path is None:
-            return None, gr.Image(None, visible=False)
-        taken = uploaded_picture(path)
-        small = taken.copy()
+    def take(path: str) -> tuple[Any, ...]:
+        taken = np.asarray(uploaded_picture(path))
+        small = Image.fromarray(taken)
         small.thumbnail((_PREVIEW, _PREVIEW))
-        return np.asarray(taken), gr.Image(small, visible=True)
+        # A picture with colours is one for the agent that has some.
+        coloured = bool((np.ptp(taken, axis=2) > _GREY).mean() > _SOME)
+        fitting = default(colour=True) if coloured else gr.skip()
+        return taken, DROPPED, gr.Image(small, visible=True), fitting
 
     def paint(
         drawn: str | None,
         picture: np.ndarray | None,
+        source: str,
         invert: bool,
         name: str,
         strokes: int,
@@ -80,7 +102,7 @@ def tab(studio: Studio, held: gr.State) -> tuple[list[Any], gr.HTML]:
     ) -> tuple[Held, str]:
         painting = work.paint(
             name,
-            current_picture(drawn, picture),
+            current_picture(drawn, picture, source),
             int(strokes),
             int(seed or 0),
             chosen(engine),
@@ -92,25 +114,38 @@ def tab(studio: Studio, held: gr.State) -> tuple[list[Any], gr.HTML]:
         return held, show_again(held)
 
     def usual(name: str) -> Any:
-        return gr.Slider(value=work.usual_strokes(presets[name]), maximum=work.most_strokes(presets[name]))
+        preset = redrawing(studio)[name]
+        return gr.Slider(value=work.usual_strokes(preset), maximum=work.most_strokes(preset))
 
     # A file that is refused leaves the drop zone, so that the next one can be dropped.
-    file.upload(told(take), file, [uploaded, preview], api_name="picture").failure(lambda: None, None, file)
+    taken = file.upload(told(take), file, [uploaded, source, preview, agent], api_name="picture")
+    taken.failure(lambda: None, None, file)
     file.clear(lambda: (None, gr.Image(None, visible=False)), None, [uploaded, preview], api_visibility="private")
+    draw.select(lambda: DRAWN, None, source, api_visibility="private")
+    drop.select(lambda: DROPPED, None, source, api_visibility="private")
     agent.change(usual, agent, strokes, api_visibility="private")
     inputs = [*picture, agent, strokes, engine, brush, seed]
     done = button.click(told(paint), inputs, [held, show], api_name="paint", **ONE_AT_A_TIME)
     done.success(None, None, None, js=_GO_THERE)
-    return picture, show
+    return Easel(picture, show, agent)
 
 
-def current_picture(drawn: str | None, uploaded: np.ndarray | None) -> Image.Image:
-    """The picture that was dropped, or else what is on the pad.
+def redrawing(studio: Studio) -> dict[str, Preset]:
+    """The agents that redraw, and their experiments."""
+    return {name: preset for name, preset in work.agents(studio.runs).items() if preset.redraws}
+
+
+def current_picture(drawn: str | None, uploaded: np.ndarray | None, source: str) -> Image.Image:
+    """What is on the pad, or the picture that was dropped, whichever the visitor looks at.
 
     Raises:
-        InputError: there is neither.
+        InputError: there is nothing.
     """
-    return Image.fromarray(uploaded) if uploaded is not None else drawn_picture(drawn)
+    if source == DRAWN:
+        return drawn_picture(drawn)
+    if uploaded is None:
+        raise InputError("drop a picture first, or draw something")
+    return Image.fromarray(uploaded)
 
 
 def show_again(held: Held) -> str:
