@@ -75,3 +75,12 @@ def test_l2_rewards_add_up_to_the_distance_won():
 def test_wrong_arguments_are_refused(arguments):
     with pytest.raises(InputError):
         gymnasium.make(NAME, **arguments)
+
+
+def test_many_environments_hold_the_pictures_once():
+    one, other = (gymnasium.make("spiral/Paint-v0", engine="vector", size=16).unwrapped for _ in range(2))
+    assert np.shares_memory(one._batch._targets, other._batch._targets)
+    with pytest.raises(ValueError, match="read-only"):
+        one._batch._targets[0] = 0
+    seen, _ = one.reset(seed=0)
+    seen["target"][0] = 0  # what is observed is the learner's own

@@ -29,6 +29,7 @@ canvas), `split`, `steps`, `size` (side S of what is observed), `reward`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -47,6 +48,14 @@ from spiral.errors import InputError
 Reward = Literal["none", "l2"]
 _BLACKBOARD = {"ground": (0.0,) * 3, "ink": (1.0,) * 3, "radii": (1.5, 2.5, 3.5), "brush": "classic/pen"}
 """Settings of brush strokes when none are given: for white digits on black."""
+
+
+@functools.lru_cache(maxsize=4)
+def _pictures(source: str, size: int, channels: int, split: Literal["train", "test"] | None) -> npt.NDArray[np.uint8]:
+    """A data set's pictures, once for all environments of a process: whoever makes 64 has them in memory once."""
+    images = load(source, size, channels, split).images
+    images.setflags(write=False)
+    return images
 
 
 class PaintVectorEnv(VectorEnv):
@@ -85,7 +94,7 @@ class PaintVectorEnv(VectorEnv):
         self._steps, self._size, self._reward = steps, size, reward
         channels = self._engine.shape[2]
         observe(self._engine.canvases(), size)  # says now, not at the first reset, that the sizes do not fit
-        self._targets = None if data is None else load(data, size, channels, split).images
+        self._targets = None if data is None else _pictures(data, size, channels, split)
         specification = self._engine.specification
         picture = spaces.Box(0, 255, (size, size, channels), np.uint8)
         inner: dict[str, spaces.Space[Any]] = {"canvas": picture}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
         OSError: the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files:
+        os.environ["GRADIO_TEMP_DIR"] = files  # what visitors bring goes when the studio goes
         page = build(Studio(folder, Path(files)))
         page.queue(max_size=_WAITING, default_concurrency_limit=2)
         _, address, _ = page.launch(
