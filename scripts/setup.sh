@@ -116,6 +116,10 @@ progress=on
 .venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
   -c constraints.txt 'ray[train,tune]>=2.40' >&2 </dev/null ||
   say "going on without Ray: --actors and \`spiral tune\` do not work until it is here"
+# What builds the documentation's site; nothing else needs it.
+.venv/bin/python -m pip install --disable-pip-version-check --no-input --quiet --progress-bar "$progress" \
+  -c constraints.txt mkdocs mkdocs-jupyter mkdocs-material 'mkdocstrings[python]' ziamath >&2 </dev/null ||
+  say "going on without MkDocs: \`make docs\` does not work until it is here"
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then

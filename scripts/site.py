@@ -24,6 +24,8 @@ FENCE = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 ziamath.config.precision = 2
 ziamath.config.svg2 = False
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
+EXAMPLE = re.compile(r"^\[[^\]]+\]\(\.\./(examples/\w+\.py)\)$", re.MULTILINE)
+"""A line that is nothing but a link to an example: the example itself stands there in the site."""
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 API = {
     "spiral": ("", "agent", "program", "specification", "settings", "presets", "environments", "editing", "tiles",
@@ -98,7 +100,9 @@ def _reference(name: str) -> str:
 
 def _gallery() -> str:
     shown = [f"## [{name}]({name}.md)\n\n![{name}]({name}/sheet.png)\n" for name in agents()]
-    return "# Trained agents\n\nEach page says how the agent was made and what it was measured at.\n\n" + "\n".join(shown)
+    return "# Trained agents\n\nEach page says how the agent was made and what it was measured at.\n\n" + "\n".join(
+        shown
+    )
 
 
 def _place(uri: str) -> PurePosixPath:
@@ -157,6 +161,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     uri = page.file.src_uri
     if not uri.endswith(".md") or uri == "agents/index.md":
         return markdown
+    markdown = EXAMPLE.sub(lambda match: f"```python\n{(ROOT / match.group(1)).read_text()}```", markdown)
     places = {written: where for written, where, _ in _links(markdown, uri)}
 
     def lead(match: re.Match[str]) -> str:

@@ -35,8 +35,15 @@ ADDED = {
     "scenes": "--count 50",
 }
 """Flags that the tests add to a command."""
-IN_PYTHON = {r"frames=[\d_]+": "frames=128", r"minutes=\d+": "frames=128", r"range\(300\)": "range(2)"}
+IN_PYTHON = {
+    r'preset\("mnist-reconstruct-vector"\)': 'smaller(preset("mnist-reconstruct-vector"))',
+    r"frames=[\d_]+": "frames=64",
+    r"minutes=\d+": "frames=64",
+    r"range\(300\)": "range(1)",
+}
 """How the tests shorten code."""
+MADE_UP = ("spiral.datasets.photos.CROPS", "spiral.datasets.scenes.COUNTS")
+"""Data sets that are drawn as they are needed; the tests draw fewer pictures."""
 SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^make demo|^python|--learning.policies")
 """Commands that only the slow tests run; the others parse them."""
 NOT_HERE = re.compile(r"^ray |--address|^export RAY_|^make test")
@@ -66,6 +73,9 @@ def presumed(tmp_path_factory) -> Path:
 @pytest.fixture
 def desk(presumed, tmp_path, monkeypatch) -> Path:
     """A fresh copy of that folder, to work in."""
+    monkeypatch.setattr("spiral.learning.machine.processors", lambda: 1)
+    for name in MADE_UP:
+        monkeypatch.setattr(name, {"train": 300, "test": 60})
     shutil.copytree(presumed, tmp_path / "desk")
     monkeypatch.chdir(tmp_path / "desk")
     monkeypatch.syspath_prepend(ROOT / "examples")
@@ -76,7 +86,7 @@ def desk(presumed, tmp_path, monkeypatch) -> Path:
 
 def work_through(page: Path, slowly: bool) -> None:
     """Run what a page says, from its beginning to its end."""
-    names: dict = {"__name__": "page"}
+    names: dict = {"__name__": "page", "smaller": documents.smaller}
     for block in documents.blocks(page):
         where = f"{page.name}, line {block.line}"
         if block.language == "python":
@@ -90,7 +100,7 @@ def run_python(code: str, names: dict, where: str) -> None:
     if '"scene"' in code and missing("scene") is not None:
         return
     for long, short in IN_PYTHON.items():
-        code = re.sub(long, short, code)
+        code = re.sub(long, short, code, flags=re.MULTILINE)
     exec(compile(code, where, "exec"), names)
 
 
@@ -165,6 +175,8 @@ def check(words: list[str], where: str) -> None:
     elif program == "ray" and importlib.util.find_spec("ray"):
         scripts = importlib.import_module("ray.scripts.scripts").cli.commands
         scripts[rest[0]].make_context(rest[0], rest[1:], resilient_parsing=False)
+    elif program == "source":
+        assert rest == [".venv/bin/activate"], where
     elif program == "export":
         assert re.fullmatch(r"RAY_AUTH_MODE=token|SPIRAL_\w+=.+", rest[0]), where
     else:
@@ -176,7 +188,7 @@ def check_pip(rest: list[str], where: str) -> None:
     assert rest[0] == "install", where
     for wanted in rest[1:]:
         asked = re.fullmatch(r"(?:spiral-painter|\.)\[([\w,]+)\]", wanted)
-        assert wanted in ("-e", ".", "spiral-painter", "boto3", "pillow") or (
+        assert wanted in ("-v", "-e", ".", "spiral-painter", "boto3", "pillow") or (
             asked and set(asked.group(1).split(",")) <= set(extras)
         ), where
 
@@ -218,7 +230,8 @@ def test_commands_within_lines_are_right(page):
 
 
 def test_every_flag_that_is_spoken_of_exists():
-    known_ones = documents.known_flags() | {"--unrolls"}  # of benchmarks/queues.py
+    known_ones = documents.known_flags() | {"--unrolls", "--learning.coarse-weight"}
+    # of benchmarks/queues.py, and what a reader of docs/extend.md adds
     for page in PAGES:
         for code in documents.inline(page):
             for flag in re.findall(r"(?<![\w-])--[a-z][\w.-]*", code):

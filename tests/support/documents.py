@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -19,6 +19,7 @@ from spiral.commands.experiments import parse
 from spiral.commands.training import Bounds, Spread
 from spiral.commands.tuning import Breeding
 from spiral.presets import PRESETS
+from spiral.settings import Preset
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -112,6 +113,12 @@ def known_flags() -> set[str]:
     finally:
         os.environ.pop("COLUMNS") if width is None else os.environ.update(COLUMNS=width)
     return set(re.findall(r"--[a-z][\w.-]*", shown.getvalue()))
+
+
+def smaller(preset: Preset) -> Preset:
+    """A preset of fewer canvases, for code that names one."""
+    learning, data = replace(preset.learning, batch=4), replace(preset.data, held_out=8)
+    return replace(preset, learning=learning, data=data)
 
 
 def shortened(arguments: list[str], largest: dict[str, int], added: dict[str, str]) -> list[str]:
