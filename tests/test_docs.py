@@ -44,10 +44,10 @@ IN_PYTHON = {
 """How the tests shorten code."""
 MADE_UP = ("spiral.datasets.photos.CROPS", "spiral.datasets.scenes.COUNTS")
 """Data sets that are drawn as they are needed; the tests draw fewer pictures."""
-SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^make demo|^python|--learning.policies")
+SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^python|--learning.policies")
 """Commands that only the slow tests run; the others parse them."""
-NOT_HERE = re.compile(r"^ray |--address|^export RAY_|^make test")
-"""Commands that no test runs, because they are for several machines or would run the tests: they are parsed."""
+NOT_HERE = re.compile(r"^ray |--address|^export RAY_|^make |^source ")
+"""Commands that no test runs but that are parsed: for several machines, and `make demo` and `make test`."""
 
 
 @pytest.fixture(scope="session")
@@ -112,8 +112,6 @@ def run_command(words: list[str], slowly: bool, where: str) -> None:
         return
     if arguments is not None:
         run_spiral(documents.shortened(arguments, LARGEST, ADDED), where)
-    elif plain == "make demo":
-        run_script([sys.executable, str(ROOT / "scripts" / "demo.py")], where)
     elif words[0] == "python":
         script = [str(ROOT / word) if word.endswith(".py") else word for word in words[1:]]
         run_script([sys.executable, *script], where)
