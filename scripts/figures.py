@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -25,7 +26,8 @@ def main() -> None:
     seen = observe(canvases, agent.size)
     scores = agent.judge(seen, np.repeat(target[None], len(seen), axis=0))
     figure = plt.figure(figsize=(10, 3.6), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 2))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1, 2))
+    above, below = halves
     for axes, picture, name in zip(
         above.subplots(1, len(canvases) + 1), [*canvases, target], [*range(len(canvases)), "target"], strict=True
     ):

@@ -15,23 +15,23 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
-import ziamath
-from mkdocs.structure.files import File, Files
+from mkdocs.structure.files import File, Files  # pyright: ignore[reportMissingImports]
+from ziamath.config import config as drawing_style  # pyright: ignore[reportMissingImports]
+from ziamath.zmath import Latex  # pyright: ignore[reportMissingImports]
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE, AGENTS = "src/spiral", "src/spiral/agents"
 FENCE = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
-ziamath.config.precision = 2
-ziamath.config.svg2 = False
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 EXAMPLE = re.compile(r"^\[[^\]]+\]\(\.\./(examples/\w+\.py)\)$", re.MULTILINE)
 """A line that is nothing but a link to an example: the example itself stands there in the site."""
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
-API = {
-    "spiral": ("", "agent", "program", "specification", "settings", "presets", "environments", "editing", "tiles",
-               "lookahead", "errors", "files"),
-}  # fmt: skip
+ALONE = ("agent", "program", "specification", "settings", "presets", "environments", "editing", "tiles", "lookahead",
+         "errors", "files")  # fmt: skip
 """The modules that are no package's own, on one page."""
+
+drawing_style.precision = 2
+drawing_style.svg2 = False  # every reader shows the older kind
 
 
 def packages() -> list[str]:
@@ -89,12 +89,12 @@ def on_files(files: Files, config: Any) -> Files:
 
 def _reference(name: str) -> str:
     """The page of a package's modules; of those that are no package's for `spiral`."""
-    if name in API:
-        modules = [".".join(filter(None, ("spiral", module))) for module in API[name]]
+    if name == "spiral":
+        modules = [name, *(f"spiral.{module}" for module in ALONE)]
     else:
         inside = sorted(path.stem for path in (ROOT / SOURCE / name).glob("*.py") if not path.stem.startswith("_"))
         modules = [f"spiral.{name}", *(f"spiral.{name}.{module}" for module in inside)]
-    title = name if name in API else f"spiral.{name}"
+    title = name if name == "spiral" else f"spiral.{name}"
     return f"# {title}\n\n" + "\n\n".join(f"::: {module}" for module in modules) + "\n"
 
 
@@ -180,7 +180,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
     def equation(match: re.Match[str]) -> str:
         latex, block = " ".join(unescape(match.group(2)).split()), match.group(1) == "div"
-        formula = ziamath.Latex(latex, size=19 if block else 16, color="currentColor", inline=not block)
+        formula = Latex(latex, size=19 if block else 16, color="currentColor", inline=not block)
         drawing = formula.svgxml()
         for name, value in {"role": "img", "aria-label": latex, "style": _down(formula.getyofst())}.items():
             drawing.set(name, value)
