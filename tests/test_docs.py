@@ -120,8 +120,9 @@ def run_command(words: list[str], slowly: bool, where: str) -> None:
 
 
 def run_spiral(arguments: list[str], where: str) -> None:
-    if "--actors" in arguments or arguments[0] == "tune":
+    if "--actors" in arguments or arguments[0] == "tune":  # Ray wants a process to itself
         pytest.importorskip("ray")
+        return run_script([sys.executable, "-m", "spiral.cli", *arguments], where)
     try:
         status = cli.main(arguments)
     except SystemExit as error:  # of `--help`
