@@ -2,7 +2,7 @@
 
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup demo test lint format wheel
+.PHONY: setup demo test lint format docs wheel
 
 setup:  ## .venv with everything; quick when nothing has changed
 	@bash scripts/setup.sh
@@ -21,6 +21,9 @@ lint: setup
 format: setup  ## put the code into the form that `make lint` asks for
 	.venv/bin/python -m ruff check --fix .
 	.venv/bin/python -m ruff format .
+
+docs: setup  ## the documentation's pages, in site/: open site/index.html
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
 wheel: setup  ## the sdist and this machine's wheel, libmypaint inside, into dist/
 	@bash scripts/wheel.sh

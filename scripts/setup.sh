@@ -113,10 +113,17 @@ install() {
     -c constraints.txt "$@" >&2 </dev/null
 }
 install -e '.[data,dev,mujoco,robot,video]'
-# Ray's wheels come later for new Pythons than others', and one machine needs none.
-install 'ray[train,tune]>=2.40' || say "going on without Ray: --actors and \`spiral tune\` do not work until it is here"
-install 'gradio>=6.0' || say "going on without Gradio: \`spiral studio\` does not work until it is here"
-install 'stable-baselines3>=2.4' || say "going on without Stable-Baselines3: examples/stable_baselines3_ppo.py needs it"
+# What an extra of pyproject.toml asks for: without it everything else works.
+optional() {
+  local wanted
+  mapfile -t wanted < <(.venv/bin/python -c 'import sys, tomllib
+print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' "$1")
+  install "${wanted[@]}" || say "going on without $2 does not work until it is here"
+}
+optional ray "Ray: spreading runs over processes (--actors, \`spiral tune\`)"
+optional studio "Gradio: \`spiral studio\`"
+optional docs "MkDocs: \`make docs\`"
+optional examples "Stable-Baselines3: its example"
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
 import tyro
 
+from spiral.engines import settings_of
 from spiral.errors import InputError
 from spiral.presets import PRESETS, preset
 from spiral.settings import Preset
@@ -34,7 +36,7 @@ def parse(command: str, arguments: Sequence[str], **flags: Any) -> tuple[Preset,
             print(f"`spiral {command} PRESET --help` lists its options.")
             return None
         raise InputError(f"name a preset to {command}: {', '.join(PRESETS)}")
-    base = preset(arguments[0])
+    base = _on_engine(preset(arguments[0]), arguments)
     flat = tyro.conf.arg(name="")
     given = {**flags, "preset": base}
     everything = dataclasses.make_dataclass(
@@ -49,3 +51,13 @@ def parse(command: str, arguments: Sequence[str], **flags: Any) -> tuple[Preset,
     )
     chosen = replace(result.preset, name=base.name, summary=base.summary)
     return chosen, [getattr(result, name) for name in flags]
+
+
+def _on_engine(base: Preset, arguments: Sequence[str]) -> Preset:
+    """The preset, with the canvas that `--engine NAME` has where that engine's settings are of another kind."""
+    named = dict(itertools.pairwise(arguments)).get("--engine")
+    named = next((one.partition("=")[2] for one in arguments if one.startswith("--engine=")), named)
+    if named is None:
+        return base
+    plain = settings_of(named, {})
+    return base if type(plain) is type(base.canvas) else replace(base, engine=named, canvas=plain)

@@ -50,16 +50,17 @@ class Engines:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.engines import ENGINES, missing
+        from spiral.engines import known, missing
 
         if self.brushes is not None:
             self._chart(self.brushes)
-        reasons = {name: missing(name) for name in ENGINES}
+        engines = known()
+        reasons = {name: missing(name) for name in engines}
         if self.json:
             print(json.dumps({name: {"works": reason is None, "missing": reason} for name, reason in reasons.items()}))
             return
         table = Table("engine", "what it is", "here")
-        for name, registration in ENGINES.items():
+        for name, registration in engines.items():
             state = "works" if reasons[name] is None else f"{reasons[name]}; to get it: {registration.install}"
             table.add_row(name, registration.summary, escape(state))  # [mujoco] is an extra, not markup
         console.print(table)

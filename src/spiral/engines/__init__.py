@@ -1,15 +1,27 @@
 """Engines execute commands on canvases."""
 
-from spiral.engines.base import ENGINES, Engine, blank, make, missing, observe, settings_of
+from spiral.engines.base import (
+    Engine,
+    Registration,
+    blank,
+    known,
+    make,
+    missing,
+    observe,
+    register,
+    settings_of,
+)
 from spiral.engines.settings import CanvasSettings
 
 __all__ = [
-    "ENGINES",
     "CanvasSettings",
     "Engine",
+    "Registration",
     "blank",
+    "known",
     "make",
     "missing",
     "observe",
+    "register",
     "settings_of",
 ]

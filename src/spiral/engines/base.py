@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -77,7 +80,14 @@ _STROKES = "spiral.engines.strokes:StrokeSettings"
 
 @dataclass(frozen=True)
 class Registration:
-    """Where an engine lives, how to get what it needs, and which class its settings are of."""
+    """Where an engine lives, how to get what it needs, and which class its settings are of.
+
+    Attributes:
+        module: has `build(batch, settings, threads) -> Engine` and `missing() -> str | None`; imported when needed.
+        summary: one line.
+        install: how to get what is missing.
+        settings: `MODULE:CLASS`, a subclass of `CanvasSettings`; those of brush strokes when left out.
+    """
 
     module: str
     summary: str
@@ -103,7 +113,60 @@ ENGINES: dict[str, Registration] = {
         "spiral.engines.objects:SceneSettings",
     ),
 }
-"""Every engine. A module named here has `build(batch, settings, threads) -> Engine` and `missing() -> str | None`."""
+"""Every engine that is known so far: those of this package, and those that were registered; see `known`."""
+ENTRY_POINTS = "spiral.engines"
+"""The group of entry points by which an installed package offers engines: `NAME = "MODULE:REGISTRATION"`."""
+
+
+def register(name: str, registration: Registration) -> None:
+    """Make an engine of one's own known to `make`, to programs that name it, to presets and to the environments.
+
+    It holds for this process. A package that offers a `Registration` by an entry point of the group `spiral.engines`
+    is found in every process, by the command line, too:
+
+        [project.entry-points."spiral.engines"]
+        ellipses = "pillow_engine:REGISTRATION"
+
+    Args:
+        name: as typed after `--engine`, and as programs name it.
+        registration: where the engine lives.
+
+    Raises:
+        InputError: the name is taken by another engine.
+    """
+    if ENGINES.setdefault(name, registration) != registration:
+        raise InputError(f"there is an engine {name!r} already ({ENGINES[name].summary}); choose another name")
+
+
+def known() -> dict[str, Registration]:
+    """Every engine there is here, by name: this package's, registered ones, and those of installed packages.
+
+    An installed engine that cannot be loaded is left out with a warning; one that has the name of another, silently.
+    """
+    for name in set(_offered()) - set(ENGINES):
+        try:
+            _load(name)
+        except InputError as error:
+            warnings.warn(str(error), stacklevel=2)
+    return dict(ENGINES)
+
+
+@functools.cache
+def _offered() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _load(name: str) -> None:
+    """Register the engine that an installed package offers under `name`."""
+    point = _offered()[name]
+    try:
+        registration = point.load()
+    except Exception as error:  # whatever a stranger's module raises when it is imported
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"the engine {name!r} of {point.value!r} cannot be loaded: {reason}") from error
+    if not isinstance(registration, Registration):
+        raise InputError(f"the engine {name!r} cannot be loaded: {point.value!r} is no Registration")
+    ENGINES.setdefault(name, registration)
 
 
 def missing(name: str) -> str | None:
@@ -115,7 +178,7 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
     """Build an engine for `batch` canvases.
 
     Args:
-        name: a key of `ENGINES`.
+        name: of one that is `known`.
         batch: number of canvases B, at least 1.
         settings: the engine's settings; what is left out takes its default.
         threads: how many threads execute commands; the number of processors when None.
@@ -144,7 +207,7 @@ def settings_of(name: str, values: Mapping[str, Any]) -> CanvasSettings:
 
 def stroke_engines() -> list[str]:
     """Names of the engines whose commands are brush strokes, whether or not they work here."""
-    return [name for name, registration in ENGINES.items() if registration.settings == _STROKES]
+    return [name for name, registration in known().items() if registration.settings == _STROKES]
 
 
 def blank(name: str, settings: Mapping[str, Any], size: int) -> npt.NDArray[np.uint8]:
@@ -155,8 +218,10 @@ def blank(name: str, settings: Mapping[str, Any], size: int) -> npt.NDArray[np.u
 
 
 def _registration(name: str) -> Registration:
+    if name not in ENGINES and name in _offered():
+        _load(name)
     if name not in ENGINES:
-        raise InputError(f"unknown engine {name!r}; there are: {', '.join(ENGINES)}")
+        raise InputError(f"unknown engine {name!r}; there are: {', '.join(known())}")
     return ENGINES[name]
 
 
