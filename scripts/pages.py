@@ -178,6 +178,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    if page.file.src_uri.endswith(".ipynb"):  # a notebook is HTML already, with links to files beside it
+        html = re.sub(r'(href="(?![a-z]+:)[^"#]+)\.(?:md|ipynb)(?=["#])', r"\1.html", html)
+
     def equation(match: re.Match[str]) -> str:
         latex, block = " ".join(unescape(match.group(2)).split()), match.group(1) == "div"
         formula = Latex(latex, size=19 if block else 16, color="currentColor", inline=not block)

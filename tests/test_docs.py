@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import documents
@@ -44,7 +45,7 @@ IN_PYTHON = {
 """How the tests shorten code."""
 MADE_UP = ("spiral.datasets.photos.CROPS", "spiral.datasets.scenes.COUNTS")
 """Data sets that are drawn as they are needed; the tests draw fewer pictures."""
-SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^python|--learning.policies")
+SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^studio|^python|--learning.policies")
 """Commands that only the slow tests run; the others parse them."""
 NOT_HERE = re.compile(r"^ray |--address|^export RAY_|^make |^source ")
 """Commands that no test runs but that are parsed: for several machines, and `make demo` and `make test`."""
@@ -110,7 +111,9 @@ def run_command(words: list[str], slowly: bool, where: str) -> None:
     check(words, where)
     if NOT_HERE.search(plain) or (SLOW.search(plain) and not slowly):
         return
-    if arguments is not None:
+    if plain.startswith("studio"):
+        serve_studio(where)
+    elif arguments is not None:
         run_spiral(documents.shortened(arguments, LARGEST, ADDED), where)
     elif words[0] == "python":
         script = [str(ROOT / word) if word.endswith(".py") else word for word in words[1:]]
@@ -143,10 +146,15 @@ def serve(arguments: list[str], where: str) -> None:
 
     server = program.TensorBoard()
     server.configure([None, *arguments, "--port", "0"])
-    import urllib.request
-
     address = server.launch()
     assert urllib.request.urlopen(address, timeout=60).status == 200, where
+
+
+def serve_studio(where: str) -> None:
+    """Open the studio and ask it for its page; its own tests do the rest."""
+    page = pytest.importorskip("gradio") and importlib.import_module("spiral.studio.page")
+    with page.served(Path("runs")) as address:
+        assert urllib.request.urlopen(address, timeout=60).status == 200, where
 
 
 def check(words: list[str], where: str) -> None:

@@ -32,7 +32,7 @@ class Page(HTMLParser):
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
         elif tag in ("link", "script", "img", "iframe", "source", "video") and (given.keys() & {"src", "href"}):
-            self.loads.append(given.get("src") or given["href"])
+            self.loads.append(given.get("src") or given.get("href") or "")
 
 
 @pytest.fixture(scope="module")

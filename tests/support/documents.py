@@ -16,9 +16,10 @@ import tyro
 from spiral import cli
 from spiral.commands.editing import VERBS
 from spiral.commands.experiments import parse
-from spiral.commands.training import Bounds, Spread
-from spiral.commands.tuning import Breeding
+from spiral.commands.training import Bounds
+from spiral.commands.tuning import Place
 from spiral.presets import PRESETS
+from spiral.scaling.settings import ClusterSettings, PopulationSettings
 from spiral.settings import Preset
 
 ROOT = Path(__file__).parents[2]
@@ -81,11 +82,9 @@ def check_spiral(arguments: list[str]) -> None:
     if "--help" in rest or verb.startswith("-"):
         return
     if verb == "train":
-        parsed = parse("train", rest, bounds=Bounds(), spread=Spread())
-        assert parsed is not None
-        parsed[1][1].settings()
+        parse("train", rest, bounds=Bounds(), cluster=ClusterSettings())
     elif verb == "tune":
-        parse("tune", rest, breeding=Breeding())
+        parse("tune", rest, population=PopulationSettings(), place=Place())
     elif verb == "program":
         tyro.cli(VERBS[rest[0]], args=rest[1:])
     else:
