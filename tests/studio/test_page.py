@@ -61,7 +61,8 @@ def test_a_picture_is_painted_edited_and_downloaded(client, a_file):
 def test_comparing_shows_everybody_and_the_picture(client, a_file):
     client.predict(handle_file(a_file), api_name="/picture")
     pictures, table = client.predict("", False, default(), default(), 100, 0, api_name="/compare")
-    assert len(pictures) == 3 and [row[0] for row in table["data"]] == [default(), "search, 100 renderings"]
+    assert [one["source"][:15] for one in json.loads(pictures)] == ["data:image/png;"] * 3
+    assert [row[0] for row in table["data"]] == [default(), "search, 100 renderings"]
 
 
 def test_what_is_wrong_is_told_and_the_next_request_works(client, a_file, tmp_path):

@@ -6,17 +6,17 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
 from spiral.agent import default
 from spiral.datasets.pictures import fit_image
 from spiral.exports.documents import picture as rendered
-from spiral.images import to_image
 from spiral.studio import work
+from spiral.studio.elements import listed, pictures
 from spiral.studio.painting import Easel, current_picture, redrawing
 from spiral.studio.requests import ONE_AT_A_TIME, Studio, told
 
-_SIDE = 256
+_LARGER = 8
+"""Times as large as an agent sees it a picture is shown."""
 _HEAD = ["who", "mean squared error", "commands", "seconds"]
 
 
@@ -40,9 +40,7 @@ def tab(studio: Studio, easel: Easel) -> None:
         evaluations = gr.Slider(0, work.MOST_EVALUATIONS, 1000, step=100, label="Renderings of the search")
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     button = gr.Button("Compare", variant="primary", elem_id="compare-go")
-    gallery = gr.Gallery(
-        columns=4, height="auto", allow_preview=False, show_label=False, elem_id="compared", buttons=[]
-    )
+    gallery = pictures("compared", 170)
     table = gr.Dataframe(headers=_HEAD, interactive=False, show_label=False, elem_id="figures")
 
     def compare(
@@ -55,7 +53,7 @@ def tab(studio: Studio, easel: Easel) -> None:
         evaluations: int,
         seed: int,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
-    ) -> tuple[list[tuple[Image.Image, str]], list[list[Any]]]:
+    ) -> tuple[str, list[list[Any]]]:
         given = current_picture(drawn, uploaded, source)
         count = int(evaluations)
         attempts = work.compare(
@@ -68,11 +66,11 @@ def tab(studio: Studio, easel: Easel) -> None:
         )
         agent = work.agent_called(one)
         target = fit_image(given, agent.size, agent.channels)
-        shown = to_image(255 - target if invert else target).resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
-        pictures = [(shown.convert("RGB"), "the picture, as the agent sees it")]
-        pictures += [(to_image(rendered(a.program, _SIDE)).convert("RGB"), f"{a.who}: {a.mse:.4f}") for a in attempts]
+        seen = (255 - target if invert else target).repeat(_LARGER, axis=0).repeat(_LARGER, axis=1)
+        shown = [(seen, "the picture, as the agent sees it")]
+        shown += [(rendered(a.program, _LARGER * agent.size), f"{a.who}: {a.mse:.4f}") for a in attempts]
         rows = [[a.who, round(a.mse, 4), len(a.program.commands), round(a.seconds, 2)] for a in attempts]
-        return pictures, rows
+        return listed(shown), rows
 
     inputs = [*easel.picture, one, other, evaluations, seed]
     button.click(told(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)

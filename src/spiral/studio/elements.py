@@ -1,4 +1,8 @@
-"""The two things on the page that Gradio does not have: a pad to draw on, and a player that shows a painting."""
+"""What Gradio does not have: a pad to draw on, a player that shows a painting, and pictures that come with the answer.
+
+Gradio's own gallery writes pictures to files that are named by their content and has the browser fetch each of them:
+sixteen requests where one will do, and two visitors with the same picture read while it is being written.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +26,25 @@ _COLUMNS = 10
 
 def pad() -> gr.HTML:
     """White on black, by mouse, finger or pen; its value is a PNG as a data URL."""
-    return _element("pad", "")
+    return _element("pad", "pad")
 
 
 def player() -> gr.HTML:
     """A slider and a play button over a painting's commands; its value is what `played` makes."""
-    return _element("player", "")
+    return _element("player", "player")
+
+
+def pictures(name: str, least: int) -> gr.HTML:
+    """Pictures side by side, at least `least` pixels wide each; its value is what `listed` makes.
+
+    The event `choose` tells the `index` of the one that was clicked.
+    """
+    return _element("pictures", name, f".pictures {{ --least: {least}px; }}")
+
+
+def listed(shown: Sequence[tuple[npt.NDArray[np.uint8], str]]) -> str:
+    """Pictures uint8 [H, W, C] with their captions, as the element wants them."""
+    return json.dumps([{"source": _data_url(to_image(pixels)), "caption": caption} for pixels, caption in shown])
 
 
 def played(performance: Performance) -> str:
@@ -48,10 +65,10 @@ def played(performance: Performance) -> str:
     return json.dumps(values)
 
 
-def _element(name: str, value: str) -> gr.HTML:
+def _element(kind: str, name: str, style: str = "") -> gr.HTML:
     front = resources.files("spiral.studio") / "front"
-    html, css, script = ((front / f"{name}.{ending}").read_text() for ending in ("html", "css", "js"))
-    return gr.HTML(value, html_template=html, css_template=css, js_on_load=script, elem_id=name, padding=False)
+    html, css, script = ((front / f"{kind}.{ending}").read_text() for ending in ("html", "css", "js"))
+    return gr.HTML("", html_template=html, css_template=style + css, js_on_load=script, elem_id=name, padding=False)
 
 
 def _sheet(frames: Sequence[npt.NDArray[np.uint8]]) -> Image.Image:

@@ -18,12 +18,7 @@ from spiral.studio.uploads import MAXIMUM_BYTES
 _STYLE = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto !important; }
 footer { display: none !important; }
-#invented .grid-wrap, #compared .grid-wrap { min-height: 0 !important; height: auto !important; }
-@media (max-width: 700px) {
-  .gradio-container { padding: 8px !important; }
-  #invented .grid-container { --grid-cols: 4 !important; }
-  #compared .grid-container { --grid-cols: 2 !important; }
-}
+@media (max-width: 700px) { .gradio-container { padding: 8px !important; } }
 """
 _THEME = Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
 _WAITING = 100
@@ -82,6 +77,7 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
             allowed_paths=[files],
             footer_links=[],
             ssr_mode=False,
+            run_history=False,
             pwa=False,
             theme=_THEME,
             css=_STYLE,

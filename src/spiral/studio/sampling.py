@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
+from spiral.errors import InputError
 from spiral.exports.documents import picture
-from spiral.images import to_image
 from spiral.studio import work
+from spiral.studio.elements import listed, pictures
 from spiral.studio.painting import show_again
 from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, told
 
@@ -36,16 +36,16 @@ def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
         temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
     button = gr.Button("Invent", variant="primary", elem_id="invent-go")
     gr.Markdown("Choose a picture to see how it was painted, to edit it and to download it.")
-    gallery = gr.Gallery(
-        columns=8, height="auto", allow_preview=False, show_label=False, elem_id="invented", buttons=[]
-    )
+    shown = pictures("invented", 104)
     invented = gr.State([])
 
-    def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[work.Painting], list[Image.Image]]:
+    def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[work.Painting], str]:
         paintings = work.sample(name, int(count), int(seed or 0), temperature)
-        return paintings, [to_image(picture(painting.program, _SIDE)).convert("RGB") for painting in paintings]
+        return paintings, listed([(picture(painting.program, _SIDE), "") for painting in paintings])
 
-    def choose(paintings: list[work.Painting], event: gr.SelectData) -> tuple[Held, str, Any]:
+    def choose(paintings: list[work.Painting], event: gr.EventData) -> tuple[Held, str, Any]:
+        if event.index not in range(len(paintings)):
+            raise InputError("there is no such picture")
         painting = paintings[event.index]
         chosen = Held(painting, painting.program)
         return chosen, show_again(chosen), gr.Tabs(selected="paint")
@@ -55,5 +55,5 @@ def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
 
     agent.change(usual, agent, temperature, api_visibility="private")
     inputs = [agent, count, seed, temperature]
-    button.click(told(invent), inputs, [invented, gallery], api_name="invent", **ONE_AT_A_TIME)
-    gallery.select(told(choose), invented, [held, player, tabs], api_visibility="private")
+    button.click(told(invent), inputs, [invented, shown], api_name="invent", **ONE_AT_A_TIME)
+    shown.choose(told(choose), invented, [held, player, tabs], api_visibility="private")
