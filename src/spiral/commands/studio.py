@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import signal
 import time
 from dataclasses import dataclass
@@ -10,6 +12,9 @@ from pathlib import Path
 
 from spiral.commands.output import console
 from spiral.errors import InputError
+
+_ARENA_MAX = -8
+"""M_ARENA_MAX of glibc's malloc.h."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Studio:
             raise InputError(f"--port must be 1 to 65535, got {self.port}")
         # Nothing is to be sent anywhere; Gradio reads these when it is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        _share_one_heap()
         try:
             from spiral.studio.page import served
         except ImportError as error:
@@ -46,3 +52,13 @@ class Studio:
             raise InputError(f"cannot serve on port {self.port}: {error}") from error
         except KeyboardInterrupt:
             console.print("the studio is closed")
+
+
+def _share_one_heap() -> None:
+    """Have all threads take memory from one heap.
+
+    With a heap of its own for every thread, as glibc has it, a process that hands buffers from thread to thread grows
+    by some 50 KiB a request, without end in sight. It must be said before there are threads.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)

@@ -23,6 +23,8 @@ footer { display: none !important; }
 _THEME = Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
 _WAITING = 100
 """Requests that may wait for their turn."""
+_THREADS = 6
+"""For all requests; each keeps torch's scratch memory, so that forty, as Gradio has them, fill a small machine."""
 _FORGOTTEN = (600, 3600)
 """Every so many seconds files older than so many seconds are deleted."""
 
@@ -73,6 +75,7 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
             inbrowser=browser,
             prevent_thread_lock=True,
             quiet=True,
+            max_threads=_THREADS,
             max_file_size=MAXIMUM_BYTES,
             allowed_paths=[files],
             footer_links=[],
