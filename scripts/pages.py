@@ -26,12 +26,14 @@ LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 EXAMPLE = re.compile(r"^\[[^\]]+\]\(\.\./(examples/\w+\.py)\)$", re.MULTILINE)
 """A line that is nothing but a link to an example: the example itself stands there in the site."""
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
-ALONE = ("agent", "program", "specification", "settings", "presets", "environments", "editing", "tiles", "lookahead",
-         "errors", "files")  # fmt: skip
-"""The modules that are no package's own, on one page."""
-
 drawing_style.precision = 2
 drawing_style.svg2 = False  # every reader shows the older kind
+
+
+def alone() -> list[str]:
+    """The modules that are no package's own, which share a page."""
+    names = (path.stem for path in (ROOT / SOURCE).glob("*.py"))
+    return sorted(name for name in names if not name.startswith("_") and name != "cli")
 
 
 def packages() -> list[str]:
@@ -90,7 +92,7 @@ def on_files(files: Files, config: Any) -> Files:
 def _reference(name: str) -> str:
     """The page of a package's modules; of those that are no package's for `spiral`."""
     if name == "spiral":
-        modules = [name, *(f"spiral.{module}" for module in ALONE)]
+        modules = [name, *(f"spiral.{module}" for module in alone())]
     else:
         inside = sorted(path.stem for path in (ROOT / SOURCE / name).glob("*.py") if not path.stem.startswith("_"))
         modules = [f"spiral.{name}", *(f"spiral.{name}.{module}" for module in inside)]
