@@ -13,7 +13,7 @@ from spiral.exports.documents import picture as rendered
 from spiral.studio import work
 from spiral.studio.elements import listed, pictures
 from spiral.studio.painting import Easel, current_picture, redrawing
-from spiral.studio.requests import ONE_AT_A_TIME, Studio, told
+from spiral.studio.requests import ONE_AT_A_TIME, Studio, showing_refusals
 
 _LARGER = 8
 """Times as large as an agent sees it a picture is shown."""
@@ -73,4 +73,4 @@ def tab(studio: Studio, easel: Easel) -> None:
         return listed(shown), rows
 
     inputs = [*easel.picture, one, other, evaluations, seed]
-    button.click(told(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)
+    button.click(showing_refusals(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)

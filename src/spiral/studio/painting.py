@@ -16,7 +16,18 @@ from spiral.settings import Preset
 from spiral.studio import work
 from spiral.studio.elements import pad, played, player
 from spiral.studio.performance import perform
-from spiral.studio.requests import AS_IT_IS, ONE_AT_A_TIME, OWN, Held, Studio, brushes, chosen, engines, need, told
+from spiral.studio.requests import (
+    AS_IT_IS,
+    ONE_AT_A_TIME,
+    OWN,
+    Held,
+    Studio,
+    brushes,
+    chosen,
+    engines,
+    showing_refusals,
+    whatever_is_shown,
+)
 from spiral.studio.uploads import drawn_picture, uploaded_picture
 
 FORMATS = ("json", "svg", "png", "gif", "mp4")
@@ -118,14 +129,14 @@ def tab(studio: Studio, held: gr.State) -> Easel:
         return gr.Slider(value=work.usual_strokes(preset), maximum=work.most_strokes(preset))
 
     # A file that is refused leaves the drop zone, so that the next one can be dropped.
-    taken = file.upload(told(take), file, [uploaded, source, preview, agent], api_name="picture")
+    taken = file.upload(showing_refusals(take), file, [uploaded, source, preview, agent], api_name="picture")
     taken.failure(lambda: None, None, file)
     file.clear(lambda: (None, gr.Image(None, visible=False)), None, [uploaded, preview], api_visibility="private")
     draw.select(lambda: DRAWN, None, source, api_visibility="private")
     drop.select(lambda: DROPPED, None, source, api_visibility="private")
     agent.change(usual, agent, strokes, api_visibility="private")
     inputs = [*picture, agent, strokes, engine, brush, seed]
-    done = button.click(told(paint), inputs, [held, show], api_name="paint", **ONE_AT_A_TIME)
+    done = button.click(showing_refusals(paint), inputs, [held, show], api_name="paint", **ONE_AT_A_TIME)
     done.success(None, None, None, js=_GO_THERE)
     return Easel(picture, show, agent)
 
@@ -175,14 +186,14 @@ def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
     def edit(
         held: Held | None, without: str, order: str, palette: str, ground: str, brush: str
     ) -> tuple[Held, str, str, str]:
-        before = need(held)
+        before = whatever_is_shown(held)
         program = work.edit(before.program, without, chosen(order), palette, ground, chosen(brush))
         changed = Held(before.painting, program)
         # Strokes have other numbers now, and an order that was kept would turn what it has turned.
         return changed, show_again(changed), "", AS_IT_IS
 
     def go_back(held: Held | None) -> tuple[Held, str]:
-        painting = need(held).painting
+        painting = whatever_is_shown(held).painting
         return Held(painting, painting.program), show_again(Held(painting, painting.program))
 
     def leave(event: gr.EventData) -> str:
@@ -191,14 +202,14 @@ def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
     def write(held: Held | None, size: float, ending: str) -> Any:
         if ending not in FORMATS:
             raise InputError(f"there is no format {ending!r}")
-        path = work.document(studio.files, need(held).program, ending, int(size))
+        path = work.document(studio.files, whatever_is_shown(held).program, ending, int(size))
         return gr.File(str(path), visible=True)
 
     inputs = [held, without, order, palette, ground, brush]
-    again.click(told(edit), inputs, [held, show, without, order], api_name="edit")
-    over.click(told(go_back), held, [held, show], api_name="back")
+    again.click(showing_refusals(edit), inputs, [held, show, without, order], api_name="edit")
+    over.click(showing_refusals(go_back), held, [held, show], api_name="back")
     show.leave(leave, None, without, api_visibility="private", show_progress="hidden")
     for ending, button in buttons.items():
         wanted = gr.State(ending)
-        made = button.click(told(write), [held, size, wanted], files, api_name=f"write_{ending}")
+        made = button.click(showing_refusals(write), [held, size, wanted], files, api_name=f"write_{ending}")
         made.success(None, None, None, js=_START_DOWNLOAD)

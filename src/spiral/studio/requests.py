@@ -47,7 +47,7 @@ class Held:
     program: Program
 
 
-def told(function: Callable[..., Any]) -> Callable[..., Any]:
+def showing_refusals(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, whose refusals are shown to the visitor as they are worded."""
 
     @functools.wraps(function)
@@ -60,7 +60,7 @@ def told(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def need(held: Held | None) -> Held:
+def whatever_is_shown(held: Held | None) -> Held:
     """What a visitor is looking at.
 
     Raises:

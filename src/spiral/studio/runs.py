@@ -11,7 +11,7 @@ import gradio as gr
 
 from spiral.errors import InputError
 from spiral.evaluation.report import METRICS, PLOTS, draw, read_record
-from spiral.studio.requests import Studio, told
+from spiral.studio.requests import Studio, showing_refusals
 
 _SECONDS = 10.0
 _MOST = 6
@@ -38,7 +38,13 @@ def tab(studio: Studio) -> None:
         return gr.Dropdown(choices=known), news, news
 
     for event in (names.change, clock.tick):
-        event(told(look), [names, last], [names, report, last], show_progress="hidden", api_visibility="private")
+        event(
+            showing_refusals(look),
+            [names, last],
+            [names, report, last],
+            show_progress="hidden",
+            api_visibility="private",
+        )
 
 
 def found(folder: Path) -> list[str]:
@@ -49,12 +55,12 @@ def found(folder: Path) -> list[str]:
 
 def shown(folder: Path, names: list[str]) -> str:
     """Curves and last contact sheets of some runs, as HTML."""
-    records, told = [], []
+    records, refusals = [], []
     for name in names[:_MOST]:
         try:
             records.append(read_record(folder / name))
         except InputError as error:
-            told.append(f"<p>{html.escape(str(error))}</p>")
+            refusals.append(f"<p>{html.escape(str(error))}</p>")
     plots = [svg for quantity in PLOTS if (svg := draw(quantity, records))] if records else []
     figures = [f"<figure>{svg[svg.index(b'<svg') :].decode()}</figure>" for svg in plots]
     sheets = [
@@ -64,4 +70,4 @@ def shown(folder: Path, names: list[str]) -> str:
         for record in records
         if record.sheet
     ]
-    return "".join([*told, f'<div class="curves">{"".join(figures)}</div>' if figures else "", *sheets])
+    return "".join([*refusals, f'<div class="curves">{"".join(figures)}</div>' if figures else "", *sheets])

@@ -11,7 +11,7 @@ from spiral.exports.documents import picture
 from spiral.studio import work
 from spiral.studio.elements import listed, pictures
 from spiral.studio.painting import show_again
-from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, told
+from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, showing_refusals
 
 _SIDE = 128
 
@@ -55,5 +55,5 @@ def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
 
     agent.change(usual, agent, temperature, api_visibility="private")
     inputs = [agent, count, seed, temperature]
-    button.click(told(invent), inputs, [invented, shown], api_name="invent", **ONE_AT_A_TIME)
-    shown.choose(told(choose), invented, [held, player, tabs], api_visibility="private")
+    button.click(showing_refusals(invent), inputs, [invented, shown], api_name="invent", **ONE_AT_A_TIME)
+    shown.choose(showing_refusals(choose), invented, [held, player, tabs], api_visibility="private")
