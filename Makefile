@@ -2,7 +2,10 @@
 
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup demo test lint format docs wheel
+.PHONY: help setup demo test lint format docs wheel
+
+help:  ## what there is to make
+	@grep -E "^[a-z]+:.*##" Makefile | sed -E "s/:[^#]*## /\t/" | expand -t 10
 
 setup:  ## .venv with everything; quick when nothing has changed
 	@bash scripts/setup.sh
@@ -24,6 +27,7 @@ format: setup  ## put the code into the form that `make lint` asks for
 
 docs: setup  ## the documentation's pages, in site/: open site/index.html
 	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
+	@echo "open site/index.html"
 
 wheel: setup  ## the sdist and this machine's wheel, libmypaint inside, into dist/
 	@bash scripts/wheel.sh

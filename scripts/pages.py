@@ -96,8 +96,9 @@ def _reference(name: str) -> str:
     else:
         inside = sorted(path.stem for path in (ROOT / SOURCE / name).glob("*.py") if not path.stem.startswith("_"))
         modules = [f"spiral.{name}", *(f"spiral.{name}.{module}" for module in inside)]
+    quiet = "---\nsearch:\n  boost: 0.2\n---\n\n"  # whoever searches wants the guides first
     title = name if name == "spiral" else f"spiral.{name}"
-    return f"# {title}\n\n" + "\n\n".join(f"::: {module}" for module in modules) + "\n"
+    return f"{quiet}# {title}\n\n" + "\n\n".join(f"::: {module}" for module in modules) + "\n"
 
 
 def _gallery() -> str:

@@ -105,7 +105,7 @@ if [ "$place" != "$PWD/.venv" ] || [ "$(cat .venv/.spiral-place 2>/dev/null)" !=
   pwd >.venv/.spiral-place
 fi
 rm -f "$stamp"
-say "installing Python packages into .venv; the first time this takes minutes"
+say "installing Python packages into .venv; about 3 GB, which the first time takes minutes"
 progress=on
 [ -t 2 ] || progress=off
 install() {
@@ -127,7 +127,7 @@ optional examples "Stable-Baselines3: its example"
 
 engine=$(.venv/bin/python -c 'import spiral.engines._mypaint' 2>&1 && echo built || true)
 if [ "$engine" = built ]; then
-  say "done, with the libmypaint engine"
+  say "done, with the libmypaint engine; try: .venv/bin/spiral paint YOUR-PHOTO.jpg --strokes 500 --out painted"
 elif [ "$(mypaint_version)" = none ]; then
   say "done, without the libmypaint engine"
 else

@@ -85,3 +85,12 @@ def test_training_leaves_an_agent_that_paints(lines, tmp_path):
     )
     with pytest.raises(spiral.InputError, match="unknown preset"):
         spiral.train("crayons", tmp_path / "other", frames=64)
+
+
+def test_a_drawing_the_wrong_way_round_is_noticed_and_turned(agent, digits, recwarn):
+    paper = 255 - digits[0]
+    with pytest.warns(UserWarning, match="wrong way round"):
+        agent.paint(paper)
+    recwarn.clear()
+    assert agent.paint(paper, invert=True) == agent.paint(digits[0])
+    assert not recwarn.list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from copy import copy
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -100,13 +101,27 @@ class Agent:
             raise InputError(f"{self.name} does not paint with a brush, which this is for")
         return self.preset.canvas
 
-    def paint(self, picture: Picture, seed: int = 0, temperature: float = 0.0, candidates: int = 1) -> Program:
+    def paint(
+        self, picture: Picture, seed: int = 0, temperature: float = 0.0, candidates: int = 1, invert: bool = False
+    ) -> Program:
         """Redraw one picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C]; see `reconstruct`.
 
         It may be of any size and shape and is squeezed onto the agent's square canvas; `spiral.paint` keeps its shape.
+        Agents of digits and characters expect white on black: for a drawing black on white there is `invert`.
         """
         target = fit_image(picture, self.size, self.channels)
+        target = 255 - target if invert else target
+        if self.wrong_way_round(target):
+            warnings.warn(f"dark and light seem to be the wrong way round for {self.name}: see `invert`", stacklevel=2)
         return self.reconstruct(target[None], seed, temperature, candidates=candidates).programs[0]
+
+    def wrong_way_round(self, picture: npt.NDArray[np.uint8]) -> bool:
+        """Whether a picture uint8 [S, S, 1] is dark on light where the agent paints light on dark, or the reverse."""
+        canvas = self.preset.canvas
+        if self.channels != 1 or not isinstance(canvas, StrokeSettings):
+            return False
+        border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+        return abs(float(np.median(border)) / 255.0 - canvas.ground[0]) > 0.5
 
     def sample(self, count: int = 1, seed: int = 0, temperature: float | None = None) -> list[Program]:
         """Invent `count` pictures; see `generate`."""

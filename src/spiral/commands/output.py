@@ -41,7 +41,10 @@ def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[P
     for name, (program, picture) in zip(names, paintings, strict=True):
         program.save(out / f"{name}.program.json")
         write_png(out / f"{name}.png", picture)
-    console.print(f"wrote {len(names)} pictures and programs to {out}")
+    if len(names) == 1:
+        console.print(f"wrote {out / names[0]}.png and {out / names[0]}.program.json")
+    else:
+        console.print(f"wrote {len(names)} pictures and their programs to {out}")
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,22 +74,42 @@ class Paint:
             raise InputError("--palette needs --strokes")
         chosen = self.checkpoint or default(colour=self.strokes is not None)
         agent = load_agent(chosen).with_tools(self.engine, self.brush)
-        paintings = self._once(agent, images) if self.strokes is None else self._tiles(agent, images, self.strokes)
+        hints: list[str] = []
+        if self.strokes is None:
+            paintings = self._once(agent, images, hints)
+        else:
+            paintings = self._tiles(agent, images, self.strokes)
         write_paintings(self.out, names, paintings)
+        for hint in hints:  # not before all has gone well: what fails says only that
+            console.print(hint)
 
-    def _once(self, agent: Agent, images: list[Path]) -> Iterator[tuple[Program, Any]]:
+    def _once(self, agent: Agent, images: list[Path], hints: list[str]) -> Iterator[tuple[Program, Any]]:
         import numpy as np
 
         from spiral.datasets import fit_image
         from spiral.exports.documents import picture, shown
 
         pictures = np.stack([fit_image(path, agent.size, agent.channels) for path in images])
-        painted = agent.reconstruct(255 - pictures if self.invert else pictures, self.seed, self.temperature)
+        pictures = 255 - pictures if self.invert else pictures
+        hints += self._hints(agent, images, pictures)
+        painted = agent.reconstruct(pictures, self.seed, self.temperature)
         if self.size is None:
             pairs = zip(painted.programs, painted.canvases, strict=True)
             return ((program, shown(canvas, program)) for program, canvas in pairs)
         sized = [program.with_settings(size=self.size) for program in painted.programs]
         return ((program, picture(program)) for program in sized)
+
+    def _hints(self, agent: Agent, images: list[Path], pictures: Iterable[Any]) -> list[str]:
+        """What somebody may not know who is surprised by the result."""
+        hints = []
+        pairs = zip(images, pictures, strict=True)
+        if turned := [path.name for path, target in pairs if agent.wrong_way_round(target)]:
+            which = turned[0] if len(turned) == 1 else f"{turned[0]} and {len(turned) - 1} more"
+            what = "leave out --invert" if self.invert else "add --invert"
+            hints.append(f"dark and light seem to be the wrong way round for {agent.name} in {which}: {what}")
+        if self.checkpoint is None:
+            hints.append(f"painted by {agent.name}, which knows digits; for photographs add --strokes 500")
+        return hints
 
     def _tiles(self, agent: Agent, images: list[Path], strokes: int) -> Iterator[tuple[Program, Any]]:
         from PIL import ImageOps

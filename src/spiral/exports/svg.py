@@ -8,6 +8,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 
+from spiral.exports.appearance import apparent
 from spiral.exports.paths import Curve, curves, hexadecimal, stroke_settings
 from spiral.files import write_atomically
 from spiral.images import shown_size
@@ -31,7 +32,8 @@ def to_svg(program: Program, size: int | None = None) -> str:
     """A picture: the ground, then each stroke as a path with its width, colour and opacity, in order.
 
     Each path has a title that names its command. What the `vector` engine paints this shows exactly, but for
-    antialiasing; of a libmypaint brush it shows where, how wide and in which colour it went, not its texture.
+    antialiasing; of a libmypaint brush it shows where, how wide, how opaque (see `appearance`) and in which colour it
+    went, not its texture.
 
     Raises:
         InputError: not a program of brush strokes.
@@ -46,7 +48,7 @@ def to_svg(program: Program, size: int | None = None) -> str:
         f'<rect width="{side}" height="{side}" fill="{hexadecimal(settings.ground)}"/>',
         '<g fill="none" stroke-linecap="round" stroke-linejoin="round">',
     ]
-    for curve in curves(program, side):
+    for curve in apparent(program, side):
         opacity = "" if curve.opacity >= 1.0 else f' stroke-opacity="{curve.opacity:.4g}"'
         parts.append(
             f'<path d="{_data(curve.points)}" stroke="{curve.hexadecimal}" stroke-width="{curve.width:.4g}"{opacity}>'
