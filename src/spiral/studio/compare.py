@@ -40,7 +40,7 @@ def tab(studio: Studio, easel: Easel) -> None:
         evaluations = gr.Slider(0, work.MOST_EVALUATIONS, 1000, step=100, label="Renderings of the search")
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     button = gr.Button("Compare", variant="primary", elem_id="compare-go")
-    gallery = pictures("compared", 170)
+    gallery = pictures("compared", 210)
     table = gr.Dataframe(headers=_HEAD, interactive=False, show_label=False, elem_id="figures")
 
     def compare(

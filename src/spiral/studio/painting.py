@@ -121,6 +121,8 @@ def tab(studio: Studio, held: gr.State) -> Easel:
             invert,
             lambda done: progress((done, strokes), desc="painting", unit="strokes"),
         )
+        if painting.target is not None and work.agent_called(name).wrong_way_round(painting.target):
+            gr.Warning(f"dark and light seem to be the wrong way round for {name}: there is a tick box")
         held = Held(painting, painting.program)
         return held, show_again(held)
 

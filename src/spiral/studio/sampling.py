@@ -36,7 +36,7 @@ def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
         temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
     button = gr.Button("Invent", variant="primary", elem_id="invent-go")
     gr.Markdown("Choose a picture to see how it was painted, to edit it and to download it.")
-    shown = pictures("invented", 104)
+    shown = pictures("invented", 96)
     invented = gr.State([])
 
     def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[work.Painting], str]:
