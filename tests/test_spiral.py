@@ -94,3 +94,42 @@ def test_a_drawing_the_wrong_way_round_is_noticed_and_turned(agent, digits, recw
     recwarn.clear()
     assert agent.paint(paper, invert=True) == agent.paint(digits[0])
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"temperature": float("nan")}, {"candidates": 0}])
+def test_numbers_out_of_range_are_refused(agent, digits, wrong):
+    with pytest.raises(spiral.InputError, match="must be"):
+        agent.paint(digits[0], **wrong)
+    target = np.zeros((1, agent.size, agent.size, 1), np.uint8)
+    for commands in (0, -1):
+        with pytest.raises(spiral.InputError, match="commands must be"):
+            agent.reconstruct(target, commands=commands)
+    with pytest.raises(spiral.InputError, match="number of pictures"):
+        agent.reconstruct(target[:0])
+
+
+def test_many_canvases_are_judged_as_few(agent):
+    canvases = np.random.default_rng(0).integers(0, 256, (300, agent.size, agent.size, 1), dtype=np.uint8)
+    scores = agent.judge(canvases, canvases[::-1])
+    assert scores.shape == (300,)
+    assert scores[290:] == pytest.approx(agent.judge(canvases[290:], canvases[::-1][290:]), abs=1e-3)
+
+
+def test_a_vector_agent_has_no_brushes_to_choose_from(agent):
+    with pytest.raises(spiral.InputError, match="one brush only"):
+        agent.with_tools(brush="charcoal")
+
+
+def test_settings_that_want_more_than_the_weights_beside_them_are_refused(agent, lines, tmp_path):
+    import json
+
+    folder = tmp_path / "run" / "agent"
+    spiral.train(tiny(lines), tmp_path / "run", frames=64)
+    config = json.loads((folder / "config.json").read_text())
+    config["preset"]["policy"] |= {"core_channels": 4096, "residual_blocks": 256}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(spiral.InputError, match="fewer weights"):
+        spiral.load(folder)
+    (folder / "config.json").unlink()
+    with pytest.raises(spiral.InputError, match=r"^cannot read .*config\.json"):
+        spiral.load(folder)

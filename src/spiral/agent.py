@@ -21,17 +21,19 @@ from spiral.errors import InputError
 from spiral.exports.sheets import contact_sheet
 from spiral.images import to_image
 from spiral.learning import checkpoint, machine
-from spiral.learning.networks import make_discriminator, make_policy
+from spiral.learning.networks import discriminator_of, make_discriminator, make_policy, policy_of
 from spiral.learning.rollout import begin, go_on
 from spiral.learning.trajectory import Episodes
 from spiral.lookahead import LookAhead, paint_ahead
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
-from spiral.program import Program
+from spiral.program import MAXIMUM_COMMANDS, Program
 from spiral.settings import Preset
 
 DIGITS, PHOTOS = "mnist-reconstruct", "photos-reconstruct"
 _BATCH = 256
+_SMALL = 50_000_000
+"""Weights that any machine has room for."""
 _SHOWN = 64
 """Paintings that a notebook shows."""
 
@@ -188,10 +190,18 @@ class Agent:
         """
         if self.discriminator.conditional and targets is None:
             raise InputError(f"the discriminator of {self.name} judges a canvas beside its target")
-        both = (canvases, targets if self.discriminator.conditional else None)
-        shown = (None if p is None else torch.tensor(p, device=self.device) for p in both)
+        targets = targets if self.discriminator.conditional else None
+        # One that compares pictures with each other must see them all at once.
+        size = len(canvases) if self.discriminator.groups else _BATCH
+        scores = []
         with machine.mixed_precision(self.device, "float32"):
-            return self.discriminator.judge(*shown).cpu().numpy()  # pyright: ignore[reportArgumentType]
+            for start in range(0, len(canvases), max(1, size)):
+                parts = (None if p is None else p[start : start + size] for p in (canvases, targets))
+                shown = [
+                    None if p is None else torch.tensor(np.ascontiguousarray(p), device=self.device) for p in parts
+                ]
+                scores.append(self.discriminator.judge(*shown).cpu().numpy())  # pyright: ignore[reportArgumentType]
+        return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
         """The same agent with another engine or brush in its hand; what is None stays.
@@ -201,6 +211,8 @@ class Agent:
         """
         if engine is not None and not isinstance(self.preset.canvas, type(settings_of(engine, {}))):
             raise InputError(f"{self.name} writes programs for {self.preset.engine}; {engine} cannot execute them")
+        if brush is not None and (engine or self.preset.engine) == "vector":
+            raise InputError("the vector engine has one brush only; brushes are for the engine mypaint")
         strokes = self.preset.canvas if brush is None else replace(self.strokes, brush=brush)
         changed = copy(self)
         changed.preset = replace(self.preset, engine=engine or self.preset.engine, canvas=strokes)
@@ -223,6 +235,14 @@ class Agent:
     ) -> Paintings:
         learning = self.preset.learning
         wanted = learning.length if commands is None else commands
+        for what, number, low, high in (
+            ("the number of pictures", count, 1, 10**9),
+            ("commands", wanted, 1, MAXIMUM_COMMANDS),
+            ("candidates", candidates, 1, 1024),
+            ("temperature", temperature, 0.0, 100.0),
+        ):
+            if not low <= number <= high:
+                raise InputError(f"{what} must be {low:g} to {high:g}, got {number}")
         settings, programs, canvases, observed, targets = self.preset.canvas.to_json(), [], [], [], []
         device, most = self.device, max(1, _BATCH // candidates)
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
@@ -317,6 +337,25 @@ def read_preset(folder: Path) -> Preset:
         raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
 
 
+def _check_sizes(folder: Path, preset: Preset) -> None:
+    """Refuse settings whose networks are far larger than the weights beside them, before memory is taken for these.
+
+    Raises:
+        InputError: they are, or sizes do not go together.
+    """
+    try:
+        with torch.device("meta"):
+            modules = {"policy": policy_of(preset), "discriminator": discriminator_of(preset)}
+    except (ValueError, RuntimeError) as error:
+        raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
+    for name, module in modules.items():
+        path = folder / f"{name}.safetensors"
+        wanted = sum(tensor.numel() for tensor in module.state_dict().values())
+        # Of half precision, each takes two bytes. Small networks are told apart better when they are filled.
+        if wanted > _SMALL and path.is_file() and wanted > path.stat().st_size:
+            raise InputError(f"{path} holds fewer weights than {folder / checkpoint.CONFIG} asks for")
+
+
 def load_agent(name: str | None = None, device: str = "auto") -> Agent:
     """Load an agent by whatever `find` takes; `default()` when None.
 
@@ -334,6 +373,7 @@ def read_agent(folder: Path, name: str, device: str = "auto") -> Agent:
         InputError: no checkpoint, or one with wrong settings or weights.
     """
     preset = read_preset(folder)
+    _check_sizes(folder, preset)
     try:
         policy, discriminator = make_policy(preset), make_discriminator(preset)
     except (ValueError, RuntimeError) as error:

@@ -29,7 +29,7 @@ canvas), `split`, `steps`, `size` (side S of what is observed), `reward`.
 
 from __future__ import annotations
 
-import functools
+import weakref
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -45,16 +45,19 @@ from spiral.engines import make, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 
+_SHARED: weakref.WeakValueDictionary[Any, npt.NDArray[np.uint8]] = weakref.WeakValueDictionary()
 Reward = Literal["none", "l2"]
 _BLACKBOARD = {"ground": (0.0,) * 3, "ink": (1.0,) * 3, "radii": (1.5, 2.5, 3.5), "brush": "classic/pen"}
 """Settings of brush strokes when none are given: for white digits on black."""
 
 
-@functools.lru_cache(maxsize=4)
 def _pictures(source: str, size: int, channels: int, split: Literal["train", "test"] | None) -> npt.NDArray[np.uint8]:
-    """A data set's pictures, once for all environments of a process: whoever makes 64 has them in memory once."""
-    images = load(source, size, channels, split).images
-    images.setflags(write=False)
+    """A data set's pictures, in memory once for all environments that have them."""
+    key = (source, size, channels, split)
+    images = _SHARED.get(key)
+    if images is None:
+        images = _SHARED[key] = load(source, size, channels, split).images
+        images.setflags(write=False)
     return images
 
 

@@ -100,3 +100,15 @@ def test_a_name_is_taken_once():
         with pytest.raises(InputError, match="already"):
             register(name, Registration("another", "another", ""))
     assert isinstance(settings_of("vector", {}), StrokeSettings)
+
+
+def test_an_engine_whose_module_is_gone_is_missing_and_says_so(monkeypatch):
+    import pytest
+
+    from spiral.engines import Registration, base, make, missing
+    from spiral.errors import InputError
+
+    monkeypatch.setitem(base.ENGINES, "gone", Registration("no_such_module_at_all", "gone", "look for it"))
+    assert "no_such_module_at_all" in (missing("gone") or "")
+    with pytest.raises(InputError, match="look for it"):
+        make("gone", 1)

@@ -137,3 +137,28 @@ def test_a_port_that_is_taken_is_told(address, capsys):
     port = address.rsplit(":", 1)[1].strip("/")
     assert main(["studio", "--port", port]) == 2 and port in capsys.readouterr().err
     assert main(["studio", "--port", "0"]) == 2
+
+
+@pytest.mark.parametrize("name", ["picture", "paint"])
+def test_nothing_is_fetched_for_a_visitor(client, name, monkeypatch):
+    """A request may name an address where a file belongs; Gradio would download it."""
+    asked = []
+    monkeypatch.setattr("httpx.AsyncClient.send", lambda *given, **more: asked.append(given))
+    elsewhere = {"path": "https://example.org/large.png", "meta": {"_type": "gradio.FileData"}}
+    given = {"picture": (elsewhere,), "paint": (elsewhere, False, default(), 12, OWN, OWN, 0)}[name]
+    with pytest.raises(AppError, match="fetches nothing"):
+        client.predict(*given, api_name=f"/{name}")
+    assert asked == []
+
+
+def test_a_run_with_an_odd_name_and_odd_numbers_is_shown(lines, tmp_path):
+    from problems import tiny
+
+    import spiral
+    from spiral.studio.runs import shown
+
+    run = tmp_path / r"a$\bad$b"
+    spiral.train(tiny(lines), run, frames=128)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write(f'{{"commands": 192, "blank": {10**400}}}\n')
+    assert "<svg" in shown(tmp_path, [run.name])

@@ -171,7 +171,10 @@ def _load(name: str) -> None:
 
 def missing(name: str) -> str | None:
     """Why the engine `name` cannot work here, in one line, or None when it can."""
-    return _module(name).missing()
+    try:
+        return _module(name).missing()
+    except ImportError as error:
+        return f"its module cannot be loaded: {error}"
 
 
 def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threads: int | None = None) -> Engine:
@@ -186,13 +189,12 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
     Raises:
         InputError: unknown engine, wrong settings, or something the engine needs is not installed.
     """
-    module = _module(name)
     if batch < 1:
         raise InputError(f"batch must be at least 1, got {batch}")
-    reason = module.missing()
+    reason = missing(name)
     if reason is not None:
         raise InputError(f"the engine {name!r} does not work here: {reason}; to get it: {ENGINES[name].install}")
-    return module.build(batch, dict(settings or {}), threads)
+    return _module(name).build(batch, dict(settings or {}), threads)
 
 
 def settings_of(name: str, values: Mapping[str, Any]) -> CanvasSettings:
@@ -202,7 +204,11 @@ def settings_of(name: str, values: Mapping[str, Any]) -> CanvasSettings:
         InputError: unknown engine, or wrong settings.
     """
     module, _, kind = _registration(name).settings.partition(":")
-    return getattr(importlib.import_module(module), kind).parse(values)
+    try:
+        found = getattr(importlib.import_module(module), kind)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"the settings of the engine {name!r} cannot be loaded: {error}") from error
+    return found.parse(values)
 
 
 def stroke_engines() -> list[str]:

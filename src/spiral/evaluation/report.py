@@ -30,6 +30,7 @@ _RECORDS = (METRICS, SEARCH, EVALUATION)
 _LIMIT = 256 * 2**20
 _SEED = re.compile(r"[-_]seed\d+$")
 _POINTS = 200
+_LARGEST = 2**63
 _COLOURS = ("#0b5fa5", "#c8501e", "#2e8540", "#7b3fa0", "#8a6d1d", "#b0245c", "#1f7a8c", "#555555")
 _LINES = ("-", "--", ":")
 _HEIGHT, _WIDTH = 3.6, 6.0
@@ -120,7 +121,8 @@ def read_rows(folder: Path) -> list[dict[str, float]]:
         except ValueError:
             continue
         if isinstance(row, dict):
-            rows.append({name: value for name, value in row.items() if isinstance(value, int | float)})
+            numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
+            rows.append({name: value for name, value in numbers.items() if not abs(value) > _LARGEST})
     return [row for row in rows if "commands" in row]
 
 
@@ -263,6 +265,7 @@ def draw(quantity: str, records: Sequence[Record]) -> bytes | None:
     for index, (colour, (label, curves)) in enumerate(zip(_cycle(len(groups)), groups.items(), strict=True)):
         x, y = across(curves)
         note = f"{label} ({len(curves)} seeds)" if len(curves) > 1 else label
+        note = note.replace("$", r"\$")  # a name, not a formula
         line = _LINES[index // len(_COLOURS) % len(_LINES)]
         axes.plot(x, np.median(y, axis=0), color=colour, label=note, linewidth=1.6, linestyle=line)
         if len(curves) > 1 and not crowded:

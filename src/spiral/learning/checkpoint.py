@@ -69,8 +69,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     """
     if not folder.is_dir():
         raise InputError(f"no checkpoint folder {folder}")
+    text = read_bytes(folder / CONFIG, _CONFIG_LIMIT)
     try:
-        config = json.loads(read_bytes(folder / CONFIG, _CONFIG_LIMIT))
+        config = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / CONFIG} is not JSON: {error}") from error
     if not isinstance(config, dict):

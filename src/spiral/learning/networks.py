@@ -15,8 +15,7 @@ def make_policy(preset: Preset, device: torch.device | str = "cpu") -> Policy:
     Raises:
         InputError: sizes that do not go together.
     """
-    policy = Policy(preset.canvas.specification(), preset.data.size, preset.canvas.channels, preset.policy)
-    return policy.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return policy_of(preset).to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def make_discriminator(preset: Preset, device: torch.device | str = "cpu") -> Discriminator:
@@ -25,6 +24,15 @@ def make_discriminator(preset: Preset, device: torch.device | str = "cpu") -> Di
     Raises:
         InputError: sizes that do not go together.
     """
+    return discriminator_of(preset).to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def policy_of(preset: Preset) -> Policy:
+    """The policy as it is built, wherever torch builds at the moment: see `make_policy`."""
+    return Policy(preset.canvas.specification(), preset.data.size, preset.canvas.channels, preset.policy)
+
+
+def discriminator_of(preset: Preset) -> Discriminator:
+    """The discriminator likewise: see `make_discriminator`."""
     size, channels = preset.data.size, preset.canvas.channels
-    discriminator = Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)
-    return discriminator.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return Discriminator(size, channels, preset.policy.sees_target, preset.discriminator)

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import gradio as gr
+from gradio import processing_utils
 from gradio.themes import Default
 
 from spiral.studio import compare, painting, runs, sampling
-from spiral.studio.requests import Studio
+from spiral.studio.requests import FORGOTTEN, Studio
 from spiral.studio.uploads import MAXIMUM_BYTES
 
 _STYLE = """
@@ -25,15 +26,15 @@ _WAITING = 100
 """Requests that may wait for their turn."""
 _THREADS = 6
 """For all requests; each keeps torch's scratch memory, so that forty, as Gradio has them, fill a small machine."""
-_FORGOTTEN = (600, 3600)
-"""Every so many seconds files older than so many seconds are deleted."""
+_VISITORS = 200
+"""Whose pictures are remembered; beyond them, whoever came first is forgotten."""
 
 
 def build(studio: Studio) -> gr.Blocks:
     """The whole page."""
-    with gr.Blocks(title="SPIRAL studio", analytics_enabled=False, delete_cache=_FORGOTTEN) as page:
+    with gr.Blocks(title="SPIRAL studio", analytics_enabled=False, delete_cache=(FORGOTTEN // 6, FORGOTTEN)) as page:
         gr.Markdown("# SPIRAL studio\nAgents that write programs which paint pictures. Draw something, and watch.")
-        held = gr.State(None, time_to_live=_FORGOTTEN[1])
+        held = gr.State(None, time_to_live=FORGOTTEN)
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
                 easel = painting.tab(studio, held)
@@ -46,6 +47,10 @@ def build(studio: Studio) -> gr.Blocks:
         # Runs that have begun since bring agents along.
         page.load(lambda: gr.Dropdown(choices=list(painting.redrawing(studio))), None, easel.agent)
     return page
+
+
+async def _fetch_nothing(url: str, cache_dir: str) -> str:
+    raise gr.Error("the studio fetches nothing from elsewhere", print_exception=False)
 
 
 @contextmanager
@@ -65,6 +70,8 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
         OSError: the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files:
+        # Gradio would fetch whatever address a request names instead of a file.
+        processing_utils.async_ssrf_protected_download = _fetch_nothing
         os.environ["GRADIO_TEMP_DIR"] = files  # what visitors bring goes when the studio goes
         page = build(Studio(folder, Path(files)))
         page.queue(max_size=_WAITING, default_concurrency_limit=2)
@@ -76,6 +83,7 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
             prevent_thread_lock=True,
             quiet=True,
             max_threads=_THREADS,
+            state_session_capacity=_VISITORS,
             max_file_size=MAXIMUM_BYTES,
             allowed_paths=[files],
             footer_links=[],

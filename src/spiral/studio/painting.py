@@ -18,7 +18,9 @@ from spiral.studio.elements import pad, played, player
 from spiral.studio.performance import perform
 from spiral.studio.requests import (
     AS_IT_IS,
+    FORGOTTEN,
     ONE_AT_A_TIME,
+    ONE_DOCUMENT,
     OWN,
     Held,
     Studio,
@@ -66,7 +68,7 @@ def tab(studio: Studio, held: gr.State) -> Easel:
     first = default()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            uploaded, source = gr.State(None), gr.State(DRAWN)
+            uploaded, source = gr.State(None, time_to_live=FORGOTTEN), gr.State(DRAWN)
             with gr.Tabs():
                 with gr.Tab("Draw") as draw:
                     drawing = pad()
@@ -204,7 +206,8 @@ def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
     def write(held: Held | None, size: float, ending: str) -> Any:
         if ending not in FORMATS:
             raise InputError(f"there is no format {ending!r}")
-        path = work.document(studio.files, whatever_is_shown(held).program, ending, int(size))
+        most = work.MOST_GIF_PIXELS if ending == "gif" else work.MOST_PIXELS
+        path = work.document(studio.files, whatever_is_shown(held).program, ending, min(int(size), most))
         return gr.File(str(path), visible=True)
 
     inputs = [held, without, order, palette, ground, brush]
@@ -213,5 +216,6 @@ def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
     show.leave(leave, None, without, api_visibility="private", show_progress="hidden")
     for ending, button in buttons.items():
         wanted = gr.State(ending)
-        made = button.click(showing_refusals(write), [held, size, wanted], files, api_name=f"write_{ending}")
+        event = {"api_name": f"write_{ending}", **ONE_DOCUMENT}
+        made = button.click(showing_refusals(write), [held, size, wanted], files, **event)
         made.success(None, None, None, js=_START_DOWNLOAD)

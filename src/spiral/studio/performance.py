@@ -31,7 +31,7 @@ class Performance:
         frames: F pictures uint8 [H, W, C], the blank canvas first.
         steps: commands executed before each frame, F rising numbers from 0 to T.
         lines: what each command does, T lines.
-        numbers: of the strokes as `spiral.editing` counts them, from 1; None for a command that leaves nothing.
+        numbers: of the strokes as `spiral.editing` counts them, from 1; None for a command that is none.
         errors: mean squared error after 0 to T commands, float64 [T + 1], pixels in [0, 1]; None without a target.
         scores: the discriminator's likewise, float32 [T + 1]; None where it judges only groups of pictures.
     """
@@ -72,6 +72,6 @@ def perform(agent: Agent, program: Program, target: npt.NDArray[np.uint8] | None
 
 def _numbers(program: Program) -> list[int | None]:
     if not isinstance(settings_of(program.engine, {}), StrokeSettings):
-        return list(range(1, len(program.commands) + 1))
+        return [None] * len(program.commands)
     strokes = {curve.command: number for number, curve in enumerate(curves(program), 1)}
     return [strokes.get(place) for place in range(len(program.commands))]

@@ -11,7 +11,7 @@ import gradio as gr
 
 from spiral.errors import InputError
 from spiral.evaluation.report import METRICS, PLOTS, draw, read_record
-from spiral.studio.requests import Studio, showing_refusals
+from spiral.studio.requests import FORGOTTEN, Studio, showing_refusals
 
 _SECONDS = 10.0
 _MOST = 6
@@ -25,9 +25,12 @@ figcaption { margin: 12px 0 4px; }
 def tab(studio: Studio) -> None:
     """Build the tab."""
     gr.Markdown(f"Runs in `{studio.runs}`, read again every {_SECONDS:g} seconds. `spiral train PRESET` begins one.")
-    names = gr.Dropdown(found(studio.runs), multiselect=True, label="Runs", max_choices=_MOST, elem_id="runs")
+    # Names that are gone are let through: `look` leaves them out, where Gradio would refuse every further reading.
+    names = gr.Dropdown(
+        found(studio.runs), multiselect=True, label="Runs", max_choices=_MOST, allow_custom_value=True, elem_id="runs"
+    )
     report = gr.HTML("", css_template=_STYLE, elem_id="report")
-    last = gr.State("")
+    last = gr.State("", time_to_live=FORGOTTEN)
     clock = gr.Timer(_SECONDS)
 
     def look(chosen: list[str], before: str) -> tuple[Any, Any, Any]:

@@ -5,8 +5,10 @@ Everything a browser sends ends up in an argument here or in `spiral.studio.uplo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +39,8 @@ SECONDS = 60.0
 MOST_STROKES, MOST_SAMPLES, MOST_EVALUATIONS = 800, 64, 5000
 MOST_PIXELS = 2048
 """Side of a document."""
+MOST_GIF_PIXELS = 640
+"""Side of a GIF, all of whose frames are in memory at once."""
 _LOADED = 4
 _KEPT_SECONDS = 3600.0
 
@@ -60,7 +64,7 @@ def agents(runs: Path | None = None) -> dict[str, Preset]:
     """The experiments of all agents that can paint here, by name: shipped ones, then those of runs in a folder."""
     folders = [] if runs is None else sorted(path.parents[1] for path in runs.glob("*/agent/config.json"))
     found: dict[str, Preset] = {}
-    for name in [*shipped(), *map(str, folders)]:
+    for name in [*shipped(), *(str(folder.resolve()) for folder in folders)]:
         try:
             preset = read_preset(find(name))
         except InputError:
@@ -269,10 +273,12 @@ def document(folder: Path, program: Program, ending: str, size: int | None) -> P
         InputError: another ending, or a size out of range.
     """
     for old in folder.glob("*/painting.*"):
-        if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
-            old.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # somebody else is cleaning up, too
+            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(old.parent, ignore_errors=True)
     if size is not None:
-        _within("size", size, 16, MOST_PIXELS)
+        most = MOST_PIXELS if ending != "gif" else MOST_GIF_PIXELS
+        _within(f"the size of a .{ending}", size, 16, most)
     path = make_folder(folder / f"{time.time_ns():x}") / f"painting.{ending}"
     if ending == "json":
         program.save(path)
