@@ -115,11 +115,6 @@ def test_many_canvases_are_judged_as_few(agent):
     assert scores[290:] == pytest.approx(agent.judge(canvases[290:], canvases[::-1][290:]), abs=1e-3)
 
 
-def test_a_vector_agent_has_no_brushes_to_choose_from(agent):
-    with pytest.raises(spiral.InputError, match="one brush only"):
-        agent.with_tools(brush="charcoal")
-
-
 def test_settings_that_want_more_than_the_weights_beside_them_are_refused(agent, lines, tmp_path):
     import json
 

@@ -69,7 +69,8 @@ def paint(
         picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C].
         strokes: how many, at most.
         agent: that of photographs in this package when None.
-        brush: `ink`, `charcoal`, `watercolour`, `oil`, or the name of a brush; the agent's own when None.
+        brush: `ink`, `charcoal`, `watercolour`, `oil`, or the name of a brush; the agent's own when None. The
+            engine `vector`, which paints where libmypaint is missing, has one brush and ignores it.
         palette: colours to keep to, as `#102030,#ffcc00`, or how many of the picture's own, as `8`.
         seed: of the brush; the same seed writes the same program.
 

@@ -206,13 +206,13 @@ class Agent:
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
         """The same agent with another engine or brush in its hand; what is None stays.
 
+        The engine `vector` has one brush and ignores the choice.
+
         Raises:
             InputError: an engine whose commands are others, or a brush for an agent without one.
         """
         if engine is not None and not isinstance(self.preset.canvas, type(settings_of(engine, {}))):
             raise InputError(f"{self.name} writes programs for {self.preset.engine}; {engine} cannot execute them")
-        if brush is not None and (engine or self.preset.engine) == "vector":
-            raise InputError("the vector engine has one brush only; brushes are for the engine mypaint")
         strokes = self.preset.canvas if brush is None else replace(self.strokes, brush=brush)
         changed = copy(self)
         changed.preset = replace(self.preset, engine=engine or self.preset.engine, canvas=strokes)

@@ -47,7 +47,7 @@ class Paint:
     """Another engine than the agent was trained with: mypaint or vector."""
     brush: str | None = None
     """Another brush: ink, charcoal, watercolour, oil, or any that `spiral engines --brushes chart.png` shows, such as
-    classic/calligraphy."""
+    classic/calligraphy. The engine vector has one and ignores this."""
     palette: str | None = None
     """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
     candidates: int = 16
