@@ -17,14 +17,14 @@ from spiral.datasets.pictures import Picture, fit_image
 from spiral.downloads import HUB, download
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
-from spiral.errors import InputError
+from spiral.errors import InputError, require_number
 from spiral.exports.sheets import contact_sheet
 from spiral.images import to_image
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import discriminator_of, make_discriminator, make_policy, policy_of
 from spiral.learning.rollout import begin, go_on
 from spiral.learning.trajectory import Episodes
-from spiral.lookahead import LookAhead, paint_ahead
+from spiral.lookahead import MAXIMUM_CANDIDATES, LookAhead, paint_ahead
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
 from spiral.program import MAXIMUM_COMMANDS, Program
@@ -235,14 +235,10 @@ class Agent:
     ) -> Paintings:
         learning = self.preset.learning
         wanted = learning.length if commands is None else commands
-        for what, number, low, high in (
-            ("the number of pictures", count, 1, 10**9),
-            ("commands", wanted, 1, MAXIMUM_COMMANDS),
-            ("candidates", candidates, 1, 1024),
-            ("temperature", temperature, 0.0, 100.0),
-        ):
-            if not low <= number <= high:
-                raise InputError(f"{what} must be {low:g} to {high:g}, got {number}")
+        require_number("the number of pictures", count, 1, 10**9)
+        require_number("commands", wanted, 1, MAXIMUM_COMMANDS)
+        require_number("candidates", candidates, 1, MAXIMUM_CANDIDATES)
+        require_number("temperature", temperature, 0.0, 100.0)
         settings, programs, canvases, observed, targets = self.preset.canvas.to_json(), [], [], [], []
         device, most = self.device, max(1, _BATCH // candidates)
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
@@ -343,17 +339,14 @@ def _check_sizes(folder: Path, preset: Preset) -> None:
     Raises:
         InputError: they are, or sizes do not go together.
     """
-    try:
-        with torch.device("meta"):
-            modules = {"policy": policy_of(preset), "discriminator": discriminator_of(preset)}
-    except (ValueError, RuntimeError) as error:
-        raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error
+    with torch.device("meta"):
+        modules = {"policy": policy_of(preset), "discriminator": discriminator_of(preset)}
     for name, module in modules.items():
         path = folder / f"{name}.safetensors"
         wanted = sum(tensor.numel() for tensor in module.state_dict().values())
         # Of half precision, each takes two bytes. Small networks are told apart better when they are filled.
         if wanted > _SMALL and path.is_file() and wanted > path.stat().st_size:
-            raise InputError(f"{path} holds fewer weights than {folder / checkpoint.CONFIG} asks for")
+            raise InputError(f"{path} holds fewer weights than it asks for")
 
 
 def load_agent(name: str | None = None, device: str = "auto") -> Agent:
@@ -373,8 +366,8 @@ def read_agent(folder: Path, name: str, device: str = "auto") -> Agent:
         InputError: no checkpoint, or one with wrong settings or weights.
     """
     preset = read_preset(folder)
-    _check_sizes(folder, preset)
     try:
+        _check_sizes(folder, preset)
         policy, discriminator = make_policy(preset), make_discriminator(preset)
     except (ValueError, RuntimeError) as error:
         raise InputError(f"{folder / checkpoint.CONFIG}: {error}") from error

@@ -1,11 +1,24 @@
 """The one exception for wrong input from outside: files, settings, commands, checkpoints."""
 
+from numbers import Real
+from typing import Any
+
 
 class InputError(ValueError):
     """Something a user handed in cannot be used; the message is one line that says what and why.
 
     The command line turns it into exit status 2 and that line, never a traceback.
     """
+
+
+def require_number(what: str, value: Any, low: float, high: float) -> None:
+    """Check that something is a number from `low` to `high`, both ends included.
+
+    Raises:
+        InputError: it is not; NaN never is.
+    """
+    if not isinstance(value, Real) or not low <= value <= high:  # pyright: ignore[reportOperatorIssue]
+        raise InputError(f"{what} must be {low:g} to {high:g}, got {value}")
 
 
 def require_within(where: str, settings: object, **bounds: tuple[float, float]) -> None:

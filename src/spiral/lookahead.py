@@ -17,6 +17,8 @@ from spiral.engines.strokes import MOVE, StrokeSettings
 from spiral.models.policy import Observation, Policy, State
 from spiral.specification import Specification
 
+MAXIMUM_CANDIDATES = 1024
+
 
 class LookAhead:
     """Small canvases on which proposals are tried."""

@@ -18,14 +18,14 @@ from PIL import Image
 from spiral.agent import Agent
 from spiral.engines import make, observe
 from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
-from spiral.errors import InputError
+from spiral.errors import InputError, require_number
 from spiral.exports.palettes import nearest
 from spiral.learning import machine
-from spiral.lookahead import LookAhead, Sitting, choose
+from spiral.lookahead import MAXIMUM_CANDIDATES, LookAhead, Sitting, choose
 from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)
-CANDIDATES, MAXIMUM_CANDIDATES = 16, 1024
+CANDIDATES = 16
 MAXIMUM_STROKES = 20_000
 _MAXIMUM_GRID = 256
 _COLOUR_LEVELS = 256
@@ -76,10 +76,8 @@ def paint_tiles(
         InputError: an agent that does not redraw or whose strokes are compound, a palette for grey, or a number out of
             range.
     """
-    if not 1 <= strokes <= MAXIMUM_STROKES:
-        raise InputError(f"strokes must be 1 to {MAXIMUM_STROKES}, got {strokes}")
-    if not 1 <= candidates <= MAXIMUM_CANDIDATES:
-        raise InputError(f"candidates must be 1 to {MAXIMUM_CANDIDATES}, got {candidates}")
+    require_number("strokes", strokes, 1, MAXIMUM_STROKES)
+    require_number("candidates", candidates, 1, MAXIMUM_CANDIDATES)
     if not agent.conditional:
         raise InputError(f"{agent.name} paints without a target; use `spiral sample`")
     if palette is not None and "red" not in agent.strokes.choices:

@@ -127,7 +127,7 @@ def test_documents_are_written_and_old_ones_deleted(painting, tmp_path, ending, 
         assert json.loads(first.read_text())["engine"] == "vector"
     elif ending != "svg":
         assert Image.open(first).size == (96, 96)
-    monkeypatch.setattr(work, "_KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(work, "KEPT_SECONDS", -1.0)
     second = work.document(tmp_path, painting.program, ending, None)
     assert second.exists() and not first.exists()
 

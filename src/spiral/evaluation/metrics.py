@@ -80,6 +80,11 @@ def reconstruction(
     )
 
 
+def mean_squared_errors(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Mean squared error of each of N pictures, float64 [N], of uint8 [N, H, W, C] or one for all; pixels in [0, 1]."""
+    return np.square((images.astype(np.float64) - paintings) / 255.0).mean(axis=(1, 2, 3))
+
+
 def likeness(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
     """How alike pictures look, uint8 [N, H, W, C] both.
 
@@ -88,7 +93,7 @@ def likeness(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) ->
         100); `ssim`, the structural similarity (Wang et al. 2004) by scikit-image, likewise, or None without it or
         for pictures smaller than its window of 7 pixels.
     """
-    errors = np.square((images.astype(np.float64) - paintings) / 255.0).mean(axis=(1, 2, 3))
+    errors = mean_squared_errors(images, paintings)
     psnr = float(np.minimum(-10.0 * np.log10(np.maximum(errors, 1e-12)), _PERFECT).mean())
     try:
         from skimage.metrics import structural_similarity

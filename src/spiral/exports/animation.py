@@ -20,9 +20,14 @@ Frames = Iterable[npt.NDArray[np.uint8]]
 """uint8 [H, W, C], at least one, of one shape; each is used before the next is asked for."""
 
 
+def spread(count: int, limit: int) -> list[int]:
+    """At most `limit` of the places 0 to `count` - 1, evenly spread, the first and the last among them."""
+    return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int)).tolist()
+
+
 def moments(frames: Frames, count: int, limit: int) -> Iterator[npt.NDArray[np.uint8]]:
     """At most `limit` of `count` frames, evenly spread from the first to the last, copied."""
-    chosen = set(np.linspace(0, count - 1, min(limit, count)).round().astype(int).tolist())
+    chosen = set(spread(count, limit))
     return (frame.copy() for index, frame in enumerate(frames) if index in chosen)
 
 

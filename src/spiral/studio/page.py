@@ -12,8 +12,8 @@ import gradio as gr
 from gradio import processing_utils
 from gradio.themes import Default
 
-from spiral.studio import compare, painting, runs, sampling
-from spiral.studio.requests import FORGOTTEN, Studio
+from spiral.studio import compare, painting, runs, sampling, work
+from spiral.studio.requests import Studio
 from spiral.studio.uploads import MAXIMUM_BYTES
 
 _STYLE = """
@@ -32,9 +32,11 @@ _VISITORS = 200
 
 def build(studio: Studio) -> gr.Blocks:
     """The whole page."""
-    with gr.Blocks(title="SPIRAL studio", analytics_enabled=False, delete_cache=(FORGOTTEN // 6, FORGOTTEN)) as page:
+    with gr.Blocks(
+        title="SPIRAL studio", analytics_enabled=False, delete_cache=(work.KEPT_SECONDS // 6, work.KEPT_SECONDS)
+    ) as page:
         gr.Markdown("# SPIRAL studio\nAgents that write programs which paint pictures. Draw something, and watch.")
-        held = gr.State(None, time_to_live=FORGOTTEN)
+        held = gr.State(None, time_to_live=work.KEPT_SECONDS)
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
                 easel = painting.tab(studio, held)

@@ -18,7 +18,6 @@ from spiral.studio.elements import pad, played, player
 from spiral.studio.performance import perform
 from spiral.studio.requests import (
     AS_IT_IS,
-    FORGOTTEN,
     ONE_AT_A_TIME,
     ONE_DOCUMENT,
     OWN,
@@ -68,7 +67,7 @@ def tab(studio: Studio, held: gr.State) -> Easel:
     first = default()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            uploaded, source = gr.State(None, time_to_live=FORGOTTEN), gr.State(DRAWN)
+            uploaded, source = gr.State(None, time_to_live=work.KEPT_SECONDS), gr.State(DRAWN)
             with gr.Tabs():
                 with gr.Tab("Draw") as draw:
                     drawing = pad()
@@ -198,7 +197,8 @@ def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
 
     def go_back(held: Held | None) -> tuple[Held, str]:
         painting = whatever_is_shown(held).painting
-        return Held(painting, painting.program), show_again(Held(painting, painting.program))
+        original = Held(painting, painting.program)
+        return original, show_again(original)
 
     def leave(event: gr.EventData) -> str:
         return str(event.without)

@@ -11,7 +11,8 @@ from spiral.agent import Agent
 from spiral.datasets.pictures import recolour
 from spiral.engines import observe, settings_of
 from spiral.engines.strokes import StrokeSettings
-from spiral.exports.animation import moments
+from spiral.evaluation.metrics import mean_squared_errors
+from spiral.exports.animation import moments, spread
 from spiral.exports.documents import shown
 from spiral.exports.paths import curves
 from spiral.exports.words import describe
@@ -56,14 +57,14 @@ def perform(agent: Agent, program: Program, target: npt.NDArray[np.uint8] | None
         InputError: the program cannot be executed.
     """
     count = len(program.commands)
-    steps = np.unique(np.linspace(0, count, min(FRAMES, count + 1)).round().astype(int)).tolist()
+    steps = spread(count + 1, FRAMES)
     seen = np.stack([observe(canvas[None], agent.size)[0] for canvas in program.process()])
     seen = recolour(seen, agent.channels)  # a grey program may have been coloured since
     # Not the same run: a small canvas is shown painted large, and a large one shown small.
     frames = [shown(canvas, program).copy() for canvas in moments(program.process(SHOWN), count + 1, FRAMES)]
     errors = scores = None
     if target is not None:
-        errors = np.square((seen.astype(np.float64) - target) / 255.0).mean(axis=(1, 2, 3))
+        errors = mean_squared_errors(seen, target)
     # A discriminator of groups compares pictures with each other, and moments of one painting are too much alike.
     if not agent.discriminator.groups and (target is not None or not agent.discriminator.conditional):
         scores = agent.judge(seen, None if target is None else np.broadcast_to(target, seen.shape))

@@ -17,8 +17,6 @@ from spiral.program import Program
 from spiral.studio.work import Painting
 
 OWN, AS_IT_IS = "the agent's own", "as it is"
-FORGOTTEN = 3600
-"""Seconds after which what a visitor brought or made is deleted."""
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "painter", "concurrency_limit": 1}
 """For events that sample: the random state of a process is one."""
 ONE_DOCUMENT: dict[str, Any] = {"concurrency_id": "document", "concurrency_limit": 1}

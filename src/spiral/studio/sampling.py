@@ -11,7 +11,7 @@ from spiral.exports.documents import picture
 from spiral.studio import work
 from spiral.studio.elements import listed, pictures
 from spiral.studio.painting import show_again
-from spiral.studio.requests import FORGOTTEN, ONE_AT_A_TIME, Held, Studio, showing_refusals
+from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, showing_refusals
 
 _SIDE = 128
 
@@ -37,7 +37,7 @@ def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
     button = gr.Button("Invent", variant="primary", elem_id="invent-go")
     gr.Markdown("Choose a picture to see how it was painted, to edit it and to download it.")
     shown = pictures("invented", 96)
-    invented = gr.State([], time_to_live=FORGOTTEN)
+    invented = gr.State([], time_to_live=work.KEPT_SECONDS)
 
     def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[work.Painting], str]:
         paintings = work.sample(name, int(count), int(seed or 0), temperature)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,8 @@ from spiral.datasets.pictures import fit_image
 from spiral.editing import ORDERS, on_ground, recolour, reorder, strokes, trim
 from spiral.engines import missing
 from spiral.engines.strokes import StrokeSettings
-from spiral.errors import InputError
+from spiral.errors import InputError, require_number
+from spiral.evaluation.metrics import mean_squared_errors
 from spiral.exports.documents import write_document
 from spiral.exports.palettes import parse_palette
 from spiral.files import make_folder
@@ -42,7 +42,8 @@ MOST_PIXELS = 2048
 MOST_GIF_PIXELS = 640
 """Side of a GIF, all of whose frames are in memory at once."""
 _LOADED = 4
-_KEPT_SECONDS = 3600.0
+KEPT_SECONDS = 3600
+"""After which what a visitor brought or made is deleted."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ def paint(
     Raises:
         InputError: something of this does not go together, or it took longer than `SECONDS`.
     """
-    _within("strokes", strokes, 1, MOST_STROKES)
-    _within("seed", seed, 0, 2**31)
+    require_number("strokes", strokes, 1, MOST_STROKES)
+    require_number("seed", seed, 0, 2**31)
     agent = agent_called(name).with_tools(engine, brush)
     picture = ImageOps.invert(picture) if invert else picture
     target = fit_image(picture, agent.size, agent.channels)
@@ -147,10 +148,10 @@ def sample(name: str, count: int, seed: int = 0, temperature: float | None = Non
     Raises:
         InputError: a number out of range, or an agent that redraws.
     """
-    _within("the number of pictures", count, 1, MOST_SAMPLES)
-    _within("seed", seed, 0, 2**31)
+    require_number("the number of pictures", count, 1, MOST_SAMPLES)
+    require_number("seed", seed, 0, 2**31)
     if temperature is not None:
-        _within("temperature", temperature, 0.0, 10.0)
+        require_number("temperature", temperature, 0.0, 10.0)
     return [Painting(name, program, None) for program in agent_called(name).sample(count, seed, temperature)]
 
 
@@ -239,15 +240,16 @@ def compare(
     Raises:
         InputError: something of this does not go together, or it took longer than `SECONDS`.
     """
-    _within("the number of renderings", evaluations, 0, MOST_EVALUATIONS)
-    _within("seed", seed, 0, 2**31)
+    require_number("the number of renderings", evaluations, 0, MOST_EVALUATIONS)
+    require_number("seed", seed, 0, 2**31)
     picture = ImageOps.invert(picture) if invert else picture
     attempts = []
     for name in dict.fromkeys(names):
         agent = agent_called(name)
         target, began = fit_image(picture, agent.size, agent.channels)[None], time.perf_counter()
         painted = agent.reconstruct(target, seed)
-        attempts.append(Attempt(name, painted.programs[0], _mse(painted.observed, target), time.perf_counter() - began))
+        mse = float(mean_squared_errors(painted.observed, target)[0])
+        attempts.append(Attempt(name, painted.programs[0], mse, time.perf_counter() - began))
     if evaluations:
         agent, on_time = agent_called(names[0]), _on_time(report)
         target = fit_image(picture, agent.size, agent.channels)[None]
@@ -256,7 +258,8 @@ def compare(
             agent.preset.engine, canvas, target, evaluations, settings, seed, report=lambda done, _: on_time(done)
         )
         who = f"search, {int(found.evaluations[-1]):,} renderings"
-        attempts.append(Attempt(who, found.programs[0], _mse(found.observed, target), found.seconds))
+        mse = float(mean_squared_errors(found.observed, target)[0])
+        attempts.append(Attempt(who, found.programs[0], mse, found.seconds))
     return attempts
 
 
@@ -274,11 +277,11 @@ def document(folder: Path, program: Program, ending: str, size: int | None) -> P
     """
     for old in folder.glob("*/painting.*"):
         with contextlib.suppress(FileNotFoundError):  # somebody else is cleaning up, too
-            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(old.parent, ignore_errors=True)
     if size is not None:
         most = MOST_PIXELS if ending != "gif" else MOST_GIF_PIXELS
-        _within(f"the size of a .{ending}", size, 16, most)
+        require_number(f"the size of a .{ending}", size, 16, most)
     path = make_folder(folder / f"{time.time_ns():x}") / f"painting.{ending}"
     if ending == "json":
         program.save(path)
@@ -297,12 +300,3 @@ def _on_time(report: Callable[[int], object]) -> Callable[[int], None]:
         report(done)
 
     return check
-
-
-def _within(what: str, value: Any, low: float, high: float) -> None:
-    if not isinstance(value, int | float) or not low <= value <= high:
-        raise InputError(f"{what} must be {low:g} to {high:g}, got {value}")
-
-
-def _mse(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8]) -> float:
-    return float(np.square((one.astype(np.float64) - other) / 255.0).mean())
