@@ -32,12 +32,12 @@ class Sink:
         return int(trajectory.commands.size)
 
 
-def acting_rate(painter: Any, mixed: Any, commands: int, seconds: float) -> float:
-    """Commands per second of the loop's own painter."""
+def acting_rate(actor: Any, mixed: Any, commands: int, seconds: float) -> float:
+    """Commands per second of the loop's own actor."""
     began, painted = time.perf_counter(), 0
     while (passed := time.perf_counter() - began) < seconds:
         with mixed():
-            painter.paint()
+            actor.paint()
         painted += commands
     return painted / passed
 
@@ -75,18 +75,18 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = preset(arguments.preset)
     machine.use_threads(1)
-    learner, (painter,), _ = set_up(chosen, 1)
-    policy, commands = learner.policies[0], chosen.learning.steps * chosen.learning.batch
+    learner, (actor,), _ = set_up(chosen, 1)
+    policy, commands = learner.policies[0], chosen.learning.unroll_length * chosen.learning.batch_size
     weights = flatten(policy.policy.state_dict())
     rates: dict[str, list[float]] = {"loop": [], **{str(count): [] for count in arguments.actors}}
     with connected(None, max(arguments.actors) + 1):
         team = [ray.remote(Actor).options(num_cpus=1).remote() for _ in range(max(arguments.actors))]
         ray.get([actor.begin.remote(chosen, seed, 1, False) for seed, actor in enumerate(team)])
         sink = ray.remote(Sink).options(num_cpus=0).remote()
-        acting_rate(painter, policy.mixed, commands, 1.0)
+        acting_rate(actor, policy.mixed, commands, 1.0)
         actors_rate(team, sink, weights, commands, 2.0)
         for _ in range(arguments.repeats):
-            rates["loop"].append(acting_rate(painter, policy.mixed, commands, arguments.seconds))
+            rates["loop"].append(acting_rate(actor, policy.mixed, commands, arguments.seconds))
             for count in arguments.actors:
                 rates[str(count)].append(actors_rate(team[:count], sink, weights, commands, arguments.seconds))
     megabytes = weights.nbytes / 2**20

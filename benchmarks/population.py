@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     settings = PopulationSettings(
-        arguments.members, arguments.frames, arguments.intervals, rates=(1e-4, 3e-3), entropy_costs=(2e-3, 1e-1)
+        arguments.members, arguments.frames, arguments.intervals, rates=(1e-4, 3e-3), entropy_coefs=(2e-3, 1e-1)
     )
     found = []
     with tempfile.TemporaryDirectory() as folder:

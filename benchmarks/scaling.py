@@ -26,10 +26,10 @@ from matplotlib import pyplot
 
 PRESET = "mnist-reconstruct"
 AXES: dict[str, tuple[int, ...]] = {
-    "batch": (8, 16, 32, 64, 128, 256),
+    "batch_size": (8, 16, 32, 64, 128, 256),
     "canvas": (32, 64, 128, 256),
     "observation": (32, 64, 128),
-    "steps": (5, 8, 20, 50, 100),
+    "unroll_length": (5, 8, 20, 50, 100),
     "threads": (1, 2),
 }
 
@@ -45,7 +45,7 @@ class One:
     def __call__(self) -> None:
         chosen = preset(PRESET)
         learning, strokes, data = chosen.learning, chosen.canvas, chosen.data
-        if self.axis in ("batch", "steps"):
+        if self.axis in ("batch_size", "unroll_length"):
             learning = replace(learning, **{self.axis: self.value})
         if self.axis == "canvas":
             strokes = replace(strokes, size=self.value)
@@ -56,7 +56,7 @@ class One:
         threads = self.value if self.axis == "threads" else 0
         figures = measure_phases(chosen, threads, self.seconds)
         milliseconds = sum(figures[name]["milliseconds"] for name in PHASES)
-        rate = 1000 * learning.batch * learning.steps / milliseconds
+        rate = 1000 * learning.batch_size * learning.unroll_length / milliseconds
         kept = {"rate": rate, "megabytes": figures["peak_megabytes"], "engine": figures["engine_share"]}
         print(json.dumps(kept))
 

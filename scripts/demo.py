@@ -18,7 +18,7 @@ from spiral.engines import missing
 from spiral.exports.animation import write_gif
 from spiral.exports.sheets import contact_sheet
 from spiral.images import write_png
-from spiral.learning.progress import METRICS
+from spiral.learning.run_log import METRICS
 from spiral.program import Program
 
 OUT = Path("demo")

@@ -24,7 +24,7 @@ def main() -> None:
     target = load("mnist-sample", agent.size, agent.channels, "test").images[DIGIT]
     canvases = np.stack([canvas.copy() for canvas in agent.paint(target).process()])
     seen = observe(canvases, agent.size)
-    scores = agent.judge(seen, np.repeat(target[None], len(seen), axis=0))
+    scores = agent.score(seen, np.repeat(target[None], len(seen), axis=0))
     figure = plt.figure(figsize=(10, 3.6), layout="constrained")
     halves: Any = figure.subfigures(2, 1, height_ratios=(1, 2))
     above, below = halves

@@ -24,7 +24,7 @@ from spiral.evaluation.report import read_rows
 from spiral.exports.sheets import contact_sheet
 from spiral.images import write_png
 from spiral.learning.checkpoint import CONFIG
-from spiral.learning.progress import METRICS
+from spiral.learning.run_log import METRICS
 
 matplotlib.use("agg")
 from matplotlib import pyplot
@@ -80,7 +80,7 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 | {count:,} held-out pictures of {source} | |
 | --- | --- |
 {lines}
-| commands a picture | {agent.preset.learning.length} |
+| commands a picture | {agent.preset.learning.episode_length} |
 | entropy of a command at the end | {entropy:.2f} nats |{tempered}
 
 `metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
@@ -96,9 +96,9 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
     """Number of pictures and figures for the table; draws the sheet."""
     preset = agent.preset
-    data = load(preset.data.source, agent.size, agent.channels, "test").spread(MEASURED)
+    data = load(preset.data.source, agent.size, agent.channels, "test").evenly_spaced(MEASURED)
     if agent.conditional:
-        shown = data.spread(SHEET).images
+        shown = data.evenly_spaced(SHEET).images
         write_png(sheet, contact_sheet([shown, agent.reconstruct(shown).observed], 2))
         figures = summary.of_reconstruction(agent, data)
         names = {
@@ -119,7 +119,7 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
         }
     else:
         write_png(sheet, contact_sheet([agent.generate(SHEET).observed], 2))
-        other = load(preset.data.source, agent.size, agent.channels, "train").spread(len(data))
+        other = load(preset.data.source, agent.size, agent.channels, "train").evenly_spaced(len(data))
         figures = summary.of_generation(agent, data, other)
         names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}
     return len(data), {words: f"{figures[name]:.4g}" for name, words in names.items() if figures.get(name) is not None}

@@ -19,7 +19,7 @@ def tiny_agent(choices=CHOICES, channels=3, **strokes) -> Agent:
     preset = Preset(
         name="tiny", summary="", engine="vector", canvas=settings, data=DataSettings(size=16),
         policy=PolicySettings(channels=4, core_channels=4, hidden=16, residual_blocks=0, location_blocks=0),
-        discriminator=DiscriminatorSettings(4), learning=LearningSettings(steps=6),
+        discriminator=DiscriminatorSettings(4), learning=LearningSettings(unroll_length=6),
     )  # fmt: skip
     policy = Policy(settings.specification(), 16, channels, preset.policy)
     return Agent(preset, policy, Discriminator(16, channels, True, preset.discriminator), "tiny")

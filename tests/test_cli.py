@@ -181,7 +181,16 @@ def test_lists(capsys):
 
 def test_training_writes_what_the_contract_says(tmp_path):
     out = tmp_path / "run"
-    small = ["--learning.batch", "8", "--learning.steps", "2", "--data.held-out", "8", "--engine", "vector"]
+    small = [
+        "--learning.batch-size",
+        "8",
+        "--learning.unroll-length",
+        "2",
+        "--data.held-out",
+        "8",
+        "--engine",
+        "vector",
+    ]
     assert main(["train", "mnist-reconstruct", "--out", str(out), "--frames", "32", *small]) == 0
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["commands"] == 32 and {"seconds", "mse", "blank_mse"} <= set(rows[-1])
@@ -301,7 +310,7 @@ def test_a_folder_without_permission_is_named(capsys, digits, tmp_path):
 
 def test_an_inventing_agent_is_trained_sampled_and_measured(tmp_path, capsys):
     run, out = tmp_path / "run", tmp_path / "out"
-    small = ["--engine", "vector", "--frames", "128", "--learning.steps", "2", "--data.held-out", "16"]
+    small = ["--engine", "vector", "--frames", "128", "--learning.unroll-length", "2", "--data.held-out", "16"]
     assert main(["train", "mnist-generate", *small, "--run.threads", "1", "--out", str(run)]) == 0
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {"held_out/class_entropy", "held_out/frechet", "held_out/repeats"} <= set(last)

@@ -21,11 +21,11 @@ from spiral.engines import known, missing
 
 LARGEST = {
     "--frames": 32, "--evaluations": 20, "--strokes": 4, "--population": 2, "--limit": 4, "--size": 256, "--last": 2,
-    "--intervals": 2, "--commands": 10, "--candidates": 2, "--greedy": 4, "--learning.unrolls": 2,
+    "--intervals": 2, "--commands": 10, "--candidates": 2, "--greedy": 4, "--learning.unrolls-per-episode": 2,
 }  # fmt: skip
 """How the tests shorten a command: the numbers after these flags become at most so large; `--minutes` is `--frames`."""
 SMALL = (
-    "--learning.batch 2 --data.held-out 4 --policy.channels 4 --policy.core-channels 4 --policy.hidden 16 "
+    "--learning.batch-size 2 --data.held-out 4 --policy.channels 4 --policy.core-channels 4 --policy.hidden 16 "
     "--policy.residual-blocks 0 --policy.location-blocks 0 --discriminator.channels 4 --run.threads 1 --run.compile off"
 )
 ADDED = {
@@ -45,7 +45,7 @@ IN_PYTHON = {
 """How the tests shorten code."""
 MADE_UP = ("spiral.datasets.photos.CROPS", "spiral.datasets.scenes.COUNTS")
 """Data sets that are drawn as they are needed; the tests draw fewer pictures."""
-SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^studio|^python|--learning.policies")
+SLOW = re.compile(r"--actors|^tune|^bench|^robot .*(mp4|gif)|^tensorboard|^studio|^python|--learning.population")
 """Commands that only the slow tests run; the others parse them."""
 NOT_HERE = re.compile(r"^ray |--address|^export RAY_|^make |^source ")
 """Commands that no test runs but that are parsed: for several machines, and `make demo` and `make test`."""

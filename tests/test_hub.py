@@ -58,7 +58,7 @@ def test_a_saved_agent_paints_and_judges_the_same(agent, saved):
         assert (saved.parent / "again" / file).read_bytes() == (saved / file).read_bytes()
     ours, theirs = (one.reconstruct(PICTURES) for one in (loaded, spiral.load(saved)))
     assert ours.programs == theirs.programs == agent.reconstruct(PICTURES).programs
-    assert (loaded.judge(ours.observed, PICTURES) == spiral.load(saved).judge(ours.observed, PICTURES)).all()
+    assert (loaded.score(ours.observed, PICTURES) == spiral.load(saved).score(ours.observed, PICTURES)).all()
 
 
 def test_config_is_that_of_any_checkpoint(agent, saved):

@@ -5,7 +5,7 @@ import pytest
 
 from spiral.engines import make, observe
 from spiral.errors import InputError
-from spiral.lookahead import LookAhead
+from spiral.lookahead import ProposalSearch
 
 
 def pictures(count: int) -> np.ndarray:
@@ -25,9 +25,9 @@ def test_what_is_tried_is_what_would_be_painted(an_agent):
     for engine in engines:
         for commands in past:
             engine.step(commands)
-    ahead = LookAhead("vector", strokes, 3, 5)
+    search = ProposalSearch("vector", strokes, 3, 5)
     pens = past[-1][:, specification.names.index("end")]
-    got = ahead.errors(engines[0].canvases().copy(), targets, pens, options.reshape(15, -1))
+    got = search.errors(engines[0].canvases().copy(), targets, pens, options.reshape(15, -1))
     for index, engine in enumerate(engines):
         engine.step(options[:, index])
         assert got[:, index] == pytest.approx(errors(observe(engine.canvases(), 16), targets))
@@ -46,9 +46,9 @@ def test_no_command_makes_it_worse(an_agent):
 
 def test_it_helps_and_repeats(an_agent):
     agent, targets = an_agent(), pictures(4)
-    alone, ahead, again = (agent.reconstruct(targets, commands=10, candidates=count) for count in (1, 16, 16))
-    assert errors(ahead.observed, targets).sum() < errors(alone.observed, targets).sum()
-    assert ahead.programs == again.programs
+    alone, search, again = (agent.reconstruct(targets, commands=10, candidates=count) for count in (1, 16, 16))
+    assert errors(search.observed, targets).sum() < errors(alone.observed, targets).sum()
+    assert search.programs == again.programs
 
 
 def test_compound_strokes_cannot_be_tried(an_agent):

@@ -77,7 +77,7 @@ def test_pages_are_there_with_what_they_need(site):
     for name in ("index", "start", "how", "painting", "results", "extend", "faq", "readme", "api/learning"):
         assert f"{name}.html" in pages
     assert pages["how.html"].equations > 40
-    assert {"spiral.learning.adversary.gradient_penalty", "spiral.learning.trainer"} <= pages[
+    assert {"spiral.learning.adversarial.gradient_penalty", "spiral.learning.trainer"} <= pages[
         "api/learning.html"
     ].anchors
     assert not any("._" in anchor and ".__" not in anchor for anchor in pages["api/learning.html"].anchors)

@@ -62,10 +62,10 @@ def test_paint_keeps_a_pictures_shape_and_a_palette(an_agent, tmp_path):
 def test_scores_rise_as_digits_are_painted(agent):
     painted = agent.reconstruct(load("mnist-sample", agent.size, 1, "test").images[:16])
     assert painted.targets is not None
-    before, after = (agent.judge(seen, painted.targets) for seen in (np.zeros_like(painted.observed), painted.observed))
+    before, after = (agent.score(seen, painted.targets) for seen in (np.zeros_like(painted.observed), painted.observed))
     assert before.shape == (16,) and after.mean() > before.mean()
     with pytest.raises(spiral.InputError, match="beside its target"):
-        agent.judge(painted.observed)
+        agent.score(painted.observed)
 
 
 def test_a_notebook_shows_paintings_as_a_sheet(agent):
@@ -110,9 +110,9 @@ def test_numbers_out_of_range_are_refused(agent, digits, wrong):
 
 def test_many_canvases_are_judged_as_few(agent):
     canvases = np.random.default_rng(0).integers(0, 256, (300, agent.size, agent.size, 1), dtype=np.uint8)
-    scores = agent.judge(canvases, canvases[::-1])
+    scores = agent.score(canvases, canvases[::-1])
     assert scores.shape == (300,)
-    assert scores[290:] == pytest.approx(agent.judge(canvases[290:], canvases[::-1][290:]), abs=1e-3)
+    assert scores[290:] == pytest.approx(agent.score(canvases[290:], canvases[::-1][290:]), abs=1e-3)
 
 
 def test_settings_that_want_more_than_the_weights_beside_them_are_refused(agent, lines, tmp_path):

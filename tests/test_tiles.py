@@ -47,9 +47,9 @@ def test_one_program_paints_the_whole_picture_in_its_own_shape(an_agent):
 
 
 def test_looking_ahead_takes_what_helps_most(an_agent):
-    alone, ahead = (paint_tiles(an_agent(), photograph(), 40, candidates=count) for count in (1, 16))
+    alone, search = (paint_tiles(an_agent(), photograph(), 40, candidates=count) for count in (1, 16))
     target = np.asarray(photograph().resize((60, 40), Image.Resampling.BILINEAR), float)
-    errors = [np.square(rendered(program, 60).astype(float) - target).mean() for program in (alone, ahead)]
+    errors = [np.square(rendered(program, 60).astype(float) - target).mean() for program in (alone, search)]
     assert errors[1] < 0.5 * errors[0]
     blank = np.square(255.0 - target).mean()
     assert errors[1] < 0.7 * blank, "even an agent that has learned nothing proposes something that helps"

@@ -103,13 +103,13 @@ def train(
         InputError: an unknown preset, a length out of range, or a folder that cannot be written.
         TrainingError: a quantity exploded.
     """
-    from spiral.evaluation.summary import watch
+    from spiral.evaluation.summary import generation_metrics
     from spiral.learning import trainer
     from spiral.presets import preset as named
 
     chosen = named(preset) if isinstance(preset, str) else preset
     minutes = chosen.run.minutes if minutes is None and frames is None else minutes
-    return load(trainer.train(chosen, Path(out), trainer.Budget(minutes, frames), watch=watch))
+    return load(trainer.train(chosen, Path(out), trainer.Budget(minutes, frames), metrics_callback=generation_metrics))
 
 
 def export(program: Program, path: str | os.PathLike[str], size: int | None = None) -> None:

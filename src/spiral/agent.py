@@ -22,9 +22,9 @@ from spiral.exports.sheets import contact_sheet
 from spiral.images import to_image
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import discriminator_of, make_discriminator, make_policy, policy_of
-from spiral.learning.rollout import begin, go_on
+from spiral.learning.rollout import reset_episodes, unroll
 from spiral.learning.trajectory import Episodes
-from spiral.lookahead import MAXIMUM_CANDIDATES, LookAhead, paint_ahead
+from spiral.lookahead import MAXIMUM_CANDIDATES, ProposalSearch, paint_best_of_n
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
 from spiral.program import MAXIMUM_COMMANDS, Program
@@ -46,7 +46,7 @@ class Paintings:
         programs: N programs.
         canvases: uint8 [N, H, W, C] at the engine's own size.
         observed: uint8 [N, S, S, C] as the agent sees them.
-        targets: uint8 [N, S, S, C], what it had before it, given or drawn from its prototypes; None without.
+        targets: uint8 [N, S, S, C], what it had before it, given or drawn from its cluster_means; None without.
     """
 
     programs: list[Program]
@@ -148,7 +148,7 @@ class Agent:
             commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
                 an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the one that helps
-                most is painted; see `spiral.lookahead`. With 1 it does not look ahead.
+                most is painted; see `spiral.lookahead`. With 1 it does not look search.
 
         Raises:
             InputError: pictures of another shape, candidates of compound strokes, an agent without a target,
@@ -176,7 +176,7 @@ class Agent:
         temperature = self.preset.temperature if temperature is None else temperature
         return self._paint(count, None, seed, temperature, threads)
 
-    def judge(
+    def score(
         self, canvases: npt.NDArray[np.uint8], targets: npt.NDArray[np.uint8] | None = None
     ) -> npt.NDArray[np.float32]:
         """The discriminator's scores, float32 [N], of canvases uint8 [N, S, S, C]; higher is more like a real one.
@@ -200,7 +200,7 @@ class Agent:
                 shown = [
                     None if p is None else torch.tensor(np.ascontiguousarray(p), device=self.device) for p in parts
                 ]
-                scores.append(self.discriminator.judge(*shown).cpu().numpy())  # pyright: ignore[reportArgumentType]
+                scores.append(self.discriminator.score(*shown).cpu().numpy())  # pyright: ignore[reportArgumentType]
         return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
@@ -234,7 +234,7 @@ class Agent:
         candidates: int = 1,
     ) -> Paintings:
         learning = self.preset.learning
-        wanted = learning.length if commands is None else commands
+        wanted = learning.episode_length if commands is None else commands
         require_number("the number of pictures", count, 1, 10**9)
         require_number("commands", wanted, 1, MAXIMUM_COMMANDS)
         require_number("candidates", candidates, 1, MAXIMUM_CANDIDATES)
@@ -251,11 +251,11 @@ class Agent:
                 seeds = np.full(number, seed, np.int64)
                 if candidates > 1 and shown is not None:
                     targets.append(shown)
-                    ahead = LookAhead(engine.name, self.strokes, number, candidates, threads)
-                    done = paint_ahead(self.policy, engine, ahead, shown, seeds, wanted, learning.length)
+                    search = ProposalSearch(engine.name, self.strokes, number, candidates, threads)
+                    done = paint_best_of_n(self.policy, engine, search, shown, seeds, wanted, learning.episode_length)
                 else:
                     given = None if shown is None else torch.from_numpy(shown).to(device)
-                    episodes = begin(self.policy, engine, given, seeds)
+                    episodes = reset_episodes(self.policy, engine, given, seeds)
                     targets += [] if episodes.targets is None else [episodes.targets.cpu().numpy()]
                     done = self._alone(engine, episodes, wanted, temperature)
                 programs += [
@@ -277,9 +277,9 @@ class Agent:
         """Commands int64 [T, B, K] of the policy as it is, an unroll at a time: long episodes need no more memory."""
         learning, written = self.preset.learning, []
         while len(written) < wanted:
-            steps = min(learning.steps, wanted - len(written))
-            unroll, episodes = go_on(self.policy, engine, episodes, steps, learning.length, temperature)
-            written += list(unroll.commands.cpu().numpy())
+            steps = min(learning.unroll_length, wanted - len(written))
+            trajectory, episodes = unroll(self.policy, engine, episodes, steps, learning.episode_length, temperature)
+            written += list(trajectory.commands.cpu().numpy())
         return np.stack(written)
 
 

@@ -60,7 +60,7 @@ program.render(256)
 
 | | |
 | --- | --- |
-| commands of a picture | {{ preset.learning.length }} |
+| commands of a picture | {{ preset.learning.episode_length }} |
 | pictures it sees | {{ preset.data.size }}x{{ preset.data.size }} pixels, {{ preset.canvas.channels }} channel(s) |
 | trained on | {{ data }} |
 {% for words, figure in record %}| {{ words }} | {{ figure }} |

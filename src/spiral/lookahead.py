@@ -1,4 +1,5 @@
-"""Looking ahead: an agent proposes several commands, the engine tries them all, and the one that helps most is painted.
+"""Looking search: an agent proposes several commands, the engine tries them all, and the one that helps most is
+painted.
 
 What a command does to a canvas is what the engine renders, so nothing has to be learned for this (a search over the
 agent's own proposals, one command deep).
@@ -20,7 +21,7 @@ from spiral.specification import Specification
 MAXIMUM_CANDIDATES = 1024
 
 
-class LookAhead:
+class ProposalSearch:
     """Small canvases on which proposals are tried."""
 
     def __init__(
@@ -66,7 +67,7 @@ class LookAhead:
 
 
 @dataclass(frozen=True)
-class Sitting:
+class ProposalState:
     """N pictures that are painted side by side, as far as they have got.
 
     Attributes:
@@ -82,21 +83,21 @@ class Sitting:
     pens: npt.NDArray[np.int64]
 
     @classmethod
-    def start(cls, policy: Policy, specification: Specification, pictures: int) -> Sitting:
+    def start(cls, policy: Policy, specification: Specification, pictures: int) -> ProposalState:
         """Before the first command, the pens in the first cell."""
         shape = (pictures, len(specification.choices))
         pens = np.zeros(pictures, np.int64)
         return cls(np.zeros(shape, np.int64), np.zeros(shape, bool), policy.initial_state(pictures), pens)
 
 
-def choose(
+def best_of_n(
     policy: Policy,
-    ahead: LookAhead,
-    sitting: Sitting,
+    search: ProposalSearch,
+    proposals: ProposalState,
     canvases: npt.NDArray[np.uint8],
     targets: npt.NDArray[np.uint8],
     progress: float,
-) -> tuple[npt.NDArray[np.int64], Sitting]:
+) -> tuple[npt.NDArray[np.int64], ProposalState]:
     """Choose the next command of every picture.
 
     Where no proposal lowers the error, the pen jumps to where the first proposal would have ended, without painting. A
@@ -104,17 +105,17 @@ def choose(
 
     Args:
         policy: proposes, sampled at temperature 1.
-        ahead: N * C small canvases.
-        sitting: where the N pictures stand.
-        canvases: uint8 [N, H, W, 3 or 1], what has been painted, as `LookAhead.errors` takes them.
+        search: N * C small canvases.
+        proposals: where the N pictures stand.
+        canvases: uint8 [N, H, W, 3 or 1], what has been painted, as `ProposalSearch.errors` takes them.
         targets: uint8 [N, S, S, 3 or 1].
         progress: the share of an episode that is over, as the policy is told.
 
     Returns:
         The commands int64 [N, K], and where the pictures stand when they have been executed.
     """
-    specification, device = ahead.strokes.specification(), policy.squeeze.weight.device
-    number, count = len(targets), ahead.candidates
+    specification, device = search.strokes.specification(), policy.squeeze.weight.device
+    number, count = len(targets), search.candidates
 
     def spread(array: npt.NDArray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device).repeat_interleave(count, 0)
@@ -123,18 +124,18 @@ def choose(
     observation = Observation(
         canvas=spread(seen),
         target=spread(targets),
-        previous=spread(sitting.previous),
-        effective=spread(sitting.effective),
+        previous=spread(proposals.previous),
+        effective=spread(proposals.effective),
         progress=torch.full((number * count,), progress, device=device),
         noise=None,
     )
-    hidden, cell = (part.repeat_interleave(count, 0) for part in sitting.state)
+    hidden, cell = (part.repeat_interleave(count, 0) for part in proposals.state)
     with torch.no_grad():
         proposed, _, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
     options = proposed.cpu().numpy()
     best = np.arange(number) * count
     if count > 1:
-        errors = ahead.errors(canvases, targets, sitting.pens, options)
+        errors = search.errors(canvases, targets, proposals.pens, options)
         now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
         helps = errors.min(1) < now
         best += np.where(helps, errors.argmin(1), 0)
@@ -143,13 +144,13 @@ def choose(
             options[best[~helps], flag] = MOVE
     chosen, rows = options[best], torch.from_numpy(best).to(device)
     ends = chosen[:, specification.names.index("end")]
-    return chosen, Sitting(chosen, specification.active(chosen), (following[0][rows], following[1][rows]), ends)
+    return chosen, ProposalState(chosen, specification.active(chosen), (following[0][rows], following[1][rows]), ends)
 
 
-def paint_ahead(
+def paint_best_of_n(
     policy: Policy,
     engine: Engine,
-    ahead: LookAhead,
+    search: ProposalSearch,
     targets: npt.NDArray[np.uint8],
     seeds: npt.NDArray[np.int64],
     commands: int,
@@ -160,17 +161,17 @@ def paint_ahead(
     Args:
         policy: proposes.
         engine: N canvases.
-        ahead: N * C small canvases.
+        search: N * C small canvases.
         targets: uint8 [N, S, S, 3 or 1].
         seeds: int64 [N], of the engine.
         commands: T.
         length: commands in an episode of the policy; beyond it every command is told to be the last.
     """
     engine.reset(seeds)
-    sitting, written = Sitting.start(policy, engine.specification, len(targets)), []
+    proposals, written = ProposalState.start(policy, engine.specification, len(targets)), []
     for done in range(commands):
         progress = min(done, length - 1) / length
-        chosen, sitting = choose(policy, ahead, sitting, engine.canvases(), targets, progress)
+        chosen, proposals = best_of_n(policy, search, proposals, engine.canvases(), targets, progress)
         engine.step(chosen)
         written.append(chosen)
     return np.stack(written)

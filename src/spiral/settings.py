@@ -45,82 +45,84 @@ class LearningSettings:
     """The algorithm's settings; section numbers are SPIRAL's, ++ is SPIRAL++.
 
     Attributes:
-        batch: B, canvases painted at a time, and pictures in a discriminator step (appendix C: 64).
-        steps: T, commands that are learned from at a time.
-        unrolls: of T commands in an episode; see `length`.
+        batch_size: B, canvases painted at a time, and pictures in a discriminator step (appendix C: 64).
+        unroll_length: T, commands that are learned from at a time.
+        unrolls_per_episode: of T commands in an episode; see `episode_length`.
         reward: the discriminator's score (eq. 4), minus the Euclidean distance to the target (section 3.3), or
             `mixed`, their sum.
         histogram_weight: of minus the earth mover's distance between the colour histograms of canvas and target, which
             is added to the reward (section 4.5).
-        credit: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
-        units: what rewards are measured against: the deviation of an episode's return, or what the same `command` of
-            an episode is usually paid, for long episodes whose first commands matter most; see `Units`.
-        discount: gamma.
-        advantage_decay: lambda of generalised advantage estimation; 1 is plain A2C.
-        correction: of commands that an older policy painted, as distributed actors do: `v-trace` (section 3.4), or
-            `none`, the plain advantages.
-        policies: how many learn side by side before one and the same discriminator (++: a population); each
+        credit_assignment: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
+        reward_scale: what rewards are measured against: the deviation of an episode's return, or what the same
+            `command` of an episode is usually paid, for long episodes whose first commands matter most; see
+            `RewardScale`.
+        gamma: gamma.
+        gae_lambda: lambda of generalised advantage estimation; 1 is plain A2C.
+        off_policy_correction: of commands that an older policy painted, as distributed actors do: `v-trace` (section
+            3.4), or `none`, the plain advantages.
+        population: how many learn side by side before one and the same discriminator (++: a population); each
             paints and learns from its own B canvases.
-        loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
-        penalty_weight: lambda of the gradient penalty.
-        drift: weight of the pull of D's mean to 0 (section 3.2).
-        paired: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
+        adversarial_loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
+        gradient_penalty_weight: lambda of the gradient penalty.
+        drift_weight: weight of the pull of D's mean to 0 (section 3.2).
+        matched_pairs: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
-        discriminator_steps: discriminator steps for one policy step.
-        discriminator_rate: Adam's rate for the discriminator (appendix C: 1e-4).
-        discriminator_beta: Adam's beta1 there (appendix C: 0.5).
-        policy_rate: Adam's rate for the policy.
-        policy_beta: Adam's beta1 there.
-        rate_end: the policy's rate at the end of the run, as a share of `policy_rate`; it falls linearly.
-        warm_up: policy steps over which its rate rises from 0.
-        passes: policy steps on the same batch of commands; those after the first use a clipped ratio.
-        clip: how far that ratio may leave 1.
-        entropy_cost: weight of the entropy bonus, per nat.
-        entropy_cost_end: the same at the end of the run; it falls geometrically.
-        value_cost: weight of the value function's squared error.
-        gradient_clip: largest norm of the policy's gradient.
+        discriminator_updates: discriminator steps for one policy step.
+        discriminator_learning_rate: Adam's rate for the discriminator (appendix C: 1e-4).
+        discriminator_adam_beta1: Adam's beta1 there (appendix C: 0.5).
+        policy_learning_rate: Adam's rate for the policy.
+        policy_adam_beta1: Adam's beta1 there.
+        learning_rate_end_factor: the policy's rate at the end of the run, as a share of `policy_learning_rate`; it
+            falls linearly.
+        warmup_updates: policy steps over which its rate rises from 0.
+        update_epochs: policy steps on the same batch of commands; those after the first use a clipped ratio.
+        clip_coef: how far that ratio may leave 1.
+        entropy_coef: weight of the entropy bonus, per nat.
+        entropy_coef_end: the same at the end of the run; it falls geometrically.
+        value_coef: weight of the value function's squared error.
+        max_grad_norm: largest norm of the policy's gradient.
         start_penalty: cost of beginning a continuous sequence of strokes (section 4.3).
         blank_penalty: cost of a canvas left blank (section 4.3).
         idle_penalty: cost of a command that leaves the canvas as it was, at the beginning of a run; it falls linearly
             to 0. Not in the paper: where nearly every first attempt makes a picture worse, doing nothing is learned
             before anything else.
-        average: share of the old in the running average of the policy's weights, which is what gets evaluated,
+        ema_decay: share of the old in the running average of the policy's weights, which is what gets evaluated,
             saved as the agent and shipped.
     """
 
-    batch: int = 64
-    steps: int = 8
-    unrolls: int = 1
+    batch_size: int = 64
+    unroll_length: int = 8
+    unrolls_per_episode: int = 1
     reward: Literal["discriminator", "l2", "mixed"] = "discriminator"
     histogram_weight: float = 0.0
-    credit: Literal["terminal", "temporal"] = "temporal"
-    units: Literal["episode", "command"] = "episode"
-    discount: float = 1.0
-    advantage_decay: float = 0.9
-    correction: Literal["none", "v-trace"] = "none"
-    policies: int = 1
-    loss: Literal["wgan-gp", "gan"] = "wgan-gp"
-    penalty_weight: float = 10.0
-    drift: float = 1e-3
-    paired: bool = False
+    credit_assignment: Literal["terminal", "temporal"] = "temporal"
+    reward_scale: Literal["episode", "command"] = "episode"
+    gamma: float = 1.0
+    gae_lambda: float = 0.9
+    off_policy_correction: Literal["none", "v-trace"] = "none"
+    population: int = 1
+    adversarial_loss: Literal["wgan-gp", "gan"] = "wgan-gp"
+    gradient_penalty_weight: float = 10.0
+    drift_weight: float = 1e-3
+    matched_pairs: bool = False
     replay_batches: int = 20
-    discriminator_steps: int = 1
-    discriminator_rate: float = 1e-4
-    discriminator_beta: float = 0.5
-    policy_rate: float = 3e-4
-    policy_beta: float = 0.5
-    rate_end: float = 1.0
-    warm_up: int = 100
-    passes: int = 1
-    clip: float = 0.2
-    entropy_cost: float = 0.01
-    entropy_cost_end: float = 0.01
-    value_cost: float = 0.5
-    gradient_clip: float = 1.0
+    discriminator_updates: int = 1
+    discriminator_learning_rate: float = 1e-4
+    discriminator_adam_beta1: float = 0.5
+    policy_learning_rate: float = 3e-4
+    policy_adam_beta1: float = 0.5
+    learning_rate_end_factor: float = 1.0
+    warmup_updates: int = 100
+    update_epochs: int = 1
+    clip_coef: float = 0.2
+    entropy_coef: float = 0.01
+    entropy_coef_end: float = 0.01
+    value_coef: float = 0.5
+    max_grad_norm: float = 1.0
     start_penalty: float = 0.0
     blank_penalty: float = 0.0
     idle_penalty: float = 0.0
-    average: float = 0.998
+    ema_decay: float = 0.998
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -128,29 +130,38 @@ class LearningSettings:
         Raises:
             InputError: naming the one out of range.
         """
-        counts = dict.fromkeys(("batch", "steps", "unrolls", "policies", "replay_batches"), (1, 1_000_000))
-        rates = dict.fromkeys(("discriminator_rate", "policy_rate"), (0.0, 1.0))
-        unit = ("discount", "advantage_decay", "discriminator_beta", "policy_beta", "rate_end", "average")
+        counts = dict.fromkeys(
+            ("batch_size", "unroll_length", "unrolls_per_episode", "population", "replay_batches"), (1, 1_000_000)
+        )
+        rates = dict.fromkeys(("discriminator_learning_rate", "policy_learning_rate"), (0.0, 1.0))
+        unit = (
+            "gamma",
+            "gae_lambda",
+            "discriminator_adam_beta1",
+            "policy_adam_beta1",
+            "learning_rate_end_factor",
+            "ema_decay",
+        )
         costs = (
-            "penalty_weight",
-            "drift",
-            "entropy_cost",
-            "value_cost",
+            "gradient_penalty_weight",
+            "drift_weight",
+            "entropy_coef",
+            "value_coef",
             "start_penalty",
             "blank_penalty",
             "idle_penalty",
         )
         require_within("learning", self, histogram_weight=(0.0, 1e6))
-        require_within("learning", self, **counts, **rates, discriminator_steps=(0, 1000), warm_up=(0, 10**9))
-        require_within("learning", self, passes=(1, 100), clip=(0.0, 1e6))
+        require_within("learning", self, **counts, **rates, discriminator_updates=(0, 1000), warmup_updates=(0, 10**9))
+        require_within("learning", self, update_epochs=(1, 100), clip_coef=(0.0, 1e6))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
-        lowest = 1e-12 if self.entropy_cost > 0 else 0.0  # a cost that falls geometrically never gets to 0
-        require_within("learning", self, entropy_cost_end=(lowest, 1e6), gradient_clip=(1e-12, 1e12))
+        lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a cost that falls geometrically never gets to 0
+        require_within("learning", self, entropy_coef_end=(lowest, 1e6), max_grad_norm=(1e-12, 1e12))
 
     @property
-    def length(self) -> int:
+    def episode_length(self) -> int:
         """Commands in an episode."""
-        return self.steps * self.unrolls
+        return self.unroll_length * self.unrolls_per_episode
 
 
 @dataclass(frozen=True)
@@ -227,7 +238,7 @@ class Preset:
     @property
     def redraws(self) -> bool:
         """Whether the agent redraws a given picture (reconstruction) or invents (generation)."""
-        return self.policy.sees_target and not self.policy.prototypes
+        return self.policy.sees_target and not self.policy.cluster_means
 
     def to_json(self) -> dict[str, Any]:
         """The preset as JSON values."""

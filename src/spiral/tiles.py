@@ -21,7 +21,7 @@ from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
 from spiral.errors import InputError, require_number
 from spiral.exports.palettes import nearest
 from spiral.learning import machine
-from spiral.lookahead import MAXIMUM_CANDIDATES, LookAhead, Sitting, choose
+from spiral.lookahead import MAXIMUM_CANDIDATES, ProposalSearch, ProposalState, best_of_n
 from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)
@@ -83,7 +83,7 @@ def paint_tiles(
     if palette is not None and "red" not in agent.strokes.choices:
         raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")
     whole = _Canvas(agent, picture, _levels(agent, strokes), seed, palette)
-    ahead = LookAhead(agent.preset.engine, agent.strokes, 1, candidates)
+    search = ProposalSearch(agent.preset.engine, agent.strokes, 1, candidates)
     shares = np.array(whole.levels) / sum(whole.levels)
     with machine.seeded(seed, agent.device), machine.mixed_precision(agent.device, "float32"):
         for level, upto in zip(whole.levels, np.cumsum(shares), strict=True):
@@ -93,7 +93,7 @@ def paint_tiles(
                 before = whole.strokes
                 place = whole.worst(level, visits)
                 visits[place] = visits.get(place, 0) + 1
-                _visit(agent, whole, place, min(_VISIT, round(strokes * upto) - before), ahead)
+                _visit(agent, whole, place, min(_VISIT, round(strokes * upto) - before), search)
                 idle = idle + 1 if whole.strokes == before else 0
                 if report is not None:
                     report(whole.strokes)
@@ -105,16 +105,16 @@ def _levels(agent: Agent, strokes: int) -> tuple[int, ...]:
     return tuple(level for level in fits if level == 1 or _LEAST_STROKES * level**2 <= strokes)
 
 
-def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, ahead: LookAhead) -> None:
+def _visit(agent: Agent, whole: _Canvas, place: Place, steps: int, search: ProposalSearch) -> None:
     """Let the agent paint on a tile, the best of its proposals at a time, as long as they help."""
     target, pen = whole.target(place)[None], whole.corner(place)
     # Where the canvas is no longer blank the agent goes on as in the middle of an episode.
-    length = agent.preset.learning.length
+    length = agent.preset.learning.episode_length
     done = length // 2 if whole.strokes else 0
-    sitting = Sitting.start(agent.policy, whole.local.specification(), 1)
+    proposals = ProposalState.start(agent.policy, whole.local.specification(), 1)
     for step in range(steps):
         progress = min(done + step, length - 1) / length
-        chosen, sitting = choose(agent.policy, ahead, sitting, whole.seen(place)[None], target, progress)
+        chosen, proposals = best_of_n(agent.policy, search, proposals, whole.seen(place)[None], target, progress)
         pen = whole.execute(place, chosen[0], pen)
 
 

@@ -15,7 +15,7 @@ from spiral.benchmarks.report import ratio, ratios, spread
 from spiral.cli import main
 from spiral.engines import make, missing
 from spiral.engines.strokes import StrokeSettings
-from spiral.learning.returns import generalised_advantages
+from spiral.learning.returns import generalized_advantage_estimation
 from spiral.models.policy import PolicySettings
 from spiral.presets import MNIST_RECONSTRUCT
 from spiral.settings import RunSettings
@@ -26,7 +26,7 @@ SMALL = replace(
     policy=PolicySettings(
         channels=8, core_channels=8, residual_blocks=1, hidden=32, location_channels=8, location_blocks=1
     ),
-    learning=replace(MNIST_RECONSTRUCT.learning, batch=8, steps=3),
+    learning=replace(MNIST_RECONSTRUCT.learning, batch_size=8, unroll_length=3),
     run=RunSettings(compile="off", threads=1),
 )
 
@@ -132,5 +132,5 @@ def test_ratios_are_of_neighbours():
 def test_the_references_advantages_are_those_of_the_formula():
     plain = ReferenceLoop(SMALL)
     rewards, values = torch.randn(2, 3, 8)
-    expected, _ = generalised_advantages(rewards, values, SMALL.learning.discount, SMALL.learning.advantage_decay)
+    expected, _ = generalized_advantage_estimation(rewards, values, SMALL.learning.gamma, SMALL.learning.gae_lambda)
     assert torch.allclose(plain._advantages(list(rewards), list(values)), expected.flatten(), atol=1e-6)

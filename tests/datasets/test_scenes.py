@@ -37,7 +37,7 @@ def test_the_same_seed_draws_the_same_and_splits_differ():
     few, more = draw_scenes(5, 0, 32), draw_scenes(8, 0, 32)
     assert np.array_equal(few[0], more[0][:5])
     assert np.array_equal(few[1], more[1][:5])
-    train, test = load("scenes:20", 32, 3, "train"), load("scenes:20", 32, 3, "test").spread(20)
+    train, test = load("scenes:20", 32, 3, "train"), load("scenes:20", 32, 3, "test").evenly_spaced(20)
     assert len(train) == 20
     assert np.array_equal(train.images[:5], few[0])
     assert not {one.tobytes() for one in train.images} & {one.tobytes() for one in test.images}

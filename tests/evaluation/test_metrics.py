@@ -53,7 +53,7 @@ def test_likeness_is_that_of_the_definitions():
 def test_error_falls_with_the_commands_that_are_counted():
     """What is measured after n commands is what a program of n commands paints."""
     agent = load_agent("mnist-reconstruct-vector")
-    data = load("mnist-sample", agent.size, agent.channels, "test").spread(8)
+    data = load("mnist-sample", agent.size, agent.channels, "test").evenly_spaced(8)
     figures = of_reconstruction(agent, data, counts=(12, 4))
     assert [row["commands"] for row in figures["after"]] == [4, 12]
     assert figures["after"][1]["mse"] == pytest.approx(figures["mse"])

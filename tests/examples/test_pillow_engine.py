@@ -76,7 +76,7 @@ def test_it_is_a_gymnasium_environment():
 
 def test_a_preset_takes_its_settings_from_the_command_line(tmp_path):
     small = ["--canvas.shades", "2", "--canvas.size", "32", "--policy.channels", "4", "--policy.core-channels", "4"]
-    small += ["--learning.batch", "4", "--data.held-out", "4", "--run.threads", "1", "--frames", "32"]
+    small += ["--learning.batch-size", "4", "--data.held-out", "4", "--run.threads", "1", "--frames", "32"]
     assert main(["train", "mnist-reconstruct", "--engine", "ellipses", *small, "--out", str(tmp_path / "run")]) == 0
     canvas = json.loads((tmp_path / "run" / "agent" / "config.json").read_text())["preset"]["canvas"]
     assert canvas["shades"] == 2 and canvas["grid"] == 16

@@ -14,7 +14,13 @@ def small() -> tuple[Policy, Observation]:
     torch.manual_seed(0)
     specification = Specification((Category("flag", 2), Location("end", 4), Category("size", 2, When("flag", (1,)))))
     settings = PolicySettings(
-        channels=4, core_channels=4, residual_blocks=1, hidden=8, location_channels=4, location_blocks=1, spatial=True
+        channels=4,
+        core_channels=4,
+        residual_blocks=1,
+        hidden=8,
+        location_channels=4,
+        location_blocks=1,
+        skip_connections=True,
     )
     pictures = torch.randint(256, (2, 6, 16, 16, 1), dtype=torch.uint8)
     zeros = torch.zeros(6, 3, dtype=torch.int64)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiral.learning.policy_gradient import LEAST_DEVIATION, normalise, policy_loss
+from spiral.learning.policy_gradient import LEAST_DEVIATION, normalize_advantages, policy_loss
 from spiral.models.policy import Decision
 
 
@@ -23,17 +23,23 @@ def test_the_loss_is_that_of_equation_3():
 
 
 @given(st.floats(-2.0, 2.0), st.floats(-3.0, 3.0), st.floats(0.05, 0.9))
-def test_a_further_pass_is_cut_where_the_ratio_has_gone_far_enough(change, advantage, clip):
+def test_a_further_pass_is_cut_where_the_ratio_has_gone_far_enough(change, advantage, clip_coef):
     now = torch.tensor([change - 1.0], requires_grad=True)
     loss, _ = policy_loss(
-        decision(now), torch.tensor([advantage]), torch.zeros(1), 0.0, 0.0, before=torch.tensor([-1.0]), clip=clip
+        decision(now),
+        torch.tensor([advantage]),
+        torch.zeros(1),
+        0.0,
+        0.0,
+        before=torch.tensor([-1.0]),
+        clip_coef=clip_coef,
     )
     loss.backward()
     ratio = float(torch.tensor(change).exp())
-    far = (advantage > 0 and ratio > 1 + clip) or (advantage < 0 and ratio < 1 - clip)
+    far = (advantage > 0 and ratio > 1 + clip_coef) or (advantage < 0 and ratio < 1 - clip_coef)
     expected = 0.0 if far else -ratio * advantage
     assert now.grad is not None
-    near_the_edge = min(abs(ratio - 1 - clip), abs(ratio - 1 + clip)) < 1e-4
+    near_the_edge = min(abs(ratio - 1 - clip_coef), abs(ratio - 1 + clip_coef)) < 1e-4
     assert near_the_edge or float(now.grad) == pytest.approx(expected, abs=1e-4)
 
 
@@ -50,8 +56,8 @@ def test_a_further_pass_begins_where_the_first_one_is():
 
 def test_advantages_are_normalised_unless_they_are_mere_noise():
     advantages = torch.randn(1000) * 3 + 5
-    assert float(normalise(advantages).mean()) == pytest.approx(0.0, abs=1e-5)
-    assert float(normalise(advantages).std()) == pytest.approx(1.0, abs=1e-4)
+    assert float(normalize_advantages(advantages).mean()) == pytest.approx(0.0, abs=1e-5)
+    assert float(normalize_advantages(advantages).std()) == pytest.approx(1.0, abs=1e-4)
     noise = torch.randn(1000) * 1e-4
-    assert float(normalise(noise).std()) == pytest.approx(1e-4 / LEAST_DEVIATION, rel=0.1)
-    assert torch.equal(normalise(torch.ones(10)), torch.zeros(10))
+    assert float(normalize_advantages(noise).std()) == pytest.approx(1e-4 / LEAST_DEVIATION, rel=0.1)
+    assert torch.equal(normalize_advantages(torch.ones(10)), torch.zeros(10))

@@ -6,9 +6,9 @@ import torch
 from problems import line_pictures, tiny
 from torch import distributed, multiprocessing
 
-from spiral.learning.data_parallel import spread
+from spiral.learning.ddp import use_ddp
 from spiral.learning.policy_learner import PolicyLearner
-from spiral.learning.trainer import make_painter, to_imitate
+from spiral.learning.trainer import load_real_images, make_actor
 from spiral.learning.trajectory import Trajectory
 from spiral.models.discriminator import Discriminator
 from spiral.settings import Preset
@@ -20,8 +20,8 @@ def painted(preset: Preset) -> tuple[PolicyLearner, Discriminator, Trajectory]:
     torch.manual_seed(0)
     learner = PolicyLearner(preset, CPU)
     judge = Discriminator(16, 1, True, preset.discriminator)
-    painter = make_painter(preset, learner.policy, to_imitate(preset, CPU), 1)
-    return learner, judge, painter.paint()
+    actor = make_actor(preset, learner.policy, load_real_images(preset, CPU), 1)
+    return learner, judge, actor.unroll()
 
 
 def exactly(preset: Preset) -> Preset:
@@ -40,7 +40,9 @@ def learn_from(learner: PolicyLearner, episode: Trajectory, judge: Discriminator
 def test_without_lag_v_trace_learns_what_is_learned_on_policy(lines):
     found = []
     for correction in ("none", "v-trace"):
-        learner, judge, episode = painted(exactly(tiny(lines, steps=3, correction=correction)))
+        learner, judge, episode = painted(
+            exactly(tiny(lines, unroll_length=3, off_policy_off_policy_correction=correction))
+        )
         found.append(learn_from(learner, episode, judge))
     assert any(gradient.abs().max() > 1e-4 for gradient in found[0])
     for plain, corrected in zip(*found, strict=True):
@@ -50,7 +52,9 @@ def test_without_lag_v_trace_learns_what_is_learned_on_policy(lines):
 def test_with_lag_the_correction_makes_a_difference(lines):
     found = []
     for correction in ("none", "v-trace"):
-        learner, judge, episode = painted(exactly(tiny(lines, steps=3, correction=correction)))
+        learner, judge, episode = painted(
+            exactly(tiny(lines, unroll_length=3, off_policy_off_policy_correction=correction))
+        )
         with torch.no_grad():
             for parameter in learner.policy.parameters():
                 parameter.mul_(1.5)
@@ -62,15 +66,18 @@ def _rank(rank: int, port: int, preset: Preset, folder: str) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     distributed.init_process_group("gloo", rank=rank, world_size=2)
     learner, judge, episode = painted(preset)
-    spread(learner)
+    use_ddp(learner)
     torch.save(learn_from(learner, episode.share(rank, 2), judge), f"{folder}/{rank}.pt")
     assert learner.commands == episode.steps * episode.batch, "all ranks' commands count"
     distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("settings", [{"units": "episode"}, {"units": "command", "correction": "v-trace", "passes": 2}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"reward_scale": "episode"}, {"reward_scale": "command", "off_policy_correction": "v-trace", "update_epochs": 2}],
+)
 def test_two_ranks_take_the_step_of_one_learner(tmp_path, settings):
-    preset = exactly(tiny(line_pictures(tmp_path / "lines.npz"), steps=3, **settings))
+    preset = exactly(tiny(line_pictures(tmp_path / "lines.npz"), unroll_length=3, **settings))
     learner, judge, episode = painted(preset)
     expected = learn_from(learner, copy.deepcopy(episode), judge)
     port = 29500 + os.getpid() % 1000

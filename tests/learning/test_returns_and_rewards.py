@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiral.learning.returns import generalised_advantages, v_trace
+from spiral.learning.returns import generalized_advantage_estimation, v_trace
 from spiral.learning.rewards import from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.trajectory import stroke_starts
 from spiral.specification import Category, Specification
@@ -13,21 +13,21 @@ shares = st.floats(0, 1, width=32)
 
 
 @given(st.integers(1, 6), shares, shares, st.integers(0, 100))
-def test_advantages_are_the_sum_of_the_paper(steps, discount, decay, seed):
+def test_advantages_are_the_sum_of_the_paper(steps, gamma, gae_lambda, seed):
     generator = np.random.default_rng(seed)
     rewards, values = generator.normal(size=(2, steps, 3))
-    got, targets = generalised_advantages(torch.tensor(rewards), torch.tensor(values), discount, decay)
-    after = np.concatenate([values[1:], np.zeros((1, 3))])
-    errors = rewards + discount * after - values
+    got, targets = generalized_advantage_estimation(torch.tensor(rewards), torch.tensor(values), gamma, gae_lambda)
+    bootstrap_value = np.concatenate([values[1:], np.zeros((1, 3))])
+    errors = rewards + gamma * bootstrap_value - values
     for start in range(steps):
-        expected = sum((discount * decay) ** (k - start) * errors[k] for k in range(start, steps))
+        expected = sum((gamma * gae_lambda) ** (k - start) * errors[k] for k in range(start, steps))
         assert np.allclose(got[start], expected, atol=1e-6)
     assert np.allclose(targets, got + torch.tensor(values))
 
 
 def test_with_lambda_one_they_are_returns_minus_values():
     rewards, values = torch.randn(2, 5, 4)
-    got, targets = generalised_advantages(rewards, values, 1.0, 1.0)
+    got, targets = generalized_advantage_estimation(rewards, values, 1.0, 1.0)
     returns = rewards.flip(0).cumsum(0).flip(0)
     assert torch.allclose(got, returns - values, atol=1e-5)
     assert torch.allclose(targets, returns, atol=1e-5)
@@ -45,10 +45,10 @@ def test_temporal_rewards_add_up_to_the_terminal_one(steps, seed):
 
 def test_an_unroll_ends_with_the_value_of_what_follows():
     rewards, values = torch.randn(2, 6, 4)
-    whole, _ = generalised_advantages(rewards, values, 0.9, 0.8)
-    first, _ = generalised_advantages(rewards[:3], values[:3], 0.9, 0.0, values[3])
-    assert torch.allclose(first, generalised_advantages(rewards, values, 0.9, 0.0)[0][:3], atol=1e-5)
-    second, _ = generalised_advantages(rewards[3:], values[3:], 0.9, 0.8)
+    whole, _ = generalized_advantage_estimation(rewards, values, 0.9, 0.8)
+    first, _ = generalized_advantage_estimation(rewards[:3], values[:3], 0.9, 0.0, values[3])
+    assert torch.allclose(first, generalized_advantage_estimation(rewards, values, 0.9, 0.0)[0][:3], atol=1e-5)
+    second, _ = generalized_advantage_estimation(rewards[3:], values[3:], 0.9, 0.8)
     assert torch.allclose(second, whole[3:], atol=1e-5)
 
 
@@ -85,40 +85,42 @@ def test_starts_and_blank_canvases_cost():
     assert fines[:, 0].tolist() == pytest.approx([-0.1, -0.5, 0, -0.6, 0, 0])
 
 
-def by_the_book(rewards, values, discount, decay, after, ratios, clip):
+def by_the_book(rewards, values, gamma, gae_lambda, bootstrap_value, ratios, clip):
     """IMPALA eq. 1 as it stands: a sum of products for every step, with lambda in c (remark 2)."""
     steps = len(rewards)
-    following = np.concatenate([values[1:], after[None]])
-    weights, traces = np.minimum(clip, ratios), decay * np.minimum(1.0, ratios)
-    errors = weights * (rewards + discount * following - values)
+    following = np.concatenate([values[1:], bootstrap_value[None]])
+    weights, traces = np.minimum(clip, ratios), gae_lambda * np.minimum(1.0, ratios)
+    errors = weights * (rewards + gamma * following - values)
     targets = values.copy()
     for start in range(steps):
         for step in range(start, steps):
-            targets[start] += discount ** (step - start) * np.prod(traces[start:step], axis=0) * errors[step]
-    later = np.concatenate([targets[1:], after[None]])
-    bootstrap = decay * later + (1 - decay) * following
-    return rewards + discount * bootstrap - values, targets, weights
+            targets[start] += gamma ** (step - start) * np.prod(traces[start:step], axis=0) * errors[step]
+    later = np.concatenate([targets[1:], bootstrap_value[None]])
+    bootstrap = gae_lambda * later + (1 - gae_lambda) * following
+    return rewards + gamma * bootstrap - values, targets, weights
 
 
 @given(st.integers(1, 6), shares, shares, st.floats(0.5, 2.0, width=32), st.integers(0, 100))
-def test_v_trace_is_the_sum_of_products_of_impala(steps, discount, decay, clip, seed):
+def test_v_trace_is_the_sum_of_products_of_impala(steps, gamma, gae_lambda, clip, seed):
     generator = np.random.default_rng(seed)
     rewards, values = generator.normal(size=(2, steps, 3))
-    after, ratios = generator.normal(size=3), generator.lognormal(size=(steps, 3))
-    given_ = (rewards, values, after, ratios)
+    bootstrap_value, ratios = generator.normal(size=3), generator.lognormal(size=(steps, 3))
+    given_ = (rewards, values, bootstrap_value, ratios)
     tensors = [torch.tensor(array) for array in given_]
-    got = v_trace(tensors[0], tensors[1], discount, decay, tensors[2], tensors[3], clip)
-    for mine, expected in zip(got, by_the_book(rewards, values, discount, decay, after, ratios, clip), strict=True):
+    got = v_trace(tensors[0], tensors[1], gamma, gae_lambda, tensors[2], tensors[3], clip)
+    for mine, expected in zip(
+        got, by_the_book(rewards, values, gamma, gae_lambda, bootstrap_value, ratios, clip), strict=True
+    ):
         assert np.allclose(mine, expected, atol=1e-6)
 
 
 @given(st.integers(1, 6), shares, shares, st.integers(0, 100))
-def test_v_trace_without_lag_is_the_result_on_policy(steps, discount, decay, seed):
+def test_v_trace_without_lag_is_the_result_on_policy(steps, gamma, gae_lambda, seed):
     generator = torch.Generator().manual_seed(seed)
     rewards, values = torch.randn(2, steps, 3, generator=generator)
-    after, units = torch.randn(3, generator=generator), torch.rand(steps, 3, generator=generator)
-    advantages, targets = generalised_advantages(rewards, values, discount * units, decay, after)
-    got, aims, weights = v_trace(rewards, values, discount * units, decay, after, torch.ones(steps, 3))
+    bootstrap_value, units = torch.randn(3, generator=generator), torch.rand(steps, 3, generator=generator)
+    advantages, targets = generalized_advantage_estimation(rewards, values, gamma * units, gae_lambda, bootstrap_value)
+    got, aims, weights = v_trace(rewards, values, gamma * units, gae_lambda, bootstrap_value, torch.ones(steps, 3))
     assert torch.allclose(got * weights, advantages, atol=1e-5)
     assert torch.allclose(aims, targets, atol=1e-5)
 

@@ -8,9 +8,9 @@ from problems import tiny
 from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
 from spiral.learning.learner import Learner
-from spiral.learning.rollout import begin, collect, go_on
-from spiral.learning.trainer import make_painter, to_imitate
-from spiral.learning.trajectory import side_by_side
+from spiral.learning.rollout import reset_episodes, rollout, unroll
+from spiral.learning.trainer import load_real_images, make_actor
+from spiral.learning.trajectory import concatenate
 from spiral.models.policy import Policy, PolicySettings
 
 STROKES = StrokeSettings(size=16, grid=8, radii=(1.5,), radii_at=16)
@@ -20,7 +20,13 @@ STROKES = StrokeSettings(size=16, grid=8, radii=(1.5,), radii_at=16)
 def policy() -> Policy:
     torch.manual_seed(0)
     settings = PolicySettings(
-        channels=4, core_channels=4, hidden=16, residual_blocks=1, location_blocks=0, spatial=True, glances=True
+        channels=4,
+        core_channels=4,
+        hidden=16,
+        residual_blocks=1,
+        location_blocks=0,
+        skip_connections=True,
+        local_features=True,
     )
     return Policy(STROKES.specification(), 16, 1, settings)
 
@@ -28,10 +34,10 @@ def policy() -> Policy:
 def test_unrolls_of_an_episode_continue_it(policy):
     targets = torch.randint(256, (3, 16, 16, 1), dtype=torch.uint8)
     engine, seeds = make("vector", 3, STROKES.to_json()), np.zeros(3, np.int64)
-    whole = collect(policy, engine, targets, 6, seeds, temperature=0.0)
-    episodes, parts = begin(policy, engine, targets, seeds), []
+    whole = rollout(policy, engine, targets, 6, seeds, temperature=0.0)
+    episodes, parts = reset_episodes(policy, engine, targets, seeds), []
     for _ in range(3):
-        part, episodes = go_on(policy, engine, episodes, 2, 6, temperature=0.0)
+        part, episodes = unroll(policy, engine, episodes, 2, 6, temperature=0.0)
         parts.append(part)
     assert torch.equal(torch.cat([part.commands for part in parts]), whole.commands)
     assert torch.equal(parts[-1].canvases[-1], whole.canvases[-1])
@@ -46,16 +52,16 @@ def test_unrolls_of_an_episode_continue_it(policy):
         apart, _ = policy.evaluate(part.observations(), part.commands, part.before.state)
         assert torch.allclose(apart.value.view(2, 3), values[2 * index : 2 * index + 2], atol=1e-5)
         expected = values[2 * index + 2] if index < 2 else torch.zeros(3)
-        assert torch.allclose(part.following, expected, atol=1e-5), "the value of what follows, 0 after the end"
+        assert torch.allclose(part.bootstrap_value, expected, atol=1e-5), "the value of what follows, 0 after the end"
 
 
 def test_episodes_that_are_over_make_room_while_others_go_on(policy):
     targets = torch.randint(256, (2, 16, 16, 1), dtype=torch.uint8)
     engine, seeds = make("vector", 2, STROKES.to_json()), np.zeros(2, np.int64)
-    _, running = go_on(policy, engine, begin(policy, engine, targets, seeds), 4, 8)
+    _, running = unroll(policy, engine, reset_episodes(policy, engine, targets, seeds), 4, 8)
     before = engine.canvases().copy()
-    fresh = begin(policy, engine, 255 - targets, seeds, over=torch.tensor([True, False]), running=running)
-    assert fresh.done.tolist() == [0, 4]
+    fresh = reset_episodes(policy, engine, 255 - targets, seeds, over=torch.tensor([True, False]), running=running)
+    assert fresh.elapsed.tolist() == [0, 4]
     assert fresh.targets is not None
     assert torch.equal(fresh.targets[0], 255 - targets[0])
     assert torch.equal(fresh.targets[1], targets[1])
@@ -68,18 +74,18 @@ def test_episodes_that_are_over_make_room_while_others_go_on(policy):
 
 
 def test_shares_of_a_batch_put_side_by_side_are_the_batch(lines):
-    learner = Learner(tiny(lines, steps=3), torch.device("cpu"))
-    whole = make_painter(
-        learner.preset, learner.policies[0].policy, to_imitate(learner.preset, learner.device), 1
+    learner = Learner(tiny(lines, unroll_length=3), torch.device("cpu"))
+    whole = make_actor(
+        learner.preset, learner.policies[0].policy, load_real_images(learner.preset, learner.device), 1
     ).paint()
     parts = [whole.share(rank, 4) for rank in range(4)]
     assert {part.batch for part in parts} == {16}
     order = torch.arange(64).view(16, 4).t().flatten()  # shares take every fourth canvas
-    again = side_by_side(parts)
+    again = concatenate(parts)
     assert torch.equal(again.canvases, whole.canvases[:, order])
     assert torch.equal(again.log_probability, whole.log_probability[:, order])
     assert torch.equal(again.ended, whole.ended[order])
     assert torch.equal(again.index, whole.index[:, order])
     mine, theirs = again.observations(), whole.observations()
     assert torch.equal(mine.previous.view(3, 64, -1), theirs.previous.view(3, 64, -1)[:, order])
-    assert side_by_side(parts[:1]) is parts[0]
+    assert concatenate(parts[:1]) is parts[0]

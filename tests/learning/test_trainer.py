@@ -18,17 +18,17 @@ from safetensors.torch import load_file
 
 from spiral.agent import load_agent
 from spiral.datasets import load
-from spiral.datasets.cells import equal_cells, mean_pictures
+from spiral.datasets.clusters import balanced_clusters, means_of_clusters
 from spiral.datasets.scenes import draw_scenes
 from spiral.engines import make, missing
 from spiral.engines.objects import ADD, SceneSettings
 from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
-from spiral.evaluation.summary import watch
+from spiral.evaluation.summary import generation_metrics
 from spiral.learning import checkpoint
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
-from spiral.learning.rollout import collect
+from spiral.learning.rollout import rollout
 from spiral.learning.trainer import Budget, train
 from spiral.learning.trajectory import Trajectory
 from spiral.presets import PRESETS
@@ -48,16 +48,16 @@ def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"loss": "gan"},
-        {"credit": "terminal"},
+        {"adversarial_loss": "gan"},
+        {"credit_assignment": "terminal"},
         {"reward": "l2"},
         {"sees_target": False, "noise": 4, "blank_penalty": 1.0, "start_penalty": 0.1},
-        {"noise": 4, "prototypes": 8},
-        {"paired": True, "discriminator_steps": 2},
-        {"passes": 3},
+        {"noise": 4, "cluster_means": 8},
+        {"matched_pairs": True, "discriminator_updates": 2},
+        {"update_epochs": 3},
         {"complement": True},
-        {"correction": "v-trace", "passes": 2},
-        {"policies": 2},
+        {"off_policy_correction": "v-trace", "update_epochs": 2},
+        {"population": 2},
     ],
 )
 def test_every_setting_runs_in_the_same_loop(lines, tmp_path, settings):
@@ -72,8 +72,10 @@ def test_the_same_seed_trains_the_same_agent(lines, tmp_path):
 
 
 def test_a_resumed_run_is_the_run_that_was_not_interrupted(lines, tmp_path):
-    whole = train(tiny(lines, rate_end=1.0, entropy_cost_end=0.1), tmp_path / "whole", Budget(frames=64 * 8))
-    half = tiny(lines, rate_end=1.0, entropy_cost_end=0.1)
+    whole = train(
+        tiny(lines, learning_rate_end_factor=1.0, entropy_coef_end=0.1), tmp_path / "whole", Budget(frames=64 * 8)
+    )
+    half = tiny(lines, learning_rate_end_factor=1.0, entropy_coef_end=0.1)
     train(half, tmp_path / "parts", Budget(frames=64 * 4))
     parts = train(half, tmp_path / "parts", Budget(frames=64 * 8), resume=True)
     weights = [load_file(agent / "policy.safetensors") for agent in (whole, parts)]
@@ -84,12 +86,12 @@ def test_a_resumed_run_is_the_run_that_was_not_interrupted(lines, tmp_path):
 
 def test_watching_leaves_the_run_as_it_was(lines, tmp_path):
     """Measured or not, interrupted or not: the classifier must not use up the run's random numbers."""
-    preset = tiny(lines, sees_target=False, noise=4, rate_end=1.0, entropy_cost_end=0.1)
+    preset = tiny(lines, sees_target=False, noise=4, learning_rate_end_factor=1.0, entropy_coef_end=0.1)
     preset = replace(preset, run=replace(preset.run, evaluate_seconds=0.0))
     weights = []
-    for name, watched in (("plain", None), ("watched", watch)):
+    for name, watched in (("plain", None), ("watched", generation_metrics)):
         load_classifier.cache_clear()
-        agent = train(preset, tmp_path / name, Budget(frames=64 * 4), watch=watched)
+        agent = train(preset, tmp_path / name, Budget(frames=64 * 4), metrics_callback=watched)
         weights.append(load_file(agent / "policy.safetensors"))
     assert "held_out/frechet" in rows(tmp_path / "watched")[-1]
     assert "held_out/class_entropy" not in rows(tmp_path / "watched")[-1], "lines are no digits"
@@ -97,11 +99,11 @@ def test_watching_leaves_the_run_as_it_was(lines, tmp_path):
 
 
 def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
-    both = Learner(tiny(lines, blank_penalty=3.0, batch=8), torch.device("cpu"))
+    both = Learner(tiny(lines, blank_penalty=3.0, batch_size=8), torch.device("cpu"))
     learner, judge = both.policies[0], both.discriminator.network
     engine = make("vector", 8, learner.preset.canvas.to_json())
     targets = torch.zeros(8, 16, 16, 1, dtype=torch.uint8)
-    painted = collect(learner.policy, engine, targets, 1, np.zeros(8, np.int64))
+    painted = rollout(learner.policy, engine, targets, 1, np.zeros(8, np.int64))
 
     def with_blank(count: int) -> Trajectory:
         canvases = painted.canvases.clone()
@@ -109,14 +111,14 @@ def test_the_unit_of_reward_is_that_of_painted_canvases(lines):
         return replace(painted, canvases=canvases)
 
     assert learner.rewards(with_blank(8), judge).tolist() == [[-3.0] * 8], "no unit yet: no division by nearly nothing"
-    assert float(learner.units.state) == 0.0
+    assert float(learner.reward_scale.state) == 0.0
     assert learner.rewards(with_blank(7), judge).abs().max() < 10.0
     learner.rewards(painted, judge)
-    unit = float(learner.units.state)
+    unit = float(learner.reward_scale.state)
     assert unit > 0.0
     for _ in range(200):
         learner.rewards(with_blank(8), judge)
-    assert float(learner.units.state) == unit, "blank canvases leave it as it is"
+    assert float(learner.reward_scale.state) == unit, "blank canvases leave it as it is"
 
 
 def test_resuming_needs_a_checkpoint_of_the_same_experiment(lines, tmp_path):
@@ -124,7 +126,7 @@ def test_resuming_needs_a_checkpoint_of_the_same_experiment(lines, tmp_path):
         train(tiny(lines), tmp_path / "run", Budget(frames=64), resume=True)
     train(tiny(lines), tmp_path / "run", Budget(frames=64))
     with pytest.raises(InputError, match="other settings"):
-        train(tiny(lines, policy_rate=1e-5), tmp_path / "run", Budget(frames=64), resume=True)
+        train(tiny(lines, policy_learning_rate=1e-5), tmp_path / "run", Budget(frames=64), resume=True)
     with pytest.raises(InputError, match="--resume"):
         train(tiny(lines), tmp_path / "run", Budget(frames=64))
 
@@ -153,9 +155,11 @@ def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(l
 
 
 def test_an_agent_with_prototypes_invents_and_carries_them_along(lines, tmp_path):
-    agent = load_agent(str(train(tiny(lines, prototypes=8, noise=2), tmp_path / "run", Budget(frames=64 * 5))))
+    agent = load_agent(str(train(tiny(lines, cluster_means=8, noise=2), tmp_path / "run", Budget(frames=64 * 5))))
     images = load(str(lines), 16, 1, "train").images
-    assert torch.equal(agent.policy.prototypes, torch.from_numpy(mean_pictures(images, equal_cells(images, 8))))
+    assert torch.equal(
+        agent.policy.cluster_means, torch.from_numpy(means_of_clusters(images, balanced_clusters(images, 8)))
+    )
     assert not agent.conditional
     first, again, other = agent.generate(12, 1), agent.generate(12, 1), agent.generate(12, 2)
     assert first.programs == again.programs != other.programs
@@ -164,7 +168,7 @@ def test_an_agent_with_prototypes_invents_and_carries_them_along(lines, tmp_path
 
 
 def test_policies_that_share_a_discriminator_are_each_to_be_seen(lines, tmp_path):
-    preset, out = tiny(lines, policies=3), tmp_path / "run"
+    preset, out = tiny(lines, population=3), tmp_path / "run"
     first = train(preset, out, Budget(frames=3 * 64 * 60))
     last = rows(out)[-1]
     own = [last[f"policy-{member}/mse"] for member in (1, 2, 3)]
@@ -184,7 +188,7 @@ def test_policies_that_share_a_discriminator_are_each_to_be_seen(lines, tmp_path
 def test_one_agent_can_begin_where_another_ended(lines, tmp_path):
     first = train(tiny(lines), tmp_path / "first", Budget(frames=64 * 5))
     second = Learner(tiny(lines), torch.device("cpu"))
-    second.begin_from(first)
+    second.load_agent_weights(first)
     own, given = second.policies[0].policy.state_dict(), load_file(first / "policy.safetensors")
     assert all(torch.equal(own[name].half(), given[name]) for name in own)
 
@@ -214,7 +218,7 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint(lines, tmp_path):
 
 
 def test_long_episodes_learn_in_unrolls_from_a_mixed_reward(lines, tmp_path):
-    preset = tiny(lines, steps=2, unrolls=3, discount=0.5, reward="mixed", histogram_weight=0.1)
+    preset = tiny(lines, unroll_length=2, unrolls_per_episode=3, gamma=0.5, reward="mixed", histogram_weight=0.1)
     agent = train(preset, tmp_path / "run", Budget(frames=64 * 2 * 100))
     figures = rows(tmp_path / "run")
     errors = [row["mse"] for row in figures if "mse" in row]
@@ -241,7 +245,7 @@ def test_the_same_loop_learns_to_build_something(tmp_path):
     images, _ = draw_scenes(300, seed=0, most=1, settings=canvas)
     np.savez(tmp_path / "scenes.npz", images=images)
     base = tiny(tmp_path / "scenes.npz", reward="l2", idle_penalty=10.0)
-    policy = replace(base.policy, stride=2, glances=True)
+    policy = replace(base.policy, stride=2, local_features=True)
     preset = replace(base, engine="scene", canvas=canvas, data=replace(base.data, size=32), policy=policy)
     built = []
     for name, rounds in (("before", 1), ("after", 120)):

@@ -30,12 +30,12 @@ def observation(count: int, size: int = 32, channels: int = 1, noise: int = 0, c
     )
 
 
-@pytest.mark.parametrize("spatial", [False, True])
+@pytest.mark.parametrize("skip_connections", [False, True])
 @pytest.mark.parametrize(("size", "channels", "grid"), [(32, 1, 16), (64, 3, 32), (32, 1, 20), (16, 1, 4)])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_commands_fit_the_specification(spatial, size, channels, grid, stride):
+def test_commands_fit_the_specification(skip_connections, size, channels, grid, stride):
     specification = StrokeSettings(grid=grid).specification()
-    policy = Policy(specification, size, channels, replace(SMALL, spatial=spatial, stride=stride))
+    policy = Policy(specification, size, channels, replace(SMALL, skip_connections=skip_connections, stride=stride))
     commands, _, state = policy.act(observation(6, size, channels), policy.initial_state(6))
     assert specification.check(commands.numpy()).shape == (6, 5)
     assert state[0].shape == (6, 32)
@@ -45,15 +45,15 @@ def test_commands_fit_the_specification(spatial, size, channels, grid, stride):
 
 def test_any_specification_will_do():
     choices = (Category("a", 1), Category("b", 7), Location("c", 5, When("b", (0, 2))), Category("d", 3))
-    policy = Policy(Specification(choices), 16, 3, replace(SMALL, spatial=True))
+    policy = Policy(Specification(choices), 16, 3, replace(SMALL, skip_connections=True))
     commands, *_ = policy.act(observation(4, 16, 3, choices=4), policy.initial_state(4))
     assert Specification(choices).check(commands.numpy()) is not None
 
 
-@pytest.mark.parametrize("spatial", [False, True])
-def test_episodes_at_once_are_judged_as_step_by_step(spatial):
+@pytest.mark.parametrize("skip_connections", [False, True])
+def test_episodes_at_once_are_judged_as_step_by_step(skip_connections):
     torch.manual_seed(0)
-    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, spatial=spatial))
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, skip_connections=skip_connections))
     seen, start = observation(3), policy.initial_state(3)
     first, _, state = policy.act(seen, start)
     then = replace(seen, previous=first)
@@ -77,11 +77,11 @@ def test_episodes_at_once_are_judged_as_step_by_step(spatial):
         assert torch.allclose(getattr(at_once, name), apart, atol=1e-4)
 
 
-@pytest.mark.parametrize("spatial", [False, True])
-def test_commands_are_painted_as_often_as_their_probability_says(spatial):
+@pytest.mark.parametrize("skip_connections", [False, True])
+def test_commands_are_painted_as_often_as_their_probability_says(skip_connections):
     torch.manual_seed(0)
     specification = Specification((Category("flag", 2), Location("end", 2), Category("size", 2)))
-    policy = Policy(specification, 8, 1, replace(SMALL, spatial=spatial))
+    policy = Policy(specification, 8, 1, replace(SMALL, skip_connections=skip_connections))
     count = 20_000
     seen = observation(1, 8, choices=3)
     with torch.no_grad():
@@ -99,7 +99,7 @@ def test_commands_are_painted_as_often_as_their_probability_says(spatial):
 
 def test_probabilities_of_all_commands_add_up_to_one():
     specification = Specification((Category("flag", 2), Location("end", 3), Category("size", 2, When("flag", (1,)))))
-    policy = Policy(specification, 8, 1, replace(SMALL, spatial=True))
+    policy = Policy(specification, 8, 1, replace(SMALL, skip_connections=True))
     commands = torch.tensor([[f, e, s] for f in range(2) for e in range(9) for s in range(2)])
     with torch.no_grad():
         seen = observation(1, 8, choices=3)
@@ -174,13 +174,13 @@ def test_locations_are_drawn_where_they_are():
 
 
 def test_prototypes_are_drawn_as_targets():
-    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, prototypes=4))
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, cluster_means=4))
     levels = torch.tensor([10, 20, 30, 40], dtype=torch.uint8)
-    policy.prototypes.copy_(levels[:, None, None, None])
-    drawn = policy.draw_prototypes(100)
+    policy.cluster_means.copy_(levels[:, None, None, None])
+    drawn = policy.draw_cluster_means(100)
     assert drawn is not None and drawn.shape == (100, 32, 32, 1)
     assert set(drawn[:, 0, 0, 0].tolist()) == set(levels.tolist())
-    assert "prototypes" in policy.state_dict(), "an agent carries them along"
-    assert Policy(SPECIFICATION, 32, 1, SMALL).draw_prototypes(4) is None
+    assert "cluster_means" in policy.state_dict(), "an agent carries them along"
+    assert Policy(SPECIFICATION, 32, 1, SMALL).draw_cluster_means(4) is None
     with pytest.raises(InputError, match="sees-target"):
-        replace(SMALL, prototypes=4, sees_target=False)
+        replace(SMALL, cluster_means=4, sees_target=False)

@@ -38,13 +38,13 @@ def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
             known = {one["member"]: one["score"] for one in events[: before + 1]}
             assert known[event["member"]] == max(known.values()) and known[event["copied"]] == min(known.values())
             source = [one for one in events[: before + 1] if one["member"] == event["copied"]][-1]
-            for name in ("policy_rate", "entropy_cost"):
+            for name in ("policy_learning_rate", "entropy_coef"):
                 assert min(abs(event[name] / source[name] / one - 1) for one in FACTORS) < 1e-6
             taken += 1
     assert taken >= 2
     agent = load_agent(str(tmp_path / "run"))
     best = min((row for row in rows if row["commands"] == SETTINGS.frames), key=lambda row: row["score"])
-    assert agent.preset.learning.policy_rate == pytest.approx(best["policy_rate"])
+    assert agent.preset.learning.policy_learning_rate == pytest.approx(best["policy_learning_rate"])
     with pytest.raises(InputError, match="--resume"):
         breed(preset, SETTINGS, tmp_path / "run", False)
     nowhere = replace(preset, data=replace(preset.data, source=str(tmp_path / "nothing")))
@@ -84,7 +84,7 @@ def test_a_population_that_is_killed_goes_on(tmp_path):
 def row(member: int, copied: int, commands: int, score: float) -> dict:
     return {
         "member": member, "copied": copied, "commands": commands, "score": score,
-        "policy_rate": 1e-4 * (member + 1), "entropy_cost": 1e-2,
+        "policy_learning_rate": 1e-4 * (member + 1), "entropy_coef": 1e-2,
     }  # fmt: skip
 
 
@@ -97,13 +97,15 @@ def test_the_line_of_the_winner_goes_back_through_those_it_took_over_from():
 
 
 def test_a_members_settings_stay_until_the_next_comparison(lines):
-    preset = with_settings(tiny(lines, rate_end=0.1), {"policy_rate": 2e-4, "entropy_cost": 0.05})
+    preset = with_settings(
+        tiny(lines, learning_rate_end_factor=0.1), {"policy_learning_rate": 2e-4, "entropy_coef": 0.05}
+    )
     learning = preset.learning
-    assert (learning.policy_rate, learning.rate_end) == (2e-4, 1.0)
-    assert (learning.entropy_cost, learning.entropy_cost_end) == (0.05, 0.05)
+    assert (learning.policy_learning_rate, learning.learning_rate_end_factor) == (2e-4, 1.0)
+    assert (learning.entropy_coef, learning.entropy_coef_end) == (0.05, 0.05)
 
 
-@pytest.mark.parametrize("wrong", [{"members": 0}, {"rates": (1e-3, 1e-4)}, {"entropy_costs": (0.0, 0.1)}])
+@pytest.mark.parametrize("wrong", [{"members": 0}, {"rates": (1e-3, 1e-4)}, {"entropy_coefs": (0.0, 0.1)}])
 def test_wrong_populations_are_refused(wrong):
     with pytest.raises(InputError, match="population"):
         PopulationSettings(**wrong)

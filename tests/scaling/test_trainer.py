@@ -68,7 +68,7 @@ def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines,
 @pytest.mark.slow
 def test_several_policies_and_several_learners_of_each(lines, tmp_path):
     out = tmp_path / "run"
-    train(tiny(lines, policies=2, steps=2), out, Budget(frames=64 * 2 * 8), ClusterSettings(2, learners=2))
+    train(tiny(lines, population=2, unroll_length=2), out, Budget(frames=64 * 2 * 8), ClusterSettings(2, learners=2))
     last = rows(out)[-1]
     assert last["commands"] == 64 * 2 * 8 and "policy-2/mse" in last
     assert (out / "agent-2" / "policy.safetensors").is_file()

@@ -3,7 +3,7 @@ import torch
 from problems import tiny
 
 from spiral.learning.learner import Learner
-from spiral.learning.trainer import make_painter, to_imitate
+from spiral.learning.trainer import load_real_images, make_actor
 from spiral.learning.trajectory import Trajectory
 from spiral.scaling.wire import flatten, to_arrays, to_tensors, unflatten
 
@@ -21,9 +21,9 @@ def leaves(tree: object) -> list[torch.Tensor]:
 
 
 def test_trajectories_and_states_come_back_as_they_were(lines):
-    learner = Learner(tiny(lines, steps=2), torch.device("cpu"))
-    real = to_imitate(learner.preset, learner.device)
-    trajectory = make_painter(learner.preset, learner.policies[0].policy, real, 1).paint()
+    learner = Learner(tiny(lines, unroll_length=2), torch.device("cpu"))
+    real = load_real_images(learner.preset, learner.device)
+    trajectory = make_actor(learner.preset, learner.policies[0].policy, real, 1).paint()
     sent = to_arrays(trajectory)
     assert not leaves(sent), "nothing but arrays is left"
     back = to_tensors(sent)

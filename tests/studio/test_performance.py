@@ -29,7 +29,7 @@ def test_errors_and_scores_are_those_of_every_moment(agent, painted):
     assert len(shown.errors) == len(shown.scores) == count + 1 == len(shown.lines) + 1
     last = np.square((painted.observed[0].astype(float) - target) / 255).mean()
     assert shown.errors[-1] == pytest.approx(last)
-    assert shown.scores[-1] == pytest.approx(agent.judge(painted.observed, painted.targets)[0], abs=1e-3)
+    assert shown.scores[-1] == pytest.approx(agent.score(painted.observed, painted.targets)[0], abs=1e-3)
     assert shown.errors[-1] < shown.errors[0] and shown.scores[-1] > shown.scores[0]
     assert shown.steps == list(range(count + 1)) and len(shown.frames) == count + 1
     assert not shown.frames[0].any() and shown.frames[-1].any()

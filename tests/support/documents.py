@@ -116,7 +116,7 @@ def known_flags() -> set[str]:
 
 def smaller(preset: Preset) -> Preset:
     """A preset of fewer canvases, for code that names one."""
-    learning, data = replace(preset.learning, batch=4), replace(preset.data, held_out=8)
+    learning, data = replace(preset.learning, batch_size=4), replace(preset.data, held_out=8)
     return replace(preset, learning=learning, data=data)
 
 

@@ -36,16 +36,16 @@ def tiny(data: Path, **learning) -> Preset:
         data=DataSettings(source=str(data), size=16, held_out=40),
         policy=PolicySettings(
             channels=8, core_channels=16, residual_blocks=1, hidden=64, location_channels=8, location_blocks=1,
-            spatial=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
-            prototypes=learning.pop("prototypes", 0),
+            skip_connections=True, sees_target=learning.pop("sees_target", True), noise=learning.pop("noise", 0),
+            cluster_means=learning.pop("cluster_means", 0),
         ),
         discriminator=DiscriminatorSettings(
-            channels=16, spectral=learning.get("loss") == "gan", complement=learning.pop("complement", False)
+            channels=16, spectral=learning.get("adversarial_loss") == "gan", complement=learning.pop("complement", False)
         ),
         learning=LearningSettings(
             **{
-                "batch": 64, "steps": 1, "policy_rate": 1e-3, "discriminator_rate": 1e-3, "entropy_cost": 0.1,
-                "entropy_cost_end": 0.01, "warm_up": 10, "average": 0.9, **learning,
+                "batch_size": 64, "unroll_length": 1, "policy_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3, "entropy_coef": 0.1,
+                "entropy_coef_end": 0.01, "warmup_updates": 10, "ema_decay": 0.9, **learning,
             }
         ),
         run=RunSettings(threads=1, evaluate_seconds=1e9, checkpoint_seconds=1e9),

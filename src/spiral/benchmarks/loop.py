@@ -18,7 +18,7 @@ from torch.utils.flop_counter import flop_registry
 from spiral.benchmarks.reference import ReferenceLoop
 from spiral.engines import Engine
 from spiral.learning import machine
-from spiral.learning.trainer import Phase, one_round, set_up
+from spiral.learning.trainer import Phase, set_up, train_iteration
 from spiral.settings import Preset
 
 MATRIX_SIDE = 2048
@@ -78,12 +78,12 @@ class Loop:
     def __init__(self, preset: Preset, threads: int) -> None:
         """Everything that `train` sets up, without a run's folder."""
         self.preset, self.threads, self.clock = preset, machine.use_threads(threads), Clock()
-        self.learner, self.painters, self.pictures = set_up(preset, self.threads)
+        self.learner, self.actors, self.pictures = set_up(preset, self.threads)
         if preset.run.compile == "on":
             for each in self.learner.policies:
                 machine.compile_policy(each.policy)
-        for painter in self.painters:
-            painter.engine = TimedEngine(painter.engine, self.clock)
+        for actor in self.actors:
+            actor.engine = TimedEngine(actor.engine, self.clock)
 
     def round(self) -> int:
         """One turn of the loop; returns the number of commands painted."""
@@ -93,7 +93,7 @@ class Loop:
 
     def turn(self, phase: Phase) -> None:
         """One turn of the loop, measured by `phase`."""
-        for _ in one_round(self.learner, self.painters, self.pictures, 0.0, phase):
+        for _ in train_iteration(self.learner, self.actors, self.pictures, 0.0, phase):
             pass
 
 

@@ -29,11 +29,11 @@ class ReferenceLoop:
         """Networks, optimisers, an engine on one thread and the pictures of a preset that reconstructs by WGAN-GP."""
         torch.manual_seed(preset.run.seed)
         self.learning, self.size, channels = preset.learning, preset.data.size, preset.canvas.channels
-        self.engine = make(preset.engine, self.learning.batch, preset.canvas.to_json(), 1)
+        self.engine = make(preset.engine, self.learning.batch_size, preset.canvas.to_json(), 1)
         self.pictures = torch.from_numpy(load(preset.data.source, self.size, channels, "train").images)
         self.policy = Policy(preset.canvas.specification(), self.size, channels, preset.policy)
         self.discriminator = Discriminator(self.size, channels, True, preset.discriminator)
-        rate, slow = self.learning.policy_rate, self.learning.discriminator_rate
+        rate, slow = self.learning.policy_learning_rate, self.learning.discriminator_learning_rate
         self.policy_optimizer = torch.optim.Adam(self.policy.parameters(), rate, (0.5, 0.999), foreach=False)
         self.slow_optimizer = torch.optim.Adam(self.discriminator.parameters(), slow, (0.5, 0.999), foreach=False)
         self.replay: list[tuple[Tensor, Tensor]] = []
@@ -49,21 +49,21 @@ class ReferenceLoop:
             scores = [self._score(canvas, targets) for canvas in canvases]
         rewards = [after - before for before, after in itertools.pairwise(scores)]
         self._learn_to_paint(seen, commands, rewards)
-        return learning.steps * learning.batch
+        return learning.unroll_length * learning.batch_size
 
     def _pick(self) -> Tensor:
-        return self.pictures[torch.randint(len(self.pictures), (self.learning.batch,))]
+        return self.pictures[torch.randint(len(self.pictures), (self.learning.batch_size,))]
 
     def _paint(self, targets: Tensor) -> tuple[list[Observation], list[Tensor], list[Tensor]]:
-        batch, specification = self.learning.batch, self.engine.specification
+        batch, specification = self.learning.batch_size, self.engine.specification
         self.engine.reset(np.asarray(torch.randint(2**31, (batch,)).numpy()))
         canvases = [torch.from_numpy(observe(self.engine.canvases(), self.size).copy())]
         command = torch.zeros(batch, len(specification.choices), dtype=torch.int64)
         effective = torch.zeros_like(command, dtype=torch.bool)
         state = self.policy.initial_state(batch)
         seen, commands = [], []
-        for step in range(self.learning.steps):
-            progress = torch.full((batch,), step / self.learning.steps)
+        for step in range(self.learning.unroll_length):
+            progress = torch.full((batch,), step / self.learning.unroll_length)
             seen.append(Observation(canvases[-1], targets, command, effective, progress, None))
             with torch.no_grad():
                 command, _, state = self.policy.act(seen[-1], state)
@@ -79,17 +79,17 @@ class ReferenceLoop:
     def _learn_to_judge(self) -> None:
         learning, real = self.learning, self._pick()
         fakes, conditions = (torch.cat(parts) for parts in zip(*self.replay, strict=True))
-        rows = torch.randint(len(fakes), (learning.batch,))
+        rows = torch.randint(len(fakes), (learning.batch_size,))
         fake, target = fakes[rows], conditions[rows]
         real_score, fake_score = self._score(real, real).mean(), self._score(fake, target).mean()
-        share = torch.rand(learning.batch, 1, 1, 1)
+        share = torch.rand(learning.batch_size, 1, 1, 1)
         planes = [pictures_to_planes(pictures) for pictures in (fake, real, target)]
         between = (planes[0] + share * (planes[1] - planes[0])).requires_grad_()
         score = self.discriminator(between, planes[2] + share * (planes[1] - planes[2]))
         (gradient,) = torch.autograd.grad(score.sum(), between, create_graph=True)
         penalty = (2.0 * gradient.flatten(1).norm(dim=1) - 1.0).square().mean()
         pull = (0.5 * (real_score + fake_score)).square()
-        loss = fake_score - real_score + learning.penalty_weight * penalty + learning.drift * pull
+        loss = fake_score - real_score + learning.gradient_penalty_weight * penalty + learning.drift_weight * pull
         self.slow_optimizer.zero_grad()
         loss.backward()
         self.slow_optimizer.step()
@@ -97,8 +97,8 @@ class ReferenceLoop:
     def _learn_to_paint(self, seen: list[Observation], commands: list[Tensor], rewards: list[Tensor]) -> None:
         learning = self.learning
         before = weight = returns = torch.zeros(0)
-        for number in range(learning.passes):
-            state = self.policy.initial_state(learning.batch)
+        for number in range(learning.update_epochs):
+            state = self.policy.initial_state(learning.batch_size)
             decisions = []
             for observation, command in zip(seen, commands, strict=True):
                 decision, state = self.policy.evaluate(observation, command[None], state)
@@ -111,20 +111,20 @@ class ReferenceLoop:
                 weight = (advantage - advantage.mean()) / advantage.std()
                 before, returns = log_probability.detach(), advantage + value.detach()
             ratio = (log_probability - before).exp()
-            clipped = ratio.clamp(1 - learning.clip, 1 + learning.clip)
+            clipped = ratio.clamp(1 - learning.clip_coef, 1 + learning.clip_coef)
             gain = torch.minimum(ratio * weight, clipped * weight).mean()
             error = functional.mse_loss(value, returns)
-            loss = -gain - learning.entropy_cost * entropy + learning.value_cost * error
+            loss = -gain - learning.entropy_coef * entropy + learning.value_coef * error
             self.policy_optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.gradient_clip, foreach=False)
+            torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm, foreach=False)
             self.policy_optimizer.step()
 
     def _advantages(self, rewards: list[Tensor], values: list[Tensor]) -> Tensor:
         learning, running = self.learning, torch.zeros_like(values[0])
         advantages: list[Tensor] = []
         for reward, value, following in reversed(list(zip(rewards, values, [*values[1:], running], strict=True))):
-            error = reward + learning.discount * following - value
-            running = error + learning.discount * learning.advantage_decay * running
+            error = reward + learning.gamma * following - value
+            running = error + learning.gamma * learning.gae_lambda * running
             advantages.insert(0, running)
         return torch.cat(advantages)

@@ -55,7 +55,7 @@ class Evaluate:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         agent = load_agent(self.checkpoint)
         if agent.conditional:
-            data = load(self.data, agent.size, agent.channels, split).spread(self.limit)
+            data = load(self.data, agent.size, agent.channels, split).evenly_spaced(self.limit)
             if any(not 1 <= count <= 100_000 for count in self.commands):
                 raise InputError(f"--commands must be 1 to 100000 each, got {self.commands}")
             if not 1 <= self.candidates <= 1024:
@@ -67,7 +67,9 @@ class Evaluate:
             split, rest = ("train", "test") if split == "train" else ("test", "train")
             data, other = (load(self.data, agent.size, agent.channels, part) for part in (split, rest))
             count = min(len(data), len(other), self.limit or summary.MOST)
-            figures = summary.of_generation(agent, data.spread(count), other.spread(count), self.seed, self.temperature)
+            figures = summary.of_generation(
+                agent, data.evenly_spaced(count), other.evenly_spaced(count), self.seed, self.temperature
+            )
         show_figures(figures, self.json)
 
 
@@ -97,7 +99,7 @@ class Bench:
         if self.repeats < 1 or not 0 < self.seconds < 1e6:
             raise InputError("--repeats must be at least 1 and --seconds more than 0")
         chosen = preset(self.preset)
-        if not chosen.redraws or chosen.learning.loss != "wgan-gp":
+        if not chosen.redraws or chosen.learning.adversarial_loss != "wgan-gp":
             raise InputError(f"the reference loop is for reconstruction by WGAN-GP, which {self.preset} is not")
         chosen = replace(chosen, run=replace(chosen.run, compile="on" if self.compile else "off"))
         figures = measure(chosen, self.threads, self.repeats, self.seconds, self.brush)

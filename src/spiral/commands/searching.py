@@ -103,5 +103,5 @@ class Search:
         if self.data is None:
             names = names_of(self.images)
             return names, Dataset("files", np.stack([fit_image(path, size, channels) for path in self.images]))
-        data = load(self.data, size, channels, default_split(self.data)).spread(self.limit)
+        data = load(self.data, size, channels, default_split(self.data)).evenly_spaced(self.limit)
         return [f"{index:04d}" for index in range(len(data))], data

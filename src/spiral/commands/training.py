@@ -42,7 +42,7 @@ def train_command(arguments: Sequence[str]) -> None:
     if bounds.frames is not None and bounds.frames < 1:
         raise InputError(f"--frames must be at least 1, got {bounds.frames}")
     from spiral.agent import find
-    from spiral.evaluation.summary import watch
+    from spiral.evaluation.summary import generation_metrics
     from spiral.learning.trainer import Budget, train
 
     minutes = bounds.minutes if bounds.minutes or bounds.frames else chosen.run.minutes
@@ -50,9 +50,9 @@ def train_command(arguments: Sequence[str]) -> None:
     start = find(bounds.start) if bounds.start else None
     budget = Budget(minutes, bounds.frames)
     if not cluster.actors:
-        agent = train(chosen, out, budget, bounds.resume, start, watch)
+        agent = train(chosen, out, budget, bounds.resume, start, generation_metrics)
     else:
         from spiral.scaling.trainer import train as train_on_cluster
 
-        agent = train_on_cluster(chosen, out, budget, cluster, bounds.resume, start, watch)
+        agent = train_on_cluster(chosen, out, budget, cluster, bounds.resume, start, generation_metrics)
     console.print(f"the agent is in {agent}; metrics, sheets and checkpoints are beside it")

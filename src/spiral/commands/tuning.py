@@ -30,12 +30,12 @@ def tune_command(arguments: Sequence[str]) -> None:
     chosen, (population, place) = parsed
     require_ray("spiral tune")
     from spiral.evaluation.schedules import plot_schedules
-    from spiral.evaluation.summary import watch
+    from spiral.evaluation.summary import generation_metrics
     from spiral.files import write_atomically
     from spiral.scaling.population import breed
 
     out = place.out or Path("runs") / f"{chosen.name}-population"
-    rows = breed(chosen, population, out, place.resume, watch)
+    rows = breed(chosen, population, out, place.resume, generation_metrics)
     write_atomically(out / "schedules.svg", plot_schedules(rows))
     last = sorted(row["score"] for row in rows if row["commands"] >= population.frames)
     console.print(

@@ -60,7 +60,7 @@ class Dataset:
         labels, programs = (None if part is None else part[rows] for part in (self.labels, self.programs))
         return Dataset(self.name, self.images[rows], labels, programs)
 
-    def spread(self, limit: int | None) -> Dataset:
+    def evenly_spaced(self, limit: int | None) -> Dataset:
         """At most `limit` pictures, evenly spread over all of them, for archives sort them by class."""
         if limit is None or limit >= len(self):
             return self

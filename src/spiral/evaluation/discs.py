@@ -27,7 +27,7 @@ from torch import Tensor
 
 from spiral.errors import InputError
 from spiral.files import make_folder, read_bytes, write_atomically
-from spiral.learning.adversary import AdversarialLoss, discriminator_loss
+from spiral.learning.adversarial import AdversarialLoss, discriminator_loss
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
 SIZE = 32
@@ -185,7 +185,7 @@ if __name__ == "__main__":
 
     chosen = tyro.cli(Discs)
     losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp")
-    found = {f"score, {loss}": surface(learn_to_judge_discs(chosen, loss).judge, chosen) for loss in losses}
+    found = {f"score, {loss}": surface(learn_to_judge_discs(chosen, loss).score, chosen) for loss in losses}
     found["minus L2"] = surface(minus_l2(chosen), chosen)
     print(f"written: {write_surfaces(found, chosen)}")
     for name, values in found.items():

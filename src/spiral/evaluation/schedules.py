@@ -6,7 +6,11 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-_PANELS = (("score", "score (less is better)"), ("policy_rate", "policy rate"), ("entropy_cost", "entropy cost"))
+_PANELS = (
+    ("score", "score (less is better)"),
+    ("policy_learning_rate", "policy rate"),
+    ("entropy_coef", "entropy cost"),
+)
 
 
 def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:

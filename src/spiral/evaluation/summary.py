@@ -150,7 +150,7 @@ def of_generation(
     }
 
 
-def watch(real: Dataset, invented: npt.NDArray[np.uint8]) -> dict[str, float]:
+def generation_metrics(real: Dataset, invented: npt.NDArray[np.uint8]) -> dict[str, float]:
     """What a run without targets logs about its pictures uint8 [N, S, S, C] beside N real ones.
 
     Returns:
@@ -194,7 +194,7 @@ def _random_and_blank(agent: Agent, count: int, seed: int) -> tuple[Any, Any]:
         number = min(_BATCH, count - start)
         engine = make(agent.preset.engine, number, agent.preset.canvas.to_json())
         engine.reset(np.full(number, seed, np.int64))
-        for _ in range(agent.preset.learning.length):
+        for _ in range(agent.preset.learning.episode_length):
             engine.step(engine.specification.random(generator, (number,)))
         random.append(observe(engine.canvases(), agent.size))
     empty = blank(agent.preset.engine, agent.preset.canvas.to_json(), agent.size)

@@ -8,10 +8,10 @@ import torch
 
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
-from spiral.learning.adversary import Replay, discriminator_loss
+from spiral.learning.adversarial import ReplayBuffer, discriminator_loss
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.networks import make_discriminator
-from spiral.learning.real import Real
+from spiral.learning.real_images import RealImages
 from spiral.learning.trajectory import Trajectory
 from spiral.settings import Preset
 
@@ -26,19 +26,21 @@ class DiscriminatorLearner:
             InputError: settings that do not go together.
         """
         learning, size, channels = preset.learning, preset.data.size, preset.canvas.channels
-        if learning.paired and not preset.redraws:
-            raise InputError("pairs with the same targets need targets: leave out --learning.paired")
+        if learning.matched_pairs and not preset.redraws:
+            raise InputError("pairs with the same targets need targets: leave out --learning.matched-pairs")
         self.preset = preset
         # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
         self.network = make_discriminator(preset, device)
-        betas = (learning.discriminator_beta, 0.999)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), learning.discriminator_rate, betas, fused=True)
-        capacity = learning.replay_batches * learning.batch
-        self.replay = Replay(capacity, (size, size, channels), preset.policy.sees_target, device)
+        betas = (learning.discriminator_adam_beta1, 0.999)
+        self.optimizer = torch.optim.Adam(
+            self.network.parameters(), learning.discriminator_learning_rate, betas, fused=True
+        )
+        capacity = learning.replay_batches * learning.batch_size
+        self.replay = ReplayBuffer(capacity, (size, size, channels), preset.policy.sees_target, device)
 
-    def learn(self, episode: Trajectory, real: Real) -> dict[str, float]:
-        """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_steps` times.
+    def learn(self, episode: Trajectory, real: RealImages) -> dict[str, float]:
+        """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_updates` times.
 
         Returns:
             Figures for the log, of the last step; none before the first canvas was finished, or where pixels are the
@@ -49,27 +51,27 @@ class DiscriminatorLearner:
             return figures
         ended, targets = episode.ended, episode.targets
         self.replay.add(episode.canvases[-1][ended], None if targets is None else targets[ended])
-        for _ in range(learning.discriminator_steps if len(self.replay) else 0):
+        for _ in range(learning.discriminator_updates if len(self.replay) else 0):
             figures = self._step(real)
         return figures
 
-    def _step(self, real: Real) -> dict[str, float]:
+    def _step(self, real: RealImages) -> dict[str, float]:
         """One step on B real pictures and as many replayed canvases."""
         learning = self.preset.learning
-        pictures, companions = real.pick(learning.batch)
-        fake, fake_companions = self.replay.sample(len(pictures))
-        if learning.paired and fake_companions is not None:
-            pictures = companions = fake_companions
+        pictures, conditions = real.pick(learning.batch_size)
+        fake, fake_conditions = self.replay.sample(len(pictures))
+        if learning.matched_pairs and fake_conditions is not None:
+            pictures = conditions = fake_conditions
         with self.mixed():
             loss, figures = discriminator_loss(
                 self.network,
                 pictures,
-                companions,
+                conditions,
                 fake,
-                fake_companions,
-                learning.loss,
-                learning.penalty_weight,
-                learning.drift,
+                fake_conditions,
+                learning.adversarial_loss,
+                learning.gradient_penalty_weight,
+                learning.drift_weight,
             )
         self.optimizer.zero_grad()
         loss.backward()

@@ -13,8 +13,8 @@ from spiral.engines import Engine
 from spiral.learning import checkpoint
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.discriminator_learner import DiscriminatorLearner
-from spiral.learning.policy_learner import PolicyLearner, Watch
-from spiral.learning.real import Real
+from spiral.learning.policy_learner import MetricsCallback, PolicyLearner
+from spiral.learning.real_images import RealImages
 from spiral.settings import Preset
 
 Evaluation = tuple[dict[str, float], list[Tensor], Tensor | None]
@@ -25,7 +25,7 @@ class Learner:
     """The learners of a run.
 
     Attributes:
-        policies: `learning.policies` of them.
+        policies: `learning.population` of them.
         discriminator: which judges all.
     """
 
@@ -37,7 +37,7 @@ class Learner:
         """
         torch.manual_seed(preset.run.seed)
         self.preset, self.device = preset, device
-        self.policies = [PolicyLearner(preset, device) for _ in range(preset.learning.policies)]
+        self.policies = [PolicyLearner(preset, device) for _ in range(preset.learning.population)]
         self.discriminator = DiscriminatorLearner(preset, device)
 
     @property
@@ -45,18 +45,18 @@ class Learner:
         """Learned from so far, by all policies."""
         return sum(policy.commands for policy in self.policies)
 
-    def evaluate(self, engine: Engine, unseen: Dataset, watch: Watch | None = None) -> Evaluation:
+    def evaluate(self, engine: Engine, unseen: Dataset, metrics_callback: MetricsCallback | None = None) -> Evaluation:
         """Let every policy paint the held-out pictures; see `PolicyLearner.evaluate`."""
-        return together([policy.evaluate(engine, unseen, watch) for policy in self.policies])
+        return combine_evaluations([policy.evaluate(engine, unseen, metrics_callback) for policy in self.policies])
 
-    def take_prototypes(self, real: Real) -> None:
-        """Hand the policies the prototypes, if they work with any."""
-        if real.prototypes is not None:
+    def take_cluster_means(self, real: RealImages) -> None:
+        """Hand the policies the cluster_means, if they work with any."""
+        if real.cluster_means is not None:
             for policy in self.policies:
-                policy.policy.prototypes.copy_(real.prototypes)
-                policy.average.prototypes.copy_(real.prototypes)
+                policy.policy.cluster_means.copy_(real.cluster_means)
+                policy.ema.cluster_means.copy_(real.cluster_means)
 
-    def begin_from(self, agent: Path) -> None:
+    def load_agent_weights(self, agent: Path) -> None:
         """Take over the networks of an agent with the same specification and sizes.
 
         Raises:
@@ -66,12 +66,14 @@ class Learner:
         checkpoint.fill(self.discriminator.network, discriminator, agent)
         for learner in self.policies:
             checkpoint.fill(learner.policy, checkpoint.read_tensors(agent, "policy"), agent)
-            learner.average.load_state_dict(learner.policy.state_dict())
+            learner.ema.load_state_dict(learner.policy.state_dict())
 
     def state(self) -> dict[str, Tensors]:
         """Groups of tensors to be saved, random states included."""
         random = {"cpu": torch.get_rng_state(), **checkpoint.cuda_random(self.device)}
-        return join([policy.state() for policy in self.policies], self.discriminator.state()) | {"random": random}
+        return merge_states([policy.state() for policy in self.policies], self.discriminator.state()) | {
+            "random": random
+        }
 
     def restore(self, state: dict[str, Tensors]) -> None:
         """Take over what `state` returned.
@@ -80,21 +82,21 @@ class Learner:
             InputError: it is of another experiment.
         """
         for member, policy in enumerate(self.policies):
-            policy.restore(part(state, member))
+            policy.restore(member_state(state, member))
         self.discriminator.restore(state)
         if "random" in state:  # many machines' random states are not kept
             checkpoint.restore_random(state["random"], self.device)
 
 
-def join(policies: Sequence[dict[str, Tensors]], discriminator: dict[str, Tensors]) -> dict[str, Tensors]:
+def merge_states(policies: Sequence[dict[str, Tensors]], discriminator: dict[str, Tensors]) -> dict[str, Tensors]:
     """One state of those of several learners: of the second policy and those after it the groups are numbered."""
     numbered = [{_numbered(name, i): group for name, group in state.items()} for i, state in enumerate(policies)]
     return {name: group for state in numbered for name, group in state.items()} | discriminator
 
 
-def part(state: dict[str, Tensors], member: int) -> dict[str, Tensors]:
-    """The state of one policy, 0 for the first, from what `join` returned."""
-    names = ("policy", "average", "policy_optimizer", "units", "counts")
+def member_state(state: dict[str, Tensors], member: int) -> dict[str, Tensors]:
+    """The state of one policy, 0 for the first, from what `merge_states` returned."""
+    names = ("policy", "ema", "policy_optimizer", "reward_scale", "counts")
     return {name: state[_numbered(name, member)] for name in names}
 
 
@@ -102,7 +104,7 @@ def _numbered(name: str, member: int) -> str:
     return f"{name}-{member + 1}" if member else name
 
 
-def together(evaluations: Sequence[tuple[dict[str, float], Tensor, Tensor | None]]) -> Evaluation:
+def combine_evaluations(evaluations: Sequence[tuple[dict[str, float], Tensor, Tensor | None]]) -> Evaluation:
     """Several policies' evaluations as one: means, and where there are several, each one's own under `policy-N/`."""
     figures = {
         name: sum(one[name] for one, _, _ in evaluations) / len(evaluations)

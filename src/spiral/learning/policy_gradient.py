@@ -15,10 +15,10 @@ def policy_loss(
     decision: Decision,
     advantages: Tensor,
     value_targets: Tensor,
-    entropy_cost: float,
-    value_cost: float,
+    entropy_coef: float,
+    value_coef: float,
     before: Tensor | None = None,
-    clip: float = 0.2,
+    clip_coef: float = 0.2,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """-sum log pi(a_t) A_t - entropy bonus + value error, averaged over N = T * B commands.
 
@@ -29,10 +29,10 @@ def policy_loss(
         decision: the policy's reconsideration of the commands, N = T * B.
         advantages: float32 [N], R_t - V(s_t) or its estimate, without gradient.
         value_targets: float32 [N], without gradient.
-        entropy_cost: weight of the entropy bonus, per nat.
-        value_cost: weight of the value function's squared error.
+        entropy_coef: weight of the entropy bonus, per nat.
+        value_coef: weight of the value function's squared error.
         before: float32 [N], log probability of the commands when they were painted; None in the first pass.
-        clip: how far the ratio may leave 1 before its gradient is cut.
+        clip_coef: how far the ratio may leave 1 before its gradient is cut.
 
     Returns:
         The loss and figures for the log, scalars.
@@ -41,11 +41,11 @@ def policy_loss(
         gain = (decision.log_probability * advantages).mean()
     else:
         ratio = (decision.log_probability - before).exp()
-        gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
+        gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip_coef, 1 + clip_coef) * advantages).mean()
     entropy = decision.entropy.mean()
     value_error = (decision.value - value_targets).square().mean()
     spread = value_targets.var().clamp_min(1e-8)
-    total = -gain - entropy_cost * entropy + value_cost * value_error
+    total = -gain - entropy_coef * entropy + value_coef * value_error
     figures = {
         "policy_loss": -gain.detach(),
         "entropy": entropy.detach(),
@@ -55,7 +55,7 @@ def policy_loss(
     return total, figures
 
 
-def normalise(advantages: Tensor, among: Tensor | None = None) -> Tensor:
+def normalize_advantages(advantages: Tensor, among: Tensor | None = None) -> Tensor:
     """Advantages with mean 0 and deviation 1 among those of the whole batch, of which they may be one learner's share.
 
     Where they hardly differ, as when every canvas is left blank, they are nothing but the value function's noise:

@@ -6,30 +6,30 @@ import torch
 from torch import Tensor
 
 
-def generalised_advantages(
-    rewards: Tensor, values: Tensor, discount: float | Tensor, decay: float, after: Tensor | None = None
+def generalized_advantage_estimation(
+    rewards: Tensor, values: Tensor, gamma: float | Tensor, gae_lambda: float, bootstrap_value: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimation (Schulman et al. 2016, eq. 16).
 
     Args:
         rewards: float32 [T, B].
         values: float32 [T, B], V before each step.
-        discount: gamma in [0, 1]; or float32 [T, B], gamma times how much larger than at this step the unit is in which
+        gamma: gamma in [0, 1]; or float32 [T, B], gamma times how much larger than at this step the unit is in which
             rewards and values of the next one are counted.
-        decay: lambda in [0, 1]; 1 is the plain A2C advantage R_t - V(s_t) of SPIRAL eq. 3.
-        after: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
+        gae_lambda: lambda in [0, 1]; 1 is the plain A2C advantage R_t - V(s_t) of SPIRAL eq. 3.
+        bootstrap_value: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
 
     Returns:
         Advantages and the value function's targets (advantages + values), float32 [T, B] both.
     """
-    last = torch.zeros_like(values[:1]) if after is None else after[None]
+    last = torch.zeros_like(values[:1]) if bootstrap_value is None else bootstrap_value[None]
     following = torch.cat([values[1:], last])
-    discounts = torch.as_tensor(discount, device=values.device).expand(values.shape)
+    discounts = torch.as_tensor(gamma, device=values.device).expand(values.shape)
     errors = rewards + discounts * following - values
     advantages = torch.empty_like(errors)
     running = torch.zeros_like(errors[0])
     for step in reversed(range(len(errors))):
-        running = errors[step] + discounts[step] * decay * running
+        running = errors[step] + discounts[step] * gae_lambda * running
         advantages[step] = running
     return advantages, advantages + values
 
@@ -37,23 +37,23 @@ def generalised_advantages(
 def v_trace(
     rewards: Tensor,
     values: Tensor,
-    discount: float | Tensor,
-    decay: float,
-    after: Tensor | None,
+    gamma: float | Tensor,
+    gae_lambda: float,
+    bootstrap_value: Tensor | None,
     ratios: Tensor,
     clip: float = 1.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """V-trace advantages (IMPALA: Espeholt et al. 2018, eq. 1 and remark 2; SPIRAL section 3.4).
 
-    What distributed actors send was painted by a policy some updates old; `generalised_advantages` of it would be those
-    of that policy. With ratios of 1 the two are the same.
+    What distributed actors send was painted by a policy some updates old; `generalized_advantage_estimation` of it
+    would be those of that policy. With ratios of 1 the two are the same.
 
     Args:
         rewards: float32 [T, B].
         values: float32 [T, B], V before each step.
-        discount: see `generalised_advantages`.
-        decay: lambda in [0, 1].
-        after: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
+        gamma: see `generalized_advantage_estimation`.
+        gae_lambda: lambda in [0, 1].
+        bootstrap_value: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
         ratios: float32 [T, B], probability of each command under the policy that learns over that under the one that
             painted it.
         clip: the largest ratio that counts, rho bar; beyond 1 the ratios that trace (c) are cut at 1 all the same.
@@ -63,16 +63,16 @@ def v_trace(
         its advantage times its ratio; they are apart because a baseline must be taken from the advantage alone:
         what is subtracted from the product pushes the policy towards, or away from, the one that painted.
     """
-    last = torch.zeros_like(values[:1]) if after is None else after[None]
+    last = torch.zeros_like(values[:1]) if bootstrap_value is None else bootstrap_value[None]
     following = torch.cat([values[1:], last])
-    discounts = torch.as_tensor(discount, device=values.device).expand(values.shape)
+    discounts = torch.as_tensor(gamma, device=values.device).expand(values.shape)
     weights, traces = ratios.clamp_max(clip), ratios.clamp_max(1.0)
     errors = weights * (rewards + discounts * following - values)
     corrections = torch.empty_like(errors)
     running = torch.zeros_like(errors[0])
     for step in reversed(range(len(errors))):
-        running = errors[step] + discounts[step] * decay * traces[step] * running
+        running = errors[step] + discounts[step] * gae_lambda * traces[step] * running
         corrections[step] = running
     later = torch.cat([corrections[1:], torch.zeros_like(corrections[:1])])
-    advantages = rewards + discounts * (following + decay * later) - values
+    advantages = rewards + discounts * (following + gae_lambda * later) - values
     return advantages, values + corrections, weights

@@ -1,8 +1,8 @@
 """Acting: the policy paints a batch of canvases, command by command (SPIRAL section 3.1).
 
-An episode may be longer than what is learned from at a time: `begin` blanks the canvases, `go_on` paints an unroll of
-T commands and says where the episodes then stand, and the next `go_on` takes them up there (IMPALA's unrolls). Short
-episodes are one unroll: `collect`.
+An episode may be longer than what is learned from at a time: `reset_episodes` blanks the canvases, `unroll` paints an
+unroll of T commands and says where the episodes then stand, and the next `unroll` takes them up there (IMPALA's
+unrolls). Short episodes are one unroll: `rollout`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spiral.learning.trajectory import OF_EPISODES, Episodes, Trajectory
 from spiral.models.policy import Observation, Policy
 
 
-def begin(
+def reset_episodes(
     policy: Policy,
     engine: Engine,
     targets: Tensor | None,
@@ -33,7 +33,7 @@ def begin(
     Args:
         policy: says what an episode needs.
         engine: B canvases.
-        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with prototypes then draws some.
+        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with cluster_means then draws some.
         seeds: int64 [B], for the engine's randomness.
         noise: float32 [B, noise]; drawn anew when None and the policy wants some.
         over: bool [B], which episodes of `running` to begin anew while the others go on; all when None.
@@ -42,7 +42,7 @@ def begin(
     device, batch = policy.squeeze.weight.device, engine.batch
     which = None if over is None else over.cpu().numpy()
     engine.reset(seeds, which)
-    targets = policy.draw_prototypes(batch) if targets is None else targets
+    targets = policy.draw_cluster_means(batch) if targets is None else targets
     if noise is None and policy.settings.noise:
         noise = torch.randn(batch, policy.settings.noise, device=device)
     first = int(np.argmax(which)) if which is not None else 0
@@ -54,7 +54,7 @@ def begin(
         previous=torch.zeros(batch, choices, dtype=torch.int64, device=device),
         effective=torch.zeros(batch, choices, dtype=torch.bool, device=device),
         state=policy.initial_state(batch),
-        done=torch.zeros(batch, dtype=torch.int64, device=device),
+        elapsed=torch.zeros(batch, dtype=torch.int64, device=device),
         blank=blank,
     )
     if over is None or running is None:
@@ -72,7 +72,7 @@ def begin(
     )
 
 
-def go_on(
+def unroll(
     policy: Policy, engine: Engine, episodes: Episodes, steps: int, length: int, temperature: float = 1.0
 ) -> tuple[Trajectory, Episodes]:
     """Paint `steps` commands on every canvas of the engine.
@@ -92,7 +92,7 @@ def go_on(
     commands = torch.zeros(steps, batch, choices, dtype=torch.int64, device=device)
     effective = torch.zeros(steps, batch, choices, dtype=torch.bool, device=device)
     log_probability = torch.zeros(steps, batch, device=device)
-    progress = (episodes.done + torch.arange(steps, device=device)[:, None]).float() / length
+    progress = (episodes.elapsed + torch.arange(steps, device=device)[:, None]).float() / length
     progress = progress.clamp_max((length - 1) / length)
     pixels, state = canvases.numpy(), episodes.state
     observe(engine.canvases(), size, out=pixels[0])
@@ -111,10 +111,12 @@ def go_on(
             previous, worked = commands[step], effective[step]
             engine.step(chosen)
             observe(engine.canvases(), size, out=pixels[step + 1])
-        done = episodes.done + steps
-        ended, following = done >= length, torch.zeros(batch, device=device)
+        elapsed = episodes.elapsed + steps
+        ended, bootstrap_value = elapsed >= length, torch.zeros(batch, device=device)
         if not bool(ended.all()):
-            following = torch.where(ended, 0.0, policy.foresee(seen(steps, done.float() / length), state))
+            bootstrap_value = torch.where(
+                ended, 0.0, policy.bootstrap_value(seen(steps, elapsed.float() / length), state)
+            )
     trajectory = Trajectory(
         before=episodes,
         canvases=canvases.to(device),
@@ -123,12 +125,12 @@ def go_on(
         progress=progress,
         log_probability=log_probability,
         ended=ended,
-        following=following,
+        bootstrap_value=bootstrap_value,
     )
-    return trajectory, replace(episodes, previous=previous, effective=worked, state=state, done=done)
+    return trajectory, replace(episodes, previous=previous, effective=worked, state=state, elapsed=elapsed)
 
 
-def collect(
+def rollout(
     policy: Policy,
     engine: Engine,
     targets: Tensor | None,
@@ -137,5 +139,5 @@ def collect(
     temperature: float = 1.0,
     noise: Tensor | None = None,
 ) -> Trajectory:
-    """Paint whole episodes of `steps` commands on every canvas of the engine; see `begin` and `go_on`."""
-    return go_on(policy, engine, begin(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]
+    """Paint whole episodes of `steps` commands on every canvas of the engine; see `reset_episodes` and `unroll`."""
+    return unroll(policy, engine, reset_episodes(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]

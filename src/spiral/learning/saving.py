@@ -8,7 +8,7 @@ from pathlib import Path
 from spiral.errors import InputError
 from spiral.learning import checkpoint
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.learner import part
+from spiral.learning.learner import member_state
 from spiral.settings import Preset
 
 CHECKPOINTS = "checkpoints"
@@ -22,20 +22,20 @@ def save(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -
     Args:
         out: the run's folder.
         preset: its experiment.
-        state: of all learners; see `learner.join`.
+        state: of all learners; see `learner.merge_states`.
         seconds: of training so far.
 
     Raises:
         InputError: it cannot be written.
     """
-    policies = [part(state, member) for member in range(preset.learning.policies)]
+    policies = [member_state(state, member) for member in range(preset.learning.population)]
     counted = [int(policy["counts"]["commands"]) for policy in policies]
     config = {"preset": preset.to_json(), "commands": sum(counted), "seconds": round(seconds, 1)}
     for member, (policy, commands) in enumerate(zip(policies, counted, strict=True)):
         checkpoint.save_folder(
             agent_folder(out, member),
             {**config, "commands": commands},
-            {"policy": checkpoint.half(policy["average"]), "discriminator": checkpoint.half(state["discriminator"])},
+            {"policy": checkpoint.half(policy["ema"]), "discriminator": checkpoint.half(state["discriminator"])},
         )
     checkpoint.save_run(out / CHECKPOINTS, config, state)
 
@@ -55,7 +55,7 @@ def read(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float]:
     config = checkpoint.read_config(folder)
     theirs = Preset.from_json(config["preset"])
     # Whether there is lag to correct for depends on where a run goes on, not on what it learns.
-    learning = replace(preset.learning, correction=theirs.learning.correction)
+    learning = replace(preset.learning, off_policy_correction=theirs.learning.off_policy_correction)
     if replace(preset, run=theirs.run, learning=learning) != theirs:
         raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")
     return checkpoint.read_groups(folder), float(config["seconds"])

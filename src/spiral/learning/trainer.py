@@ -1,6 +1,6 @@
 """SPIRAL on one page (Ganin et al. 2018): paint, learn to judge, judge, learn to paint.
 
-`train` is the whole algorithm, `one_round` a turn of its loop. Generation, reconstruction, blind, L2, WGAN-GP or
+`train` is the whole algorithm, `train_iteration` a turn of its loop. Generation, reconstruction, blind, L2, WGAN-GP or
 spectral norm, terminal or temporal credit, one policy or several are settings (`spiral.presets`); the engine is
 whatever the preset names. `spiral.scaling.trainer` is the same on many machines.
 """
@@ -19,12 +19,12 @@ from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import TrainingError
 from spiral.learning import machine, saving
+from spiral.learning.actor import Actor
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
-from spiral.learning.painter import Painter
-from spiral.learning.policy_learner import PolicyLearner, Watch
-from spiral.learning.progress import Progress
-from spiral.learning.real import Real, real_pictures
+from spiral.learning.policy_learner import MetricsCallback, PolicyLearner
+from spiral.learning.real_images import RealImages, real_images
+from spiral.learning.run_log import RunLog
 from spiral.learning.trajectory import episode_figures
 from spiral.models.policy import Policy
 from spiral.settings import Preset
@@ -49,7 +49,7 @@ class Budget:
     minutes: float | None = None
     frames: int | None = None
 
-    def spent(self, seconds: float, commands: int) -> float:
+    def progress(self, seconds: float, commands: int) -> float:
         """The share of the budget that is used up, 0 to 1 and more."""
         by_time = 0.0 if self.minutes is None else seconds / (60.0 * max(self.minutes, 1e-9))
         by_frames = 0.0 if self.frames is None else commands / max(self.frames, 1)
@@ -68,7 +68,7 @@ def train(
     budget: Budget,
     resume: bool = False,
     start: Path | None = None,
-    watch: Watch | None = None,
+    metrics_callback: MetricsCallback | None = None,
 ) -> Path:
     """Train an agent and return the folder that holds it, `out/agent`.
 
@@ -78,7 +78,8 @@ def train(
         budget: when to stop, counted from the run's very beginning even when it is resumed.
         resume: go on from the last checkpoint in `out`.
         start: folder of an agent whose networks to begin from, instead of random ones.
-        watch: measures what an agent without targets invents at every evaluation; nothing is learned from it.
+        metrics_callback: measures what an agent without targets invents at every evaluation; nothing is learned from
+            it.
 
     Raises:
         InputError: wrong settings, or `out` holds a run and `resume` is False.
@@ -86,34 +87,36 @@ def train(
     """
     run = preset.run
     threads = machine.use_threads(run.threads)
-    learner, painters, real = set_up(preset, threads)
-    unseen = load(preset.data.source, preset.data.size, preset.canvas.channels, "test").spread(preset.data.held_out)
+    learner, actors, real = set_up(preset, threads)
+    unseen = load(preset.data.source, preset.data.size, preset.canvas.channels, "test").evenly_spaced(
+        preset.data.held_out
+    )
     gallery = make(preset.engine, len(unseen), preset.canvas.to_json(), threads)
     if start is not None:
-        learner.begin_from(start)
+        learner.load_agent_weights(start)
     seconds = 0.0
     if resume:
         state, seconds = saving.read(out, preset)
         learner.restore(state)
-    progress = Progress.start(out, preset, resume, seconds)
+    log = RunLog.start(out, preset, resume, seconds)
 
-    with progress:
+    with log:
         if run.compile == "on" or (run.compile == "auto" and worth_compiling(budget)):
-            progress.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
+            log.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
             for each in learner.policies:
                 machine.compile_policy(each.policy)
         if not learner.commands:
-            progress.evaluated(0, *learner.evaluate(gallery, unseen, watch))
-        while (spent := budget.spent(progress.seconds, learner.commands)) < 1.0:
-            for figures in one_round(learner, painters, real, spent, progress.phase):
+            log.evaluated(0, *learner.evaluate(gallery, unseen, metrics_callback))
+        while (progress := budget.progress(log.seconds, learner.commands)) < 1.0:
+            for figures in train_iteration(learner, actors, real, progress, log.phase):
                 stop_if_broken(figures, learner.commands, out)
-                progress.step(learner.commands, figures, spent)
-            if progress.due("evaluate", run.evaluate_seconds):
-                progress.evaluated(learner.commands, *learner.evaluate(gallery, unseen, watch))
-            if progress.due("checkpoint", run.checkpoint_seconds):
-                saving.save(out, preset, learner.state(), progress.seconds)
-        progress.evaluated(learner.commands, *learner.evaluate(gallery, unseen, watch))
-        saving.save(out, preset, learner.state(), progress.seconds)
+                log.step(learner.commands, figures, progress)
+            if log.due("evaluate", run.evaluate_seconds):
+                log.evaluated(learner.commands, *learner.evaluate(gallery, unseen, metrics_callback))
+            if log.due("checkpoint", run.checkpoint_seconds):
+                saving.save(out, preset, learner.state(), log.seconds)
+        log.evaluated(learner.commands, *learner.evaluate(gallery, unseen, metrics_callback))
+        saving.save(out, preset, learner.state(), log.seconds)
     return saving.agent_folder(out)
 
 
@@ -127,11 +130,11 @@ def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
         what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
         raise TrainingError(
             f"{bad[0]} {what} after {commands} commands; the last good checkpoint is in {out / saving.CHECKPOINTS}: "
-            "resume with a smaller --learning.policy-rate or discriminator-rate"
+            "resume with a smaller --learning.policy-learning-rate or discriminator-learning-rate"
         )
 
 
-def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Painter], Real]:
+def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Actor], RealImages]:
     """What a round needs: the networks, B canvases for each policy on `threads` threads, and what to imitate.
 
     Raises:
@@ -139,24 +142,24 @@ def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Painter], Real]:
     """
     machine.keep_memory()
     learner = Learner(preset, machine.choose_device(preset.run.device))
-    real = to_imitate(preset, learner.device)
-    learner.take_prototypes(real)
-    return learner, [make_painter(preset, each.policy, real, threads) for each in learner.policies], real
+    real = load_real_images(preset, learner.device)
+    learner.take_cluster_means(real)
+    return learner, [make_actor(preset, each.policy, real, threads) for each in learner.policies], real
 
 
-def to_imitate(preset: Preset, device: torch.device) -> Real:
+def load_real_images(preset: Preset, device: torch.device) -> RealImages:
     """The real pictures of an experiment.
 
     Raises:
         InputError: they cannot be had.
     """
     images = load(preset.data.source, preset.data.size, preset.canvas.channels, "train").images
-    return real_pictures(images, preset.policy.sees_target, preset.policy.prototypes, device)
+    return real_images(images, preset.policy.sees_target, preset.policy.cluster_means, device)
 
 
-def make_painter(
-    preset: Preset, policy: Policy, real: Real, threads: int, canvases: int | None = None, first: int = 0
-) -> Painter:
+def make_actor(
+    preset: Preset, policy: Policy, real: RealImages, threads: int, canvases: int | None = None, first: int = 0
+) -> Actor:
     """So many canvases for a policy, B when None.
 
     `first` is how many canvases there are elsewhere before these: they are at different unrolls of an episode.
@@ -164,40 +167,40 @@ def make_painter(
     Raises:
         InputError: the engine is not here.
     """
-    engine = make(preset.engine, canvases or preset.learning.batch, preset.canvas.to_json(), threads)
-    return Painter(preset, policy, engine, real, first)
+    engine = make(preset.engine, canvases or preset.learning.batch_size, preset.canvas.to_json(), threads)
+    return Actor(preset, policy, engine, real, first)
 
 
-def one_round(
-    learner: Learner, painters: list[Painter], real: Real, spent: float, phase: Phase
+def train_iteration(
+    learner: Learner, actors: list[Actor], real: RealImages, progress: float, phase: Phase
 ) -> Iterator[dict[str, float]]:
     """Let every policy have its turn; yields each one's figures for the log.
 
     Args:
         learner: everything that learns.
-        painters: B canvases for each policy.
+        actors: B canvases for each policy.
         real: what to imitate.
-        spent: the share of the run that is over, for the schedules.
+        progress: the share of the run that is over, for the schedules.
         phase: a context manager by the phase's name, for measuring.
     """
-    for policy, painter in zip(learner.policies, painters, strict=True):
-        yield one_turn(policy, painter, learner.discriminator, real, spent, phase)
+    for policy, actor in zip(learner.policies, actors, strict=True):
+        yield update(policy, actor, learner.discriminator, real, progress, phase)
 
 
-def one_turn(
+def update(
     policy: PolicyLearner,
-    painter: Painter,
+    actor: Actor,
     discriminator: DiscriminatorLearner,
-    real: Real,
-    spent: float,
+    real: RealImages,
+    progress: float,
     phase: Phase,
 ) -> dict[str, float]:
     """Paint B canvases, learn to judge, judge them, learn to paint: SPIRAL."""
     with phase("paint"), policy.mixed():
-        episode = painter.paint()
+        episode = actor.unroll()
     with phase("judge"):
         figures = discriminator.learn(episode, real)
-        rewards = policy.rewards(episode, discriminator.network, spent)
+        rewards = policy.rewards(episode, discriminator.network, progress)
     with phase("learn"):
-        figures |= policy.learn(episode, rewards, spent)
+        figures |= policy.learn(episode, rewards, progress)
     return figures | episode_figures(episode, policy.policy.specification)

@@ -11,10 +11,10 @@ from torch import Tensor
 from spiral.models.policy import Observation, State
 from spiral.specification import Specification
 
-OF_EPISODES = ("targets", "noise", "previous", "effective", "done")
+OF_EPISODES = ("targets", "noise", "previous", "effective", "elapsed")
 """Fields of `Episodes` that begin with B."""
 _OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability")
-_OF_ENDS = ("ended", "following")
+_OF_ENDS = ("ended", "bootstrap_value")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Episodes:
         previous: int64 [B, K], the last command, zeros at the start.
         effective: bool [B, K], which of its choices had an effect, False at the start.
         state: the core's state, float32 [B, hidden] twice.
-        done: int64 [B], commands so far.
+        elapsed: int64 [B], commands so far.
         blank: uint8 [S, S, C], a canvas before the first command.
     """
 
@@ -36,7 +36,7 @@ class Episodes:
     previous: Tensor
     effective: Tensor
     state: State
-    done: Tensor
+    elapsed: Tensor
     blank: Tensor
 
 
@@ -52,7 +52,7 @@ class Trajectory:
         progress: float32 [T, B], the share of the episode that was over before each command, in [0, 1).
         log_probability: float32 [T, B], of the commands by the policy that painted them, nats.
         ended: bool [B], whose episode was over after the last command.
-        following: float32 [B], the value of what comes after the last command, 0 where the episode ended.
+        bootstrap_value: float32 [B], the value of what comes after the last command, 0 where the episode ended.
     """
 
     before: Episodes
@@ -62,7 +62,7 @@ class Trajectory:
     progress: Tensor
     log_probability: Tensor
     ended: Tensor
-    following: Tensor
+    bootstrap_value: Tensor
 
     @property
     def steps(self) -> int:
@@ -82,7 +82,7 @@ class Trajectory:
     @property
     def index(self) -> Tensor:
         """The place of each command in its episode, 0 for the first: int64 [T, B]."""
-        return self.before.done + torch.arange(self.steps, device=self.before.done.device)[:, None]
+        return self.before.elapsed + torch.arange(self.steps, device=self.before.elapsed.device)[:, None]
 
     def observations(self) -> Observation:
         """What the policy saw at all T steps, as one batch of N = T * B, time first."""
@@ -100,7 +100,7 @@ class Trajectory:
 
     def next_observation(self, length: int) -> Observation:
         """What the policy sees after the last command of the unroll, N = B; `length` is that of an episode."""
-        progress = (self.before.done + self.steps).float() / length
+        progress = (self.before.elapsed + self.steps).float() / length
         return Observation(
             canvas=self.canvases[-1],
             target=self.targets,
@@ -138,7 +138,7 @@ class Trajectory:
         return stroke_starts(specification, self.effective, self.before.effective)
 
 
-def side_by_side(parts: Sequence[Trajectory]) -> Trajectory:
+def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     """Trajectories of as many commands on other canvases, as one batch."""
 
     def joined(values: Sequence[Tensor | None], axis: int) -> Tensor | None:

@@ -64,11 +64,12 @@ class Discriminator(nn.Module):
         self.complement = settings.complement
         self.register_buffer("halves", _halves(size), persistent=False)
         widths = [channels * (1 + conditional)] + [settings.channels * min(2**i, 8) for i in range(downs)]
-        normalise = spectral_norm if settings.spectral else lambda layer: layer
+        normalize_advantages = spectral_norm if settings.spectral else lambda layer: layer
         self.convolutions = nn.ModuleList(
-            normalise(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in itertools.pairwise(widths)
+            normalize_advantages(nn.Conv2d(before, after, 4, stride=2, padding=1))
+            for before, after in itertools.pairwise(widths)
         )
-        self.score = normalise(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
+        self.score = normalize_advantages(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
 
     def forward(self, pictures: Tensor, targets: Tensor | None, half: int | None = None) -> Tensor:
         """Scores, float32 [N]; higher means more real.
@@ -94,7 +95,7 @@ class Discriminator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return self.score(x.flatten(1).float())[:, 0]
 
-    def judge(self, pictures: Tensor, targets: Tensor | None = None) -> Tensor:
+    def score(self, pictures: Tensor, targets: Tensor | None = None) -> Tensor:
         """Scores, float32 [N], of uint8 [N, S, S, C] pictures, without gradient."""
         with torch.no_grad():
             planes = pictures_to_planes(pictures)

@@ -12,8 +12,8 @@ from spiral.models.blocks import ResidualBlock, location_planes
 
 DECODER_SIDE = 4
 """Side of a location head's first feature map."""
-GLANCE_SIDES = (16, 4)
-"""Sides to which pictures are reduced for glances."""
+LOCAL_FEATURE_SIDES = (16, 4)
+"""Sides to which pictures are reduced for local_features."""
 _FINEST_DRAWN = 16
 """Locations already chosen are drawn up to this side: finer planes cost most of the time and add little."""
 
@@ -73,10 +73,10 @@ class LocationHead(nn.Module):
         return x.flatten(1)
 
 
-def glance(features: list[Tensor], option: Tensor, grid: int) -> Tensor:
+def gather_local_features(features: list[Tensor], option: Tensor, grid: int) -> Tensor:
     """What the finest feature map and the reduced pictures look like at cells int64 [N] of a grid: [N, channels]."""
     rows, columns, seen = option // grid, option % grid, []
-    for maps in (features[0], *features[-len(GLANCE_SIDES) :]):
+    for maps in (features[0], *features[-len(LOCAL_FEATURE_SIDES) :]):
         side = maps.shape[-1]
         cell = (rows * side // grid) * side + columns * side // grid
         seen.append(maps.flatten(2).gather(2, cell[:, None, None].expand(-1, maps.shape[1], 1))[:, :, 0])

@@ -25,7 +25,7 @@ from spiral.models.blocks import (
     mlp,
     pictures_to_planes,
 )
-from spiral.models.locations import GLANCE_SIDES, LocationHead, draw, glance
+from spiral.models.locations import LOCAL_FEATURE_SIDES, LocationHead, draw, gather_local_features
 from spiral.specification import Category, Choice, Location, Specification
 
 CORE_SIDE = 8
@@ -48,16 +48,18 @@ class PolicySettings:
         location_blocks: residual blocks in each location head.
         noise: length of the noise vector z_0 of section 3.1; 0 for none.
         sees_target: reconstruction, section 3.3.
-        prototypes: not in the paper, for generation on small machines. The target is one of so many prototypes, a power
-            of two, drawn at random as noise is: mean pictures of cells of similar pictures (`spiral.datasets.cells`).
+        cluster_means: not in the paper, for generation on small machines. The target is one of so many cluster_means, a
+            power of two, drawn at random as noise is: mean pictures of cells of similar pictures
+            (`spiral.datasets.clusters`).
         sees_canvas: False for the blind agent of section 4.3.
-        spatial: not in the paper, for small machines. The location heads look at the encoder's feature maps of their
-            own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
+        skip_connections: not in the paper, for small machines. The location heads look at the encoder's feature maps of
+            their own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
             squeezed through the vector z.
-        ordered: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
+        ordinal: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
             sizes or shades: what is learned of one option is learned of its neighbours, too.
-        glances: not in the paper, for colour on small machines. With every location chosen, z is told what the canvas,
-            the target and the finest feature map look like there, so that "as red as that place" need not be either.
+        local_features: not in the paper, for colour on small machines. With every location chosen, z is told what the
+            canvas, the target and the finest feature map look like there, so that "as red as that place" need not be
+            either.
     """
 
     channels: int = 32
@@ -70,11 +72,11 @@ class PolicySettings:
     location_blocks: int = 8
     noise: int = 0
     sees_target: bool = True
-    prototypes: int = 0
+    cluster_means: int = 0
     sees_canvas: bool = True
-    spatial: bool = False
-    ordered: tuple[str, ...] = ()
-    glances: bool = False
+    skip_connections: bool = False
+    ordinal: tuple[str, ...] = ()
+    local_features: bool = False
 
     def __post_init__(self) -> None:
         """Check the sizes.
@@ -84,11 +86,15 @@ class PolicySettings:
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
-        require_within("policy", self, **widths, **depths, noise=(0, 4096), prototypes=(0, 4096))
-        if self.glances and not (self.sees_canvas or self.sees_target):
-            raise InputError("glances need something to look at: set --policy.sees-canvas or --policy.sees-target")
-        if self.prototypes and not self.sees_target:
-            raise InputError("prototypes take the place of a target: set --policy.sees-target or --policy.prototypes 0")
+        require_within("policy", self, **widths, **depths, noise=(0, 4096), cluster_means=(0, 4096))
+        if self.local_features and not (self.sees_canvas or self.sees_target):
+            raise InputError(
+                "local_features need something to look at: set --policy.sees-canvas or --policy.sees-target"
+            )
+        if self.cluster_means and not self.sees_target:
+            raise InputError(
+                "cluster_means take the place of a target: set --policy.sees-target or --policy.cluster-means 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -136,8 +142,8 @@ class Policy(nn.Module):
 
     coordinates: Tensor
     """float32 [1, 2, S, S], row and column of every pixel in [-1, 1]."""
-    prototypes: Tensor
-    """uint8 [P, S, S, C], with `settings.prototypes` only; whoever trains the policy fills them in."""
+    cluster_means: Tensor
+    """uint8 [P, S, S, C], with `settings.cluster_means` only; whoever trains the policy fills them in."""
 
     def __init__(self, specification: Specification, size: int, channels: int, settings: PolicySettings) -> None:
         """A policy for commands of `specification` and pictures of `size` x `size` x `channels`.
@@ -149,7 +155,7 @@ class Policy(nn.Module):
             settings: sizes and inputs.
         """
         super().__init__()
-        if unknown := set(settings.ordered) - {c.name for c in specification.choices if isinstance(c, Category)}:
+        if unknown := set(settings.ordinal) - {c.name for c in specification.choices if isinstance(c, Category)}:
             raise InputError(f"there is no scale called {sorted(unknown)[0]!r} among {specification.names}")
         self.specification, self.size, self.settings = specification, size, settings
         width, wide = settings.channels, settings.core_channels
@@ -161,27 +167,29 @@ class Policy(nn.Module):
         locations = len(self._chosen_locations())
         planes = 2 + channels * (settings.sees_canvas + settings.sees_target)
         self.register_buffer("coordinates", coordinate_planes(size), persistent=False)
-        if settings.prototypes:
-            empty = torch.zeros(settings.prototypes, size, size, channels, dtype=torch.uint8)
-            self.register_buffer("prototypes", empty)
-        self.look = nn.Conv2d(planes, width, 5, stride=settings.stride, padding=2)
+        if settings.cluster_means:
+            empty = torch.zeros(settings.cluster_means, size, size, channels, dtype=torch.uint8)
+            self.register_buffer("cluster_means", empty)
+        self.stem = nn.Conv2d(planes, width, 5, stride=settings.stride, padding=2)
         condition = settings.embedding * len(specification.choices) + 1
         self.condition = mlp(condition, 64, 32, width)
-        self.dream = mlp(settings.noise, 64, 32, width) if settings.noise else None
+        self.noise_mlp = mlp(settings.noise, 64, 32, width) if settings.noise else None
         self.downs = nn.ModuleList(
             nn.Conv2d(width if level == 0 else wide, wide, 4, stride=2, padding=1) for level in range(downs)
         )
         deepest = wide if downs else width
-        self.where = nn.Conv2d(LOCATION_PLANES * locations, deepest, 3, padding=1) if settings.spatial else None
+        self.where = (
+            nn.Conv2d(LOCATION_PLANES * locations, deepest, 3, padding=1) if settings.skip_connections else None
+        )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
         self.value = nn.Linear(settings.hidden, 1)
         self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
         self.heads = nn.ModuleList(self._head(position) for position in range(len(specification.choices)))
-        # Pictures at two scales and the finest feature map; see `glance`.
-        seen = len(GLANCE_SIDES) * (planes - 2) + width if settings.glances else 0
-        self.recall = nn.Linear(seen * locations, settings.hidden) if seen else None
+        # Pictures at two scales and the finest feature map; see `gather_local_features`.
+        seen = len(LOCAL_FEATURE_SIDES) * (planes - 2) + width if settings.local_features else 0
+        self.local_linear = nn.Linear(seen * locations, settings.hidden) if seen else None
         self.merges = nn.ModuleList(
             mlp(
                 settings.hidden + settings.embedding + seen * isinstance(c, Location),
@@ -194,12 +202,12 @@ class Policy(nn.Module):
     def _head(self, position: int) -> nn.Module:
         choice, settings = self.specification.choices[position], self.settings
         if not isinstance(choice, Location):
-            ordered = choice.name in settings.ordered
+            ordered = choice.name in settings.ordinal
             return ScaleHead(settings.hidden, choice.size) if ordered else nn.Linear(settings.hidden, choice.size)
         locations = [i for i, _ in self._chosen_locations()]
         earlier = sum(1 for i in locations if i < position)
-        skips = [settings.channels] + [settings.core_channels] * len(self.downs) if settings.spatial else []
-        planes = LOCATION_PLANES * (len(locations) + earlier) if settings.spatial else 0
+        skips = [settings.channels] + [settings.core_channels] * len(self.downs) if settings.skip_connections else []
+        planes = LOCATION_PLANES * (len(locations) + earlier) if settings.skip_connections else 0
         return LocationHead(
             choice.grid,
             self.size // settings.stride,
@@ -216,11 +224,11 @@ class Policy(nn.Module):
         # Two tensors: were they one, the compiler would compile everything again for the states that follow.
         return zeros, zeros.clone()
 
-    def draw_prototypes(self, batch: int) -> Tensor | None:
-        """One of the prototypes for each of B canvases, uint8 [B, S, S, C]; None for a policy without prototypes."""
-        if not self.settings.prototypes:
+    def draw_cluster_means(self, batch: int) -> Tensor | None:
+        """One of the cluster_means for each of B canvases, uint8 [B, S, S, C]; None for a policy without cluster_means."""
+        if not self.settings.cluster_means:
             return None
-        return self.prototypes[torch.randint(len(self.prototypes), (batch,), device=self.prototypes.device)]
+        return self.cluster_means[torch.randint(len(self.cluster_means), (batch,), device=self.cluster_means.device)]
 
     def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, Tensor, State]:
         """Sample one command for each of B canvases.
@@ -245,7 +253,7 @@ class Policy(nn.Module):
             log_probability = log_probability + _of(functional.log_softmax(logits, -1), option) * effective[-1]
         return torch.stack(chosen, dim=1), log_probability, state
 
-    def foresee(self, seen: Observation, state: State) -> Tensor:
+    def bootstrap_value(self, seen: Observation, state: State) -> Tensor:
         """The expected return from here on, float32 [B], for B canvases."""
         return self.value(self.core(self.encode(seen)[1], state)[0])[:, 0].float()
 
@@ -284,7 +292,7 @@ class Policy(nn.Module):
     def encode(self, seen: Observation) -> tuple[list[Tensor], Tensor]:
         """Feature maps from fine to coarse, down to 8x8, and the vector for the core [N, hidden].
 
-        With glances the pictures, reduced to two sizes, come after the feature maps.
+        With local_features the pictures, reduced to two sizes, come after the feature maps.
         """
         shown = [seen.canvas] if self.settings.sees_canvas else []
         if self.settings.sees_target:
@@ -292,20 +300,20 @@ class Policy(nn.Module):
                 raise ValueError("this policy needs a target")
             shown.append(seen.target)
         # The coordinates are the same for all: convolved once, and added, they need not be copied N times.
-        x = self._look(self.coordinates, slice(0, 2))
+        x = self._stem(self.coordinates, slice(0, 2))
         pictures = pictures_to_planes(torch.cat(shown, dim=-1)) if shown else None
         if pictures is not None:
-            x = x + self._look(pictures, slice(2, None))
-        x = x + self.look.bias[:, None, None]  # pyright: ignore[reportOptionalSubscript]
+            x = x + self._stem(pictures, slice(2, None))
+        x = x + self.stem.bias[:, None, None]  # pyright: ignore[reportOptionalSubscript]
         embedded = [
             embed(_embeddable(choice, seen.previous[:, i])) * seen.effective[:, i : i + 1]
             for i, (choice, embed) in enumerate(zip(self.specification.choices, self.embeddings, strict=True))
         ]
         condition = self.condition(torch.cat([*embedded, seen.progress[:, None]], dim=1))
-        if self.dream is not None:
+        if self.noise_mlp is not None:
             if seen.noise is None:
                 raise ValueError("this policy needs noise")
-            condition = condition + self.dream(seen.noise)
+            condition = condition + self.noise_mlp(seen.noise)
         x = functional.relu(x + condition[:, :, None, None])
         features = [x]
         for down in self.downs:
@@ -315,16 +323,16 @@ class Policy(nn.Module):
             x = x + self.where(draw(self._positions(seen.previous), CORE_SIDE))
         x = functional.relu(self.blocks(x))
         features[-1] = x
-        if pictures is not None and self.settings.glances:
-            for side in GLANCE_SIDES:
+        if pictures is not None and self.settings.local_features:
+            for side in LOCAL_FEATURE_SIDES:
                 pictures = functional.avg_pool2d(pictures, pictures.shape[-1] // side)
                 features.append(pictures)
         return features, functional.relu(self.squeeze(x.flatten(1)))
 
-    def _look(self, planes: Tensor, inputs: slice) -> Tensor:
+    def _stem(self, planes: Tensor, inputs: slice) -> Tensor:
         """The first convolution's part for some of its input planes, without its bias."""
-        weight, look = self.look.weight[:, inputs], self.look
-        return functional.conv2d(planes, weight, stride=look.stride, padding=look.padding)  # pyright: ignore[reportArgumentType]
+        weight, stem = self.stem.weight[:, inputs], self.stem
+        return functional.conv2d(planes, weight, stride=stem.stride, padding=stem.padding)  # pyright: ignore[reportArgumentType]
 
     def decode(
         self, z: Tensor, features: list[Tensor], previous: Tensor, given: Tensor | None, temperature: float = 1.0
@@ -334,10 +342,12 @@ class Policy(nn.Module):
         Yields:
             The option int64 [N] and the logits float32 [N, size] of every choice, in the specification's order.
         """
-        places = self._positions(previous) if self.settings.spatial else []
-        if self.recall is not None:
+        places = self._positions(previous) if self.settings.skip_connections else []
+        if self.local_linear is not None:
             grids = [(i, choice.grid) for i, choice in self._chosen_locations()]
-            z = z + self.recall(torch.cat([glance(features, previous[:, i], grid) for i, grid in grids], dim=1))
+            z = z + self.local_linear(
+                torch.cat([gather_local_features(features, previous[:, i], grid) for i, grid in grids], dim=1)
+            )
         for position, choice in enumerate(self.specification.choices):
             head = self.heads[position]
             logits = head(z, features, places) if isinstance(choice, Location) else head(z)
@@ -346,10 +356,10 @@ class Policy(nn.Module):
             yield option, logits
             if position < len(self.merges):
                 told = [z, self.embeddings[position](_embeddable(choice, option))]
-                if self.settings.glances and isinstance(choice, Location):
-                    told.append(glance(features, option, choice.grid))
+                if self.settings.local_features and isinstance(choice, Location):
+                    told.append(gather_local_features(features, option, choice.grid))
                 z = functional.relu(z + self.merges[position](torch.cat(told, dim=1)))
-                if self.settings.spatial and isinstance(choice, Location):
+                if self.settings.skip_connections and isinstance(choice, Location):
                     places = [*places, grid_positions(option, choice.grid)]
 
     def _works(self, chosen: list[Tensor], effective: list[Tensor]) -> Tensor:

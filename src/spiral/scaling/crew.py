@@ -20,8 +20,8 @@ from ray.exceptions import ObjectLostError, RayActorError, RayTaskError
 
 from spiral.errors import InputError
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.learner import Evaluation, join
-from spiral.learning.policy_learner import Watch
+from spiral.learning.learner import Evaluation, merge_states
+from spiral.learning.policy_learner import MetricsCallback
 from spiral.scaling.calls import Calls, Reference, gone, told
 from spiral.scaling.parts import Learned, Painted, gathered
 from spiral.scaling.seats import Batch, LearnerSeat, Seat
@@ -54,7 +54,7 @@ class Crew:
         Args:
             preset: the experiment.
             settings: how it is spread.
-            state: reads the state of all learners from the newest checkpoint; see `learner.join`.
+            state: reads the state of all learners from the newest checkpoint; see `learner.merge_states`.
             say: tells people something.
             frames: number of commands after which nothing more is to be learned.
             compiled: whether policies are compiled.
@@ -63,17 +63,17 @@ class Crew:
             InputError: settings that do not go together.
         """
         learning = preset.learning
-        if settings.actors < learning.policies:
-            raise InputError(f"{learning.policies} policies need at least as many actors, not {settings.actors}")
-        self._unrolls, self._frames, self._spent = settings.unrolls(learning.batch), frames, 0.0
+        if settings.actors < learning.population:
+            raise InputError(f"{learning.population} policies need at least as many actors, not {settings.actors}")
+        self._unrolls, self._frames, self._progress = settings.unrolls(learning.batch_size), frames, 0.0
         self._max_age, self._scored = settings.max_age, learning.reward != "l2"
-        self._batch_commands = learning.steps * learning.batch
+        self._batch_commands = learning.unroll_length * learning.batch_size
         self._calls = Calls()
         self.staff = Staff(preset, settings, state, say, compiled, self._calls)
         self.painted = self.dropped = self._vanished = self._learning = self._turns = 0
         self._reports: list[dict[str, float]] = []
-        self._under_way = [0] * learning.policies
-        painting = [sum(1 for seat in self.staff.actors if seat.member == m) for m in range(learning.policies)]
+        self._under_way = [0] * learning.population
+        painting = [sum(1 for seat in self.staff.actors if seat.member == m) for m in range(learning.population)]
         self._most = [settings.most_under_way(many, self._unrolls) for many in painting]
 
     @property
@@ -86,11 +86,11 @@ class Crew:
         """Number of commands that were painted, or learned from, in vain: gone with a process or a node."""
         return self._vanished + self.staff.forgotten
 
-    def work(self, spent: float, seconds: float) -> list[dict[str, float]]:
+    def work(self, progress: float, seconds: float) -> list[dict[str, float]]:
         """Give work to everybody who is free, and wait until something has come back, at most so many seconds.
 
         Args:
-            spent: the share of the budget used up, for the schedules.
+            progress: the share of the budget used up, for the schedules.
             seconds: to wait.
 
         Returns:
@@ -100,7 +100,7 @@ class Crew:
             InputError: a process cannot do its work with these settings, or where it is.
             TrainingError: a learner has found no place in the cluster.
         """
-        self._spent = spent
+        self._progress = progress
         self._dispatch()
         self._calls.wait(seconds)
         self.staff.remind()
@@ -114,14 +114,14 @@ class Crew:
         while any(seat.busy for seat in self.staff.learners) and time.monotonic() < until:
             self._calls.wait(1.0)
 
-    def evaluate(self, watch: Watch | None) -> Evaluation | None:
+    def evaluate(self, metrics_callback: MetricsCallback | None) -> Evaluation | None:
         """Let every policy paint the held-out pictures; None where one is not there just now.
 
         Raises:
             InputError: the pictures are not there where it runs.
             TrainingError: it failed in another way.
         """
-        found = self._everybody(self.staff.policies, lambda seat: seat.handle.evaluate.remote(watch))
+        found = self._everybody(self.staff.policies, lambda seat: seat.handle.evaluate.remote(metrics_callback))
         return None if found is None else gathered(found)
 
     def state(self) -> dict[str, Tensors] | None:
@@ -131,7 +131,7 @@ class Crew:
             TrainingError: a process failed.
         """
         states = self._everybody(self.staff.learners, lambda seat: seat.handle.state.remote())
-        return None if states is None else join(*to_tensors((states[:-1], states[-1])))
+        return None if states is None else merge_states(*to_tensors((states[:-1], states[-1])))
 
     def _everybody(self, seats: list[LearnerSeat], call: Callable[[Seat], Reference]) -> list[Any] | None:
         if any(seat.place is None for seat in seats):
@@ -223,7 +223,7 @@ class Crew:
         self._learning += 1
         age, scorer, handle = seat.version - batch.version, self.staff.discriminator.weights, seat.handle
         learn = handle.learn.options(num_returns=2)
-        weights, learned = learn.remote(scorer, self._spent, *batch.unrolls)
+        weights, learned = learn.remote(scorer, self._progress, *batch.unrolls)
 
         def done(note: Learned) -> None:
             self._learning -= 1

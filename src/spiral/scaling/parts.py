@@ -20,13 +20,13 @@ from spiral.datasets import load
 from spiral.engines import make
 from spiral.learning import machine
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.data_parallel import spread
+from spiral.learning.ddp import use_ddp
 from spiral.learning.discriminator_learner import DiscriminatorLearner
-from spiral.learning.learner import Evaluation, together
+from spiral.learning.learner import Evaluation, combine_evaluations
 from spiral.learning.networks import make_discriminator, make_policy
-from spiral.learning.policy_learner import PolicyLearner, Watch
-from spiral.learning.trainer import make_painter, to_imitate
-from spiral.learning.trajectory import Trajectory, episode_figures, side_by_side
+from spiral.learning.policy_learner import MetricsCallback, PolicyLearner
+from spiral.learning.trainer import load_real_images, make_actor
+from spiral.learning.trajectory import Trajectory, concatenate, episode_figures
 from spiral.scaling.wire import Weights, flatten, to_arrays, to_tensors, unflatten
 from spiral.settings import Preset
 
@@ -108,7 +108,7 @@ class Actor:
         preset = _settle(preset, threads, seed)
         device = torch.device("cpu")
         self.preset, self.policy, self.version = preset, make_policy(preset), -1
-        self.painter = make_painter(preset, self.policy, to_imitate(preset, device), threads, canvases, first)
+        self.actor = make_actor(preset, self.policy, load_real_images(preset, device), threads, canvases, first)
         if compiled:
             machine.compile_policy(self.policy)
         self.since = time.perf_counter()
@@ -121,7 +121,7 @@ class Actor:
             self.policy.load_state_dict(unflatten(weights, self.policy.state_dict()))
             self.version = version
         with machine.mixed_precision(torch.device("cpu"), self.preset.run.precision):
-            trajectory = self.painter.paint()
+            trajectory = self.actor.unroll()
         figures = episode_figures(trajectory, self.policy.specification)
         waited, self.since = began - self.since, time.perf_counter()
         return to_arrays(trajectory), Painted(version, self.since - began, waited, figures)
@@ -143,7 +143,7 @@ class PolicyPart:
         self.rank, self.ranks = 0, 1
         if distributed.is_available() and distributed.is_initialized():
             self.rank, self.ranks = distributed.get_rank(), distributed.get_world_size()
-            spread(self.learner)
+            use_ddp(self.learner)
         self.scorer = make_discriminator(self.preset, self.device)
         self.gallery: Any = None
         if compiled:
@@ -154,25 +154,25 @@ class PolicyPart:
         """What actors paint with."""
         return flatten(self.learner.policy.state_dict())
 
-    def learn(self, scorer: Weights, spent: float, *unrolls: Trajectory) -> tuple[Weights, Learned]:
-        """Score a batch of unrolls and learn from it; `spent` is the share of the budget used up."""
+    def learn(self, scorer: Weights, progress: float, *unrolls: Trajectory) -> tuple[Weights, Learned]:
+        """Score a batch of unrolls and learn from it; `progress` is the share of the budget used up."""
         began = time.perf_counter()
         self.scorer.load_state_dict(unflatten(scorer, self.scorer.state_dict()))
-        episode = side_by_side([to_tensors(unroll, self.device) for unroll in unrolls]).share(self.rank, self.ranks)
-        rewards = self.learner.rewards(episode, self.scorer, spent)
-        figures = self.learner.learn(episode, rewards, spent)
+        episode = concatenate([to_tensors(unroll, self.device) for unroll in unrolls]).share(self.rank, self.ranks)
+        rewards = self.learner.rewards(episode, self.scorer, progress)
+        figures = self.learner.learn(episode, rewards, progress)
         learned = Learned(time.perf_counter() - began, figures, self.learner.updates, self.learner.commands)
         return self.weights(), learned
 
-    def evaluate(self, watch: Watch | None) -> Any:
+    def evaluate(self, metrics_callback: MetricsCallback | None) -> Any:
         """See `PolicyLearner.evaluate`; as arrays."""
         if self.gallery is None:
             data, canvas = self.preset.data, self.preset.canvas
-            unseen = load(data.source, data.size, canvas.channels, "test").spread(data.held_out)
+            unseen = load(data.source, data.size, canvas.channels, "test").evenly_spaced(data.held_out)
             engine = make(self.preset.engine, len(unseen), canvas.to_json(), torch.get_num_threads())
             self.gallery = engine, unseen
         engine, unseen = self.gallery
-        return to_arrays(self.learner.evaluate(engine, unseen, watch))
+        return to_arrays(self.learner.evaluate(engine, unseen, metrics_callback))
 
     def state(self) -> dict[str, Tensors]:
         """See `PolicyLearner.state`; as arrays."""
@@ -192,7 +192,7 @@ class DiscriminatorPart:
         self.device = machine.choose_device(preset.run.device)
         self.learner = DiscriminatorLearner(preset, self.device)
         self.learner.restore(to_tensors(state))
-        self.real = to_imitate(preset, self.device)
+        self.real = load_real_images(preset, self.device)
         return _place(self.device)
 
     def weights(self) -> Weights:
@@ -202,7 +202,7 @@ class DiscriminatorPart:
     def learn(self, *unrolls: Trajectory) -> tuple[Weights, Learned]:
         """Put finished canvases into the replay buffer, and learn from it."""
         began = time.perf_counter()
-        episode = side_by_side([to_tensors(unroll, self.device) for unroll in unrolls])
+        episode = concatenate([to_tensors(unroll, self.device) for unroll in unrolls])
         figures = self.learner.learn(episode, self.real)
         return self.weights(), Learned(time.perf_counter() - began, figures)
 
@@ -213,4 +213,4 @@ class DiscriminatorPart:
 
 def gathered(evaluations: list[Any]) -> Evaluation:
     """Several policies' evaluations as one, of tensors again."""
-    return together([to_tensors(one) for one in evaluations])
+    return combine_evaluations([to_tensors(one) for one in evaluations])

@@ -29,8 +29,8 @@ from spiral.engines import make
 from spiral.errors import InputError, TrainingError
 from spiral.files import make_folder, read_bytes, write_atomically
 from spiral.learning import checkpoint, machine, saving
-from spiral.learning.policy_learner import Watch
-from spiral.learning.trainer import one_round, set_up, to_imitate, unmeasured
+from spiral.learning.policy_learner import MetricsCallback
+from spiral.learning.trainer import load_real_images, set_up, train_iteration, unmeasured
 from spiral.scaling.cluster import connected
 from spiral.scaling.settings import PopulationSettings
 from spiral.settings import Preset
@@ -47,13 +47,20 @@ class Member(tune.Trainable):
     """One run of the trainer's own loop, an interval at a time."""
 
     def setup(
-        self, config: dict[str, Any], preset: dict[str, Any], frames: int, interval: int, watch: Watch | None
+        self,
+        config: dict[str, Any],
+        preset: dict[str, Any],
+        frames: int,
+        interval: int,
+        metrics_callback: MetricsCallback | None,
     ) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The pictures to be measured on, then networks."""
         base = self.base = Preset.from_json(preset)
-        self.frames, self.interval, self.watch = frames, interval, watch
+        self.frames, self.interval, self.watch = frames, interval, metrics_callback
         self.threads = machine.use_threads(base.run.threads or 1)
-        self.unseen = load(base.data.source, base.data.size, base.canvas.channels, "test").spread(base.data.held_out)
+        self.unseen = load(base.data.source, base.data.size, base.canvas.channels, "test").evenly_spaced(
+            base.data.held_out
+        )
         self.gallery = make(base.engine, len(self.unseen), base.canvas.to_json(), self.threads)
         self.reset_config(config)
 
@@ -61,7 +68,7 @@ class Member(tune.Trainable):
         """Be a member with such a rate and entropy cost: a new one, until a checkpoint is loaded."""
         self.number = int(str(self.trial_id).rsplit("_", 1)[-1])
         seeded = replace(self.base, run=replace(self.base.run, seed=self.base.run.seed + 1000 * self.number))
-        self.learner, self.painters, self.real = set_up(with_settings(seeded, new_config), self.threads)
+        self.learner, self.actors, self.real = set_up(with_settings(seeded, new_config), self.threads)
         self.seconds, self.copied = 0.0, self.number
         return True
 
@@ -71,8 +78,8 @@ class Member(tune.Trainable):
         target = min((learner.commands // self.interval + 1) * self.interval, self.frames)
         figures: dict[str, float] = {}
         while learner.commands < target:
-            spent = learner.commands / self.frames
-            for turn in one_round(learner, self.painters, self.real, spent, unmeasured):
+            progress = learner.commands / self.frames
+            for turn in train_iteration(learner, self.actors, self.real, progress, unmeasured):
                 figures = turn
         seen, _, _ = learner.evaluate(self.gallery, self.unseen, self.watch)
         self.seconds += time.perf_counter() - began
@@ -83,8 +90,8 @@ class Member(tune.Trainable):
             "copied": copied,
             "commands": learner.commands,
             "seconds": self.seconds,
-            "policy_rate": learning.policy_rate,
-            "entropy_cost": learning.entropy_cost,
+            "policy_learning_rate": learning.policy_learning_rate,
+            "entropy_coef": learning.entropy_coef,
             "score": score(seen),
             "entropy": figures.get("policy/entropy", 0.0),
         }
@@ -111,8 +118,8 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, checkpoint.Tenso
 
 def with_settings(base: Preset, config: dict[str, Any]) -> Preset:
     """The preset with a member's rate and entropy cost, which stay as they are until the next comparison."""
-    rate, cost = float(config["policy_rate"]), float(config["entropy_cost"])
-    constant = replace(base.learning, policy_rate=rate, rate_end=1.0, entropy_cost=cost, entropy_cost_end=cost)
+    rate, cost = float(config["policy_learning_rate"]), float(config["entropy_coef"])
+    constant = replace(base.learning, policy_learning_rate=rate, rate_end=1.0, entropy_coef=cost, entropy_cost_end=cost)
     return replace(base, learning=constant)
 
 
@@ -140,18 +147,22 @@ class Recorder(Callback):
         taken = "" if row["copied"] == row["member"] else f"  (from member {row['copied']})"
         print(
             f"member {row['member']:2d}  {row['commands']:>11,} commands  score {row['score']:.3f}"
-            f"  rate {row['policy_rate']:.2e}  entropy cost {row['entropy_cost']:.2e}{taken}",
+            f"  rate {row['policy_learning_rate']:.2e}  entropy cost {row['entropy_coef']:.2e}{taken}",
             file=sys.stderr,
             flush=True,
         )
 
 
-ROW = ("member", "copied", "commands", "seconds", "policy_rate", "entropy_cost", "score", "entropy")
+ROW = ("member", "copied", "commands", "seconds", "policy_learning_rate", "entropy_coef", "score", "entropy")
 """Fields of a row of `population.jsonl`."""
 
 
 def breed(
-    preset: Preset, population: PopulationSettings, out: Path, resume: bool, watch: Watch | None = None
+    preset: Preset,
+    population: PopulationSettings,
+    out: Path,
+    resume: bool,
+    metrics_callback: MetricsCallback | None = None,
 ) -> list[dict[str, Any]]:
     """Train a population; the best member's agent is in `out/agent` afterwards.
 
@@ -160,7 +171,7 @@ def breed(
         population: how many, how long.
         out: the folder: `population.jsonl`, Ray Tune's own records, the agent.
         resume: go on with what is there.
-        watch: measures what members without targets invent; they are compared by its Fréchet distance.
+        metrics_callback: measures what members without targets invent; they are compared by its Fréchet distance.
 
     Returns:
         The record: a row for every member and interval, with `ROW`'s fields, `copied` being whose networks it had at
@@ -182,13 +193,13 @@ def breed(
         raise InputError(f"{out} was begun with other settings; resume with the same ones or choose another --out")
     write_atomically(out / SETTINGS, (told + "\n").encode())
     # What is wrong for all members is better told at once than by each of them.
-    to_imitate(preset, torch.device("cpu"))
+    load_real_images(preset, torch.device("cpu"))
     make(preset.engine, 1, preset.canvas.to_json())
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", _SNAPSHOT_SECONDS)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     with connected(population.address, population.at_once or machine.processors()):
         random.seed(preset.run.seed)
-        tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume, watch)
+        tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume, metrics_callback)
         results = tuner.fit()
     if results.num_errors == len(results):
         raise TrainingError(f"all members failed, the first one with: {results.errors[0]}")
@@ -203,18 +214,29 @@ def breed(
 
 
 def _tuner(
-    preset: Preset, population: PopulationSettings, place: Path, recorder: Recorder, resume: bool, watch: Watch | None
+    preset: Preset,
+    population: PopulationSettings,
+    place: Path,
+    recorder: Recorder,
+    resume: bool,
+    metrics_callback: MetricsCallback | None,
 ) -> tune.Tuner:
     import ray
 
     interval = -(-population.frames // population.intervals)
     draw = {
-        "policy_rate": tune.loguniform(*population.rates),
-        "entropy_cost": tune.loguniform(*population.entropy_costs),
+        "policy_learning_rate": tune.loguniform(*population.rates),
+        "entropy_coef": tune.loguniform(*population.entropy_coefs),
     }
     gpus = ray.cluster_resources().get("GPU", 0)
     trainable = tune.with_resources(
-        tune.with_parameters(Member, preset=preset.to_json(), frames=population.frames, interval=interval, watch=watch),
+        tune.with_parameters(
+            Member,
+            preset=preset.to_json(),
+            frames=population.frames,
+            interval=interval,
+            metrics_callback=metrics_callback,
+        ),
         {"cpu": 1, "gpu": 1 if gpus else 0},
     )
     if resume:

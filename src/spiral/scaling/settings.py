@@ -85,7 +85,7 @@ class PopulationSettings:
         intervals: how often members are compared.
         exploit: the worst quarter goes on from the best one's networks; without it this is a random search.
         rates: smallest and largest policy rate to begin with; drawn log-uniformly.
-        entropy_costs: the same for the entropy cost.
+        entropy_coefs: the same for the entropy cost.
         at_once: members that learn at a time while the others wait; one for each processor (or GPU) of the cluster when
             0.
         address: of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; one is started on this machine when left
@@ -97,7 +97,7 @@ class PopulationSettings:
     intervals: int = 20
     exploit: bool = True
     rates: tuple[float, float] = (1e-5, 3e-4)
-    entropy_costs: tuple[float, float] = (2e-3, 1e-1)
+    entropy_coefs: tuple[float, float] = (2e-3, 1e-1)
     at_once: int = 0
     address: str | None = None
 
@@ -109,7 +109,7 @@ class PopulationSettings:
         """
         require_within("population", self, members=(1, 10_000), frames=(1, 10**15), intervals=(1, 10**6))
         require_within("population", self, at_once=(0, 10_000))
-        for name in ("rates", "entropy_costs"):
+        for name in ("rates", "entropy_coefs"):
             low, high = getattr(self, name)
             if not 0 < low <= high <= 1:
                 raise InputError(f"population.{name} must be two numbers in (0, 1], the smaller one first")

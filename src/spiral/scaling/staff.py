@@ -14,7 +14,7 @@ from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError, RayT
 
 from spiral.errors import TrainingError
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.learner import part
+from spiral.learning.learner import member_state
 from spiral.scaling.calls import Calls, Reference
 from spiral.scaling.group import hire_group
 from spiral.scaling.parts import Actor, DiscriminatorPart, PolicyPart
@@ -55,14 +55,14 @@ class Staff:
         self._gpus = ray.cluster_resources().get("GPU", 0)
         self._asked: dict[str, float] = {}
         self.forgotten = 0
-        members = range(preset.learning.policies)
+        members = range(preset.learning.population)
         names = ["policy learner"] if len(members) == 1 else [f"policy learner {member + 1}" for member in members]
         self.policies = [LearnerSeat(name, member) for member, name in enumerate(names)]
         self.discriminator = LearnerSeat("discriminator learner")
         self.actors = [Seat(f"actor {n + 1}", n % len(members)) for n in range(settings.actors)]
         begun = state()
         for seat in self.policies:
-            self._hire_policy_learner(seat, part(begun, seat.member))
+            self._hire_policy_learner(seat, member_state(begun, seat.member))
         self._hire_discriminator_learner(begun)
         for seat in self.actors:
             self._hire_actor(seat)
@@ -103,7 +103,7 @@ class Staff:
             seat.version += 1
             self._hire_discriminator_learner({**state, "discriminator": weights})
             return
-        before, mine = seat.last, part(state, seat.member)
+        before, mine = seat.last, member_state(state, seat.member)
         weights, there = _published(seat.weights, mine["policy"])
         seat.weights, mine["policy"] = ray.put(flatten(weights)), weights
         seat.version += 1  # or actors would go on with those that were lost
@@ -179,7 +179,7 @@ class Staff:
         number, before = self.actors.index(seat), sum(seat.last.commands for seat in self.policies)
         seed = self._preset.run.seed + 1000 * (1 + number) + 1_000_000 * seat.losses + before
         canvases = self._settings.canvases
-        first = number * (canvases or self._preset.learning.batch)
+        first = number * (canvases or self._preset.learning.batch_size)
         self._hire(seat, handle, self._preset, seed, self._threads, self._compiled, canvases, first)
 
     def _hire_policy_learner(self, seat: LearnerSeat, state: dict[str, Tensors]) -> None:

@@ -13,9 +13,9 @@ from spiral.files import write_atomically
 from spiral.learning import saving
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.learner import Learner
-from spiral.learning.policy_learner import Watch
-from spiral.learning.progress import Progress
-from spiral.learning.trainer import Budget, stop_if_broken, to_imitate, worth_compiling
+from spiral.learning.policy_learner import MetricsCallback
+from spiral.learning.run_log import RunLog
+from spiral.learning.trainer import Budget, load_real_images, stop_if_broken, worth_compiling
 from spiral.scaling.cluster import connected
 from spiral.scaling.crew import Crew
 from spiral.scaling.settings import ClusterSettings
@@ -32,7 +32,7 @@ def train(
     cluster: ClusterSettings,
     resume: bool = False,
     start: Path | None = None,
-    watch: Watch | None = None,
+    metrics_callback: MetricsCallback | None = None,
 ) -> Path:
     """Train an agent on a Ray cluster and return the folder that holds it.
 
@@ -44,35 +44,35 @@ def train(
         cluster: how the run is spread.
         resume: go on from the last checkpoint in `out`, also that of a run on one machine.
         start: folder of an agent whose networks to begin from.
-        watch: see `spiral.learning.trainer.train`.
+        metrics_callback: see `spiral.learning.trainer.train`.
 
     Raises:
         InputError: wrong settings, no Ray or no cluster, or `out` holds a run and `resume` is False.
         TrainingError: a quantity is not finite, or the cluster has no place for a learner.
     """
     preset = replace(preset, learning=replace(preset.learning, correction="v-trace"))
-    cluster.unrolls(preset.learning.batch)  # refuses what does not go together, before anything is begun
-    run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.policies * cluster.learners
+    cluster.unrolls(preset.learning.batch_size)  # refuses what does not go together, before anything is begun
+    run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.population * cluster.learners
     state, seconds = saving.read(out, preset) if resume else (begin(preset, start), 0.0)
-    with connected(cluster.address, cluster_size), Progress.start(out, preset, resume, seconds) as progress:
+    with connected(cluster.address, cluster_size), RunLog.start(out, preset, resume, seconds) as log:
         if not resume:
             saving.save(out, preset, state, 0.0)
         compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
-        crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], progress.say, budget.frames, compiled)
+        crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], log.say, budget.frames, compiled)
         reached = crew.commands
-        while (spent := budget.spent(progress.seconds, crew.commands)) < 1.0:
-            for figures in crew.work(spent, _TICK):
+        while (progress := budget.progress(log.seconds, crew.commands)) < 1.0:
+            for figures in crew.work(progress, _TICK):
                 own = {name: value for name, value in figures.items() if not name.startswith("cluster/")}
                 stop_if_broken(own, crew.commands, out)
-                progress.step(crew.commands, figures, spent)
-            reached = rewind_if_lost(progress, crew, reached)
-            if progress.due("status", _TICK):
+                log.step(crew.commands, figures, progress)
+            reached = rewind_if_lost(log, crew, reached)
+            if log.due("status", _TICK):
                 write_status(out, crew)
-            if progress.due("evaluate", run.evaluate_seconds) and (seen := crew.evaluate(watch)):
-                progress.evaluated(crew.commands, *seen)
-            if progress.due("checkpoint", run.checkpoint_seconds) and (state := crew.state()):
-                save_if_finite(out, preset, state, progress.seconds)
-        conclude(crew, preset, out, progress, watch, reached)
+            if log.due("evaluate", run.evaluate_seconds) and (seen := crew.evaluate(metrics_callback)):
+                log.evaluated(crew.commands, *seen)
+            if log.due("checkpoint", run.checkpoint_seconds) and (state := crew.state()):
+                save_if_finite(out, preset, state, log.seconds)
+        conclude(crew, preset, out, log, metrics_callback, reached)
     return saving.agent_folder(out)
 
 
@@ -83,10 +83,10 @@ def begin(preset: Preset, start: Path | None) -> dict[str, Tensors]:
         InputError: settings that do not go together, or the pictures cannot be had.
     """
     learner = Learner(preset, torch.device("cpu"))
-    if preset.policy.prototypes:
-        learner.take_prototypes(to_imitate(preset, learner.device))
+    if preset.policy.cluster_means:
+        learner.take_cluster_means(load_real_images(preset, learner.device))
     if start is not None:
-        learner.begin_from(start)
+        learner.load_agent_weights(start)
     return learner.state()
 
 
@@ -105,10 +105,10 @@ def write_status(out: Path, crew: Crew) -> None:
     write_atomically(out / STATUS, (json.dumps(status, indent=1) + "\n").encode())
 
 
-def rewind_if_lost(progress: Progress, crew: Crew, reached: int) -> int:
+def rewind_if_lost(log: RunLog, crew: Crew, reached: int) -> int:
     """Drop what is recorded beyond where the learners stand now; returns where that is."""
     if crew.commands < reached:
-        progress.rewind(crew.commands)
+        log.rewind(crew.commands)
     return crew.commands
 
 
@@ -124,15 +124,17 @@ def save_if_finite(out: Path, preset: Preset, state: dict[str, Tensors], seconds
     saving.save(out, preset, state, seconds)
 
 
-def conclude(crew: Crew, preset: Preset, out: Path, progress: Progress, watch: Watch | None, reached: int) -> None:
+def conclude(
+    crew: Crew, preset: Preset, out: Path, log: RunLog, metrics_callback: MetricsCallback | None, reached: int
+) -> None:
     """The last evaluation and the last checkpoint, whoever dies meanwhile."""
     state = seen = None
     while state is None or seen is None:
         crew.finish()
-        seen, state = crew.evaluate(watch), crew.state()
+        seen, state = crew.evaluate(metrics_callback), crew.state()
         if state is None or seen is None:
             crew.work(1.0, _TICK)
-            reached = rewind_if_lost(progress, crew, reached)
-    progress.evaluated(crew.commands, *seen)
-    save_if_finite(out, preset, state, progress.seconds)
+            reached = rewind_if_lost(log, crew, reached)
+    log.evaluated(crew.commands, *seen)
+    save_if_finite(out, preset, state, log.seconds)
     write_status(out, crew)

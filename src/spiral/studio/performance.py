@@ -67,7 +67,7 @@ def perform(agent: Agent, program: Program, target: npt.NDArray[np.uint8] | None
         errors = mean_squared_errors(seen, target)
     # A discriminator of groups compares pictures with each other, and moments of one painting are too much alike.
     if not agent.discriminator.groups and (target is not None or not agent.discriminator.conditional):
-        scores = agent.judge(seen, None if target is None else np.broadcast_to(target, seen.shape))
+        scores = agent.score(seen, None if target is None else np.broadcast_to(target, seen.shape))
     return Performance(frames, steps, describe(program), _numbers(program), errors, scores)
 
 

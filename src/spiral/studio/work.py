@@ -97,12 +97,12 @@ def in_tiles(preset: Preset) -> bool:
 
 def usual_strokes(preset: Preset) -> int:
     """Strokes to begin with."""
-    return 200 if in_tiles(preset) else preset.learning.length
+    return 200 if in_tiles(preset) else preset.learning.episode_length
 
 
 def most_strokes(preset: Preset) -> int:
     """Strokes that make sense at most: beyond its episode an agent goes on as at the end of one."""
-    return MOST_STROKES if in_tiles(preset) else 4 * preset.learning.length
+    return MOST_STROKES if in_tiles(preset) else 4 * preset.learning.episode_length
 
 
 def paint(

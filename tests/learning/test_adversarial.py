@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spiral.learning.adversary import Replay, discriminator_loss, gradient_penalty
+from spiral.learning.adversarial import ReplayBuffer, discriminator_loss, gradient_penalty
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
 
@@ -26,7 +26,7 @@ def test_the_gradient_penalty_is_that_of_the_formula(slope):
 
 
 def test_replay_keeps_the_newest_and_pairs_them_with_their_targets():
-    replay = Replay(6, (2, 2, 1), True, torch.device("cpu"))
+    replay = ReplayBuffer(6, (2, 2, 1), True, torch.device("cpu"))
     for value in range(5):
         canvases = torch.full((2, 2, 2, 1), value, dtype=torch.uint8)
         replay.add(canvases, canvases + 100)
@@ -35,7 +35,7 @@ def test_replay_keeps_the_newest_and_pairs_them_with_their_targets():
     assert targets is not None
     assert set(canvases.unique().tolist()) == {2, 3, 4}
     assert torch.equal(canvases + 100, targets)
-    twin = Replay(6, (2, 2, 1), True, torch.device("cpu"))
+    twin = ReplayBuffer(6, (2, 2, 1), True, torch.device("cpu"))
     twin.restore(replay.state())
     assert twin.added == replay.added and torch.equal(twin.canvases, replay.canvases)
 
@@ -63,7 +63,7 @@ def test_the_discriminator_learns_to_tell_squares_from_noise(loss, spectral, con
         optimizer.step()
     real, fake = batch()
     targets = real if conditional else None
-    assert float((judge.judge(real, targets) - judge.judge(fake, targets)).min()) > 0
+    assert float((judge.score(real, targets) - judge.score(fake, targets)).min()) > 0
     assert figures["real_score"] > figures["fake_score"]
 
 
@@ -71,7 +71,7 @@ def test_drift_pulls_the_mean_score_to_zero():
     judge = Slope(1.0)
     real, fake = (torch.full((4, 2, 2, 1), value, dtype=torch.uint8) for value in (255, 255))
     without, with_drift = (
-        float(discriminator_loss(judge, real, None, fake, None, "wgan-gp", 0.0, drift)[0].detach())  # pyright: ignore[reportArgumentType]
-        for drift in (0.0, 1.0)
+        float(discriminator_loss(judge, real, None, fake, None, "wgan-gp", 0.0, drift_weight)[0].detach())  # pyright: ignore[reportArgumentType]
+        for drift_weight in (0.0, 1.0)
     )
     assert with_drift - without == pytest.approx(16.0)

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import Progress as ProgressBar
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -29,11 +29,11 @@ _LOG_SECONDS = 10.0
 _SHEET_PICTURES = 32
 
 
-class Progress:
+class RunLog:
     """Measures, shows and records one run; a context manager, inside of which the clock runs."""
 
     def __init__(self, out: Path, preset: Preset, seconds: float, metrics: TextIO) -> None:
-        """Use `Progress.start`."""
+        """Use `RunLog.start`."""
         self._out, self._metrics, self._before = out, metrics, seconds
         self._began = time.perf_counter()
         self._writer = SummaryWriter(str(out / "tensorboard"))
@@ -45,7 +45,7 @@ class Progress:
         self._measured = ""
         # In a notebook, too, plain lines: there rich would ask for widgets, and its kernel claims to be a terminal.
         self._console = Console(file=sys.stderr, force_jupyter=False, force_terminal=sys.stderr.isatty())
-        self._bar = Bar(
+        self._bar = ProgressBar(
             TextColumn(f"[bold]{preset.name}"),
             BarColumn(),
             TaskProgressColumn(),
@@ -57,7 +57,7 @@ class Progress:
         self._task = self._bar.add_task("train", total=1.0, figures="")
 
     @classmethod
-    def start(cls, out: Path, preset: Preset, resume: bool, seconds: float) -> Progress:
+    def start(cls, out: Path, preset: Preset, resume: bool, seconds: float) -> RunLog:
         """Open a run's folder.
 
         Args:
@@ -82,7 +82,7 @@ class Progress:
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> RunLog:
         """Start the live line."""
         self._bar.start()
         return self
@@ -129,7 +129,7 @@ class Progress:
         self._metrics, self._last_commands = path.open("a"), commands
         self._sums, self._count = {}, 0
 
-    def step(self, commands: int, figures: dict[str, float], spent: float) -> None:
+    def step(self, commands: int, figures: dict[str, float], progress: float) -> None:
         """Take in one training step's figures; writes their means every ten seconds."""
         for name, value in figures.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
@@ -147,7 +147,7 @@ class Progress:
         entropy = means.get("policy/entropy", float("nan"))
         losses = f"losses {means.get('policy/policy_loss', 0):+.2f} {means.get('discriminator/loss', 0):+.2f}"
         text = f"{commands:,} commands  {rate:,.0f}/s  entropy {entropy:.1f}  {losses}"
-        self._bar.update(self._task, completed=min(spent, 1.0), figures=f"{self._measured}{text}")
+        self._bar.update(self._task, completed=min(progress, 1.0), figures=f"{self._measured}{text}")
         self._sums, self._phases, self._count = {}, {}, 0
         self._last_log, self._last_commands = now, commands
 

@@ -15,7 +15,7 @@ from spiral.models.discriminator import Discriminator
 AdversarialLoss = Literal["wgan-gp", "gan"]
 
 
-class Replay:
+class ReplayBuffer:
     """The last finished canvases with their targets, sampled uniformly (appendix C: 20 batches)."""
 
     def __init__(self, capacity: int, shape: tuple[int, int, int], conditional: bool, device: torch.device) -> None:
@@ -61,8 +61,8 @@ def discriminator_loss(
     fake: Tensor,
     fake_targets: Tensor | None,
     loss: AdversarialLoss,
-    penalty_weight: float,
-    drift: float,
+    gradient_penalty_weight: float,
+    drift_weight: float,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The discriminator's loss on N real and N painted pictures.
 
@@ -77,8 +77,8 @@ def discriminator_loss(
         fake: uint8 [N, S, S, C], painted canvases.
         fake_targets: what they were painted for, or None.
         loss: which loss.
-        penalty_weight: lambda of the gradient penalty; 10 is WGAN-GP's own.
-        drift: weight of the squared mean of D.
+        gradient_penalty_weight: lambda of the gradient penalty; 10 is WGAN-GP's own.
+        drift_weight: weight of the squared mean of D.
 
     Returns:
         The loss and figures for the log, scalars.
@@ -98,7 +98,7 @@ def discriminator_loss(
     penalty = gradient_penalty(discriminator, real_planes, real_conditions, fake_planes, fake_conditions)
     pull = (0.5 * (real_scores + fake_scores)).mean().square()
     figures |= {"wasserstein": -total.detach(), "gradient_penalty": penalty.detach()}
-    total = total + penalty_weight * penalty + drift * pull
+    total = total + gradient_penalty_weight * penalty + drift_weight * pull
     return total, {**figures, "loss": total.detach()}
 
 

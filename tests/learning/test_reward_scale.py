@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from spiral.learning.returns import generalised_advantages
-from spiral.learning.units import Units
+from spiral.learning.returns import generalized_advantage_estimation
+from spiral.learning.reward_scale import RewardScale
 
 CPU = torch.device("cpu")
 
@@ -19,7 +19,7 @@ def places(turn: int) -> torch.Tensor:
 
 
 def test_every_command_of_an_episode_has_its_own_unit():
-    units, one = Units("command", 20, CPU), Units("episode", 20, CPU)
+    units, one = RewardScale("command", 20, CPU), RewardScale("episode", 20, CPU)
     for turn in range(400):
         index = places(turn)
         units.learn(paid(index), index, torch.zeros(64, dtype=torch.bool))
@@ -35,7 +35,7 @@ def test_every_command_of_an_episode_has_its_own_unit():
 
 
 def test_units_of_commands_nobody_is_paid_for_are_not_nothing():
-    units = Units("command", 4, CPU)
+    units = RewardScale("command", 4, CPU)
     rewards = torch.tensor([[8.0, 8.0], [0.0, 0.0]])
     units.learn(rewards, torch.tensor([[0, 0], [1, 1]]), torch.zeros(2, dtype=torch.bool))
     got = units.of(torch.arange(4)[:, None])[:, 0]
@@ -46,8 +46,10 @@ def test_values_in_units_of_their_own_give_the_same_advantages():
     """A change of unit changes the numbers, not what they mean."""
     rewards, values = torch.randn(2, 6, 3)
     after, unit = torch.randn(3), torch.rand(7, 3) + 0.5
-    plain, plain_targets = generalised_advantages(rewards, values, 0.9, 0.8, after)
+    plain, plain_targets = generalized_advantage_estimation(rewards, values, 0.9, 0.8, after)
     growth = 0.9 * unit[1:] / unit[:-1]
-    scaled, targets = generalised_advantages(rewards / unit[:-1], values / unit[:-1], growth, 0.8, after / unit[-1])
+    scaled, targets = generalized_advantage_estimation(
+        rewards / unit[:-1], values / unit[:-1], growth, 0.8, after / unit[-1]
+    )
     assert torch.allclose(scaled * unit[:-1], plain, atol=1e-4)
     assert torch.allclose(targets * unit[:-1], plain_targets, atol=1e-4)

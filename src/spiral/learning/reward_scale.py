@@ -13,7 +13,7 @@ _LEAST = 1e-3
 """A command's unit is at least this share of the largest one."""
 
 
-class Units:
+class RewardScale:
     """Running deviations of the scores, which have no unit of their own.
 
     `episode`: one unit, the deviation of a whole episode's return. `command`: each command of an episode has its own,

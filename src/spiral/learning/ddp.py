@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spiral.learning.policy_learner import PolicyLearner
 
 
-class Reconsidering(nn.Module):
+class EvaluateActions(nn.Module):
     """`Policy.evaluate` as a module's forward pass, which is what DistributedDataParallel looks after."""
 
     def __init__(self, policy: Policy) -> None:
@@ -27,7 +27,7 @@ class Reconsidering(nn.Module):
         return self.policy.evaluate(seen, commands, state)
 
 
-def gather(values: Tensor) -> Tensor:
+def all_gather(values: Tensor) -> Tensor:
     """The values of all ranks, [..., B] of [..., B / ranks] each.
 
     What is measured over a batch must be measured over all of it.
@@ -37,8 +37,8 @@ def gather(values: Tensor) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def spread(learner: PolicyLearner) -> None:
+def use_ddp(learner: PolicyLearner) -> None:
     """Have a learner average its gradients with those of all other ranks; torch's process group must be there."""
     devices = [learner.device] if learner.device.type == "cuda" else None
-    learner.reconsider = DistributedDataParallel(Reconsidering(learner.policy), device_ids=devices)
-    learner.gather = gather
+    learner.evaluate_actions = DistributedDataParallel(EvaluateActions(learner.policy), device_ids=devices)
+    learner.all_gather = all_gather

@@ -1,0 +1,53 @@
+"""What a run imitates: real pictures, and beside what the discriminator sees each (SPIRAL section 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spiral.datasets.clusters import balanced_clusters, means_of_clusters
+
+
+@dataclass(frozen=True)
+class RealImages:
+    """Real pictures on the networks' device.
+
+    Attributes:
+        pictures: uint8 [N, S, S, C].
+        conditions: uint8 [N, S, S, C], beside what each is judged: in reconstruction itself (the pair is target,
+            target: eq. 6), with cluster_means that of its cluster; None where pictures are judged alone.
+        cluster_means: uint8 [P, S, S, C], the mean picture of every cluster, or None.
+    """
+
+    pictures: Tensor
+    conditions: Tensor | None
+    cluster_means: Tensor | None = None
+
+    def pick(self, count: int) -> tuple[Tensor, Tensor | None]:
+        """`count` random pictures and their conditions."""
+        places = torch.randint(len(self.pictures), (count,), device=self.pictures.device)
+        return self.pictures[places], None if self.conditions is None else self.conditions[places]
+
+
+def real_images(images: npt.NDArray[np.uint8], pairs: bool, cluster_means: int, device: torch.device) -> RealImages:
+    """Real pictures on a device.
+
+    Args:
+        images: uint8 [N, S, S, C].
+        pairs: judged beside themselves, as the canvases are beside their targets.
+        cluster_means: number of clusters beside whose means they are judged instead; 0 for none.
+        device: where the networks are.
+
+    Raises:
+        InputError: `cluster_means` is no power of two, or there are fewer pictures.
+    """
+    pictures = torch.from_numpy(images).to(device)
+    if not cluster_means:
+        return RealImages(pictures, pictures if pairs else None)
+    clusters = balanced_clusters(images, cluster_means)
+    means = torch.from_numpy(means_of_clusters(images, clusters)).to(device)
+    return RealImages(pictures, means[torch.from_numpy(clusters).to(device)], means)
