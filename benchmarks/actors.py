@@ -20,9 +20,9 @@ import ray
 from spiral.learning import machine
 from spiral.learning.trainer import set_up
 from spiral.presets import preset
+from spiral.scaling.actors_and_learners import ActorProcess
 from spiral.scaling.cluster import connected
-from spiral.scaling.parts import Actor
-from spiral.scaling.wire import flatten
+from spiral.scaling.serialization import flatten
 
 
 class Sink:
@@ -49,7 +49,7 @@ def actors_rate(actors: list[Any], sink: Any, weights: Any, commands: int, secon
     def ask(actor: Any) -> tuple[Any, Any]:
         nonlocal version
         version += 1
-        return actor.paint.options(num_returns=2).remote(ray.put(weights), version)
+        return actor.unroll.options(num_returns=2).remote(ray.put(weights), version)
 
     # Two calls ahead, as in a run whose learners wait for unrolls.
     calls = {note: (actor, trajectory) for actor in actors * 2 for trajectory, note in [ask(actor)]}
@@ -80,8 +80,8 @@ def main() -> None:
     weights = flatten(policy.policy.state_dict())
     rates: dict[str, list[float]] = {"loop": [], **{str(count): [] for count in arguments.actors}}
     with connected(None, max(arguments.actors) + 1):
-        team = [ray.remote(Actor).options(num_cpus=1).remote() for _ in range(max(arguments.actors))]
-        ray.get([actor.begin.remote(chosen, seed, 1, False) for seed, actor in enumerate(team)])
+        team = [ray.remote(ActorProcess).options(num_cpus=1).remote() for _ in range(max(arguments.actors))]
+        ray.get([actor.setup.remote(chosen, seed, 1, False) for seed, actor in enumerate(team)])
         sink = ray.remote(Sink).options(num_cpus=0).remote()
         acting_rate(actor, policy.mixed, commands, 1.0)
         actors_rate(team, sink, weights, commands, 2.0)

@@ -29,7 +29,7 @@ QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled", "OMP_WAIT_
 
 
 class Run:
-    """`spiral train` on a cluster, watched through its `crew.json`."""
+    """`spiral train` on a cluster, watched through its `cluster.json`."""
 
     def __init__(self, address: str, preset: str, out: Path, flags: list[str]) -> None:
         self.out = out
@@ -44,12 +44,12 @@ class Run:
 
     def status(self) -> dict[str, Any]:
         try:
-            return json.loads((self.out / "crew.json").read_text())
+            return json.loads((self.out / "cluster.json").read_text())
         except (OSError, ValueError):
-            return {"commands": 0, "lost": 0, "dropped": 0, "painted": 0, "crew": {}}
+            return {"commands": 0, "lost": 0, "dropped": 0, "painted": 0, "processes": {}}
 
     def pid(self, name: str) -> int | None:
-        return self.status()["crew"].get(name, {}).get("pid")
+        return self.status()["processes"].get(name, {}).get("pid")
 
     def wait(self, true: Callable[[], bool], what: str) -> float:
         """Seconds until something is true."""
@@ -114,8 +114,8 @@ def drill(preset: str, flags: list[str]) -> dict[str, dict[str, Any]]:
                 results[name] = strike(run, name, lambda name=name: os.kill(run.pid(name) or 0, signal.SIGKILL))
             for what, room in (("raylet with an actor", 1), ("raylet with the learners", 3)):
                 node = next(node for node in cluster.worker_nodes if nodes.get(node.node_id) == room)
-                crew = run.status()["crew"]
-                name = next(name for name in crew if crew[name].get("node") == node.node_id)
+                processes = run.status()["processes"]
+                name = next(name for name in processes if processes[name].get("node") == node.node_id)
                 raylet = node.all_processes["raylet"][0].process.pid
 
                 def join(room: int = room) -> None:
@@ -134,7 +134,7 @@ def _restart(run: Run) -> dict[str, Any]:
     before = run.status()
     run.process.kill()
     run.process.wait()
-    (run.out / "crew.json").unlink()
+    (run.out / "cluster.json").unlink()
     kept = int(max(path.name for path in (run.out / "checkpoints").glob("0*")))
     began = time.monotonic()
     run.process = run.begin("--resume")

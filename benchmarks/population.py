@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from problems import line_pictures, tiny
 
-from spiral.scaling.population import breed
+from spiral.scaling.population import train_population
 from spiral.scaling.settings import PopulationSettings
 
 
@@ -28,7 +28,7 @@ def scores(folder: Path, settings: PopulationSettings, seed: int) -> list[float]
     """Of all members at the end, the best one first."""
     preset = tiny(line_pictures(folder / "lines.npz"), steps=2)
     preset = replace(preset, run=replace(preset.run, seed=seed))
-    rows = breed(preset, settings, folder / f"{settings.exploit}-{seed}", False)
+    rows = train_population(preset, settings, folder / f"{settings.exploit}-{seed}", False)
     return sorted(row["score"] for row in rows if row["commands"] >= settings.frames)
 
 

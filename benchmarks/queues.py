@@ -2,10 +2,10 @@
 
     python benchmarks/queues.py --actor-seconds 0.93 --policy-seconds 0.06 --discriminator-seconds 0.03
 
-Actors, learners, network and driver are served as `spiral.scaling.crew` serves them: an actor is asked for an unroll
-(two ahead) while few enough are under way; as many as make a batch go to both learners, the oldest first; every unroll
-is painted with the newest weights when it was asked for. Times are means of gamma distributions with a deviation of a
-tenth. What comes out depends on what goes in: measure that where it will run.
+Actors, learners, network and driver are served as `spiral.scaling.coordinator` serves them: an actor is asked for an
+unroll (two ahead) while few enough are in flight; as many as make a batch go to both learners, the oldest first; every
+unroll is painted with the newest weights when it was asked for. Times are means of gamma distributions with a deviation
+of a tenth. What comes out depends on what goes in: measure that where it will run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from spiral.scaling.settings import AHEAD, ClusterSettings
+from spiral.scaling.settings import MAX_CALLS_IN_FLIGHT, ClusterSettings
 
 DEVIATION = 0.1
 
@@ -32,7 +32,7 @@ class Sizes:
     Attributes:
         actors: processes that paint.
         actor_seconds: an unroll.
-        unrolls: that make a learner's batch; more than one where --canvases is less than the batch.
+        unrolls: that make a learner's batch; more than one where --canvases-per-actor is less than the batch.
         policy_seconds: a step of the policy learner.
         discriminator_seconds: what the discriminator learner does for one batch.
         driver_seconds: the driver's part of one call.
@@ -40,7 +40,7 @@ class Sizes:
         bytes_per_second: of each learner's network interface, in either direction.
         per_node: actors on a machine, which fetch the weights once for all.
         commands: in a batch.
-        queue, max_age: see `ClusterSettings`.
+        queue, max_policy_lag: see `ClusterSettings`.
         seconds: simulated.
     """
 
@@ -56,7 +56,7 @@ class Sizes:
     per_node: int = 16
     commands: int = 1280
     queue: int = 1
-    max_age: int = 64
+    max_policy_lag: int = 64
     seconds: float = 300.0
 
 
@@ -65,7 +65,7 @@ class Counts:
     """What happened."""
 
     version: int = 0
-    under_way: int = 0
+    in_flight: int = 0
     ages: list[int] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
     busy: dict[str, float] = field(default_factory=dict)
@@ -76,13 +76,13 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
     generator, env, counts = np.random.default_rng(seed), simpy.Environment(), Counts()
     # Unrolls go to two learners and their weights come from one: the busier interface counts.
     driver, inbound, outbound = (simpy.Resource(env, 1) for _ in range(3))
-    policy_inbox, judge_inbox = simpy.Store(env), simpy.Store(env)
+    policy_inbox, discriminator_inbox = simpy.Store(env), simpy.Store(env)
     calls = [simpy.Store(env) for _ in range(sizes.actors)]
     asked = [0] * sizes.actors
     gathering: list[int] = []
     fetched = [-1] * sizes.actors
-    settings = ClusterSettings(sizes.actors, queue=sizes.queue, max_age=sizes.max_age)
-    most = settings.most_under_way(sizes.actors, sizes.unrolls)
+    settings = ClusterSettings(sizes.actors, queue=sizes.queue, max_policy_lag=sizes.max_policy_lag)
+    most = settings.max_unrolls_in_flight(sizes.actors, sizes.unrolls)
 
     def served(name: str, resource: simpy.Resource, seconds: float) -> Generator[Any, Any, None]:
         with resource.request() as turn:
@@ -95,9 +95,9 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
 
     def dispatch() -> None:
         for place in sorted(range(sizes.actors), key=lambda place: asked[place]):
-            while asked[place] < AHEAD and counts.under_way < most:
+            while asked[place] < MAX_CALLS_IN_FLIGHT and counts.in_flight < most:
                 asked[place] += 1
-                counts.under_way += 1
+                counts.in_flight += 1
                 calls[place].put(counts.version)
 
     def actor(place: int) -> Generator[Any, Any, None]:
@@ -116,7 +116,7 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
                 batch = min(gathering), [0]
                 gathering.clear()
                 policy_inbox.put(batch)
-                judge_inbox.put(batch)
+                discriminator_inbox.put(batch)
             dispatch()
 
     def learner(name: str, inbox: simpy.Store, mean: float) -> Generator[Any, Any, None]:
@@ -132,13 +132,13 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
                 counts.waiting.append(len(inbox.items))
                 counts.version += 1
             seen[0] += 1
-            counts.under_way -= sizes.unrolls * (seen[0] == 2)
+            counts.in_flight -= sizes.unrolls * (seen[0] == 2)
             dispatch()
 
     for place in range(sizes.actors):
         env.process(actor(place))
     env.process(learner("policy learner", policy_inbox, sizes.policy_seconds))
-    env.process(learner("discriminator learner", judge_inbox, sizes.discriminator_seconds))
+    env.process(learner("discriminator learner", discriminator_inbox, sizes.discriminator_seconds))
     dispatch()
     env.run(until=sizes.seconds)
     rate = counts.version * sizes.commands / sizes.seconds
@@ -146,8 +146,8 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
     return {
         "commands_per_second": rate,
         "efficiency": rate * sizes.actor_seconds * sizes.unrolls / (sizes.actors * sizes.commands),
-        "mean_age": statistics.fmean(counts.ages) if counts.ages else float("nan"),
-        "largest_age": max(counts.ages, default=0),
+        "mean_lag": statistics.fmean(counts.ages) if counts.ages else float("nan"),
+        "largest_lag": max(counts.ages, default=0),
         "mean_waiting": statistics.fmean(counts.waiting) if counts.waiting else 0.0,
         **{f"busy/{name}": share for name, share in shares.items()},
     }
@@ -178,7 +178,7 @@ def main() -> None:
         who = bottleneck(result)
         print(
             f"| {count} | {result['commands_per_second']:,.0f} | {result['efficiency']:.2f} "
-            f"| {result['mean_age']:.1f} | {result['largest_age']} | {who} ({result[f'busy/{who}']:.0%}) |"
+            f"| {result['mean_lag']:.1f} | {result['largest_lag']} | {who} ({result[f'busy/{who}']:.0%}) |"
         )
 
 

@@ -28,7 +28,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 
 import spiral  # noqa: F401  (registers the environments)
 from spiral.exports.sheets import contact_sheet
-from spiral.images import write_png
+from spiral.io.images import write_png
 
 NAME, STEPS = "spiral/Paint-v0", 6
 # With ten pressures an agent can begin faintly. Where it could only paint fully or not at all, it learned not to paint.

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "canvas.h"
-#include "crew.h"
+#include "thread_pool.h"
 #include "silence.h"
 
 namespace nb = nanobind;
@@ -155,7 +155,7 @@ class Canvases {
     std::vector<std::vector<size_t>> own(count);
     for (const auto& [amount, i] : most) own[i % count].push_back(i);
     std::vector<std::atomic<size_t>> next(count);
-    crew_.run(count, [&](size_t me) {
+    pool_.run(count, [&](size_t me) {
       for (size_t k = 0; k < count; ++k) {
         const size_t whose = (me + k) % count;
         for (size_t n = next[whose]++; n < own[whose].size(); n = next[whose]++) work(own[whose][n]);
@@ -165,7 +165,7 @@ class Canvases {
 
   int size_, channels_;
   std::vector<std::unique_ptr<Canvas>> canvases_;
-  Crew crew_;
+  ThreadPool pool_;
 };
 
 }  // namespace

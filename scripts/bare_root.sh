@@ -71,7 +71,7 @@ inside sh -euc '
   python - <<END
 from pathlib import Path
 from spiral.datasets import load
-from spiral.images import write_png
+from spiral.io.images import write_png
 for index, digit in enumerate(load("mnist-sample", 64, 1, "test").images[:4]):
     write_png(Path(f"digits/{index}.png"), digit)
 END

@@ -18,7 +18,7 @@ from PIL import Image
 
 from spiral.datasets import load
 from spiral.engines import missing, mypaint
-from spiral.images import write_png
+from spiral.io.images import write_png
 
 LIBRARIES = {"libmypaint", "libjson-c"}
 LICENCES = {"LICENSE", "NOTICE", "libmypaint.txt", "json-c.txt", "nanobind.txt", "mypaint-brushes.txt"}

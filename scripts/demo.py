@@ -17,7 +17,7 @@ from spiral.datasets import fit_image, load
 from spiral.engines import missing
 from spiral.exports.animation import write_gif
 from spiral.exports.sheets import contact_sheet
-from spiral.images import write_png
+from spiral.io.images import write_png
 from spiral.learning.run_log import METRICS
 from spiral.program import Program
 

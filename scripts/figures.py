@@ -10,7 +10,7 @@ import numpy as np
 import spiral
 from spiral.datasets import load
 from spiral.engines import observe
-from spiral.files import write_atomically
+from spiral.io.files import write_atomically
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -14,7 +14,7 @@ from pathlib import Path
 import tyro
 
 from spiral.evaluation.report import EVALUATION, FIELDS, METRICS, SEARCH, read_rows
-from spiral.files import make_folder
+from spiral.io.files import make_folder
 
 KEPT = ("commands", "seconds", "mse", "blank_mse", *FIELDS.values())
 

@@ -22,7 +22,7 @@ from spiral.datasets import load
 from spiral.evaluation import summary
 from spiral.evaluation.report import read_rows
 from spiral.exports.sheets import contact_sheet
-from spiral.images import write_png
+from spiral.io.images import write_png
 from spiral.learning.checkpoint import CONFIG
 from spiral.learning.run_log import METRICS
 
@@ -100,7 +100,7 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
     if agent.conditional:
         shown = data.evenly_spaced(SHEET).images
         write_png(sheet, contact_sheet([shown, agent.reconstruct(shown).observed], 2))
-        figures = summary.of_reconstruction(agent, data)
+        figures = summary.evaluate_reconstruction(agent, data)
         names = {
             "mse": "mse",
             "ratio": "of a blank canvas's",
@@ -120,7 +120,7 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
     else:
         write_png(sheet, contact_sheet([agent.generate(SHEET).observed], 2))
         other = load(preset.data.source, agent.size, agent.channels, "train").evenly_spaced(len(data))
-        figures = summary.of_generation(agent, data, other)
+        figures = summary.evaluate_generation(agent, data, other)
         names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}
     return len(data), {words: f"{figures[name]:.4g}" for name, words in names.items() if figures.get(name) is not None}
 

@@ -80,7 +80,7 @@ def paint(
     from spiral.agent import default
     from spiral.datasets.pictures import open_image
     from spiral.exports.palettes import parse_palette
-    from spiral.tiles import paint_tiles
+    from spiral.painting.tiles import paint_tiles
 
     painter = (load(default(colour=True)) if agent is None else agent).with_tools(brush=brush)
     opened = open_image(picture, painter.channels)

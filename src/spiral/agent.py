@@ -14,19 +14,19 @@ import numpy.typing as npt
 import torch
 
 from spiral.datasets.pictures import Picture, fit_image
-from spiral.downloads import HUB, download
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_number
 from spiral.exports.sheets import contact_sheet
-from spiral.images import to_image
+from spiral.hub.downloads import HUB, download
+from spiral.io.images import to_image
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import discriminator_of, make_discriminator, make_policy, policy_of
 from spiral.learning.rollout import reset_episodes, unroll
 from spiral.learning.trajectory import Episodes
-from spiral.lookahead import MAXIMUM_CANDIDATES, ProposalSearch, paint_best_of_n
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
+from spiral.painting.proposal_search import MAXIMUM_CANDIDATES, ProposalSearch, paint_best_of_n
 from spiral.program import MAXIMUM_COMMANDS, Program
 from spiral.settings import Preset
 
@@ -113,11 +113,11 @@ class Agent:
         """
         target = fit_image(picture, self.size, self.channels)
         target = 255 - target if invert else target
-        if self.wrong_way_round(target):
+        if self.looks_inverted(target):
             warnings.warn(f"dark and light seem to be the wrong way round for {self.name}: see `invert`", stacklevel=2)
         return self.reconstruct(target[None], seed, temperature, candidates=candidates).programs[0]
 
-    def wrong_way_round(self, picture: npt.NDArray[np.uint8]) -> bool:
+    def looks_inverted(self, picture: npt.NDArray[np.uint8]) -> bool:
         """Whether a picture uint8 [S, S, 1] is dark on light where the agent paints light on dark, or the reverse."""
         canvas = self.preset.canvas
         if self.channels != 1 or not isinstance(canvas, StrokeSettings):
@@ -148,7 +148,7 @@ class Agent:
             commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
                 an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the one that helps
-                most is painted; see `spiral.lookahead`. With 1 it does not look search.
+                most is painted; see `spiral.painting.proposal_search`. With 1 it does not look search.
 
         Raises:
             InputError: pictures of another shape, candidates of compound strokes, an agent without a target,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from spiral.engines import make
 from spiral.errors import InputError
-from spiral.files import read_bytes, write_atomically
+from spiral.io.files import read_bytes, write_atomically
 from spiral.specification import Choice, Location, Specification
 
 FORMAT = "spiral-program"
@@ -149,7 +149,7 @@ class Program:
 
     def _repr_png_(self) -> bytes | None:
         """How a notebook shows a program: its picture, or, where that cannot be painted here, the words of `repr`."""
-        from spiral.images import stretch, to_image
+        from spiral.io.images import stretch, to_image
 
         try:
             canvas = self.render(_SHOWN)

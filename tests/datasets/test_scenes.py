@@ -9,7 +9,7 @@ from spiral.cli import main
 from spiral.datasets import load
 from spiral.datasets.scenes import draw_scenes
 from spiral.engines import make, missing
-from spiral.engines.objects import ADD, SKIP, SceneSettings, bodies
+from spiral.engines.objects import ADD, SKIP, SceneSettings, geoms
 from spiral.errors import InputError
 
 pytestmark = pytest.mark.skipif(missing("scene") is not None, reason=f"scene: {missing('scene')}")
@@ -27,7 +27,7 @@ def test_programs_build_the_pictures():
     assert set(np.unique(programs[:, :, 0])) == {ADD, SKIP}
     settings = SceneSettings(size=32)
     for program, count in zip(programs, placed, strict=True):
-        stand = bodies(settings, program[:count, 1:])
+        stand = geoms(settings, program[:count, 1:])
         apart = np.linalg.norm(stand.centre[:, None, :2] - stand.centre[None, :, :2], axis=-1)
         touching = stand.centre[:, None, 2] + stand.centre[None, :, 2]
         assert (apart >= touching)[~np.eye(count, dtype=bool)].all(), "no object stands inside another"

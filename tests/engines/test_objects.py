@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spiral.engines.objects import ADD, CHANGE, FLOOR, SKIP, Objects, SceneSettings, bodies, built
+from spiral.engines.objects import ADD, CHANGE, FLOOR, SKIP, Objects, SceneSettings, geoms, objects_after
 from spiral.errors import InputError
 
 SETTINGS = SceneSettings(objects=3)
@@ -30,7 +30,7 @@ def test_objects_are_added_changed_or_left(seed, steps):
                 scene[-1] = options
         changed = objects.execute(step, np.ones(2, bool))
         assert changed.tolist() == [old != new for old, new in zip(before, expected, strict=True)]
-    for source in (objects, built(SETTINGS, commands)):
+    for source in (objects, objects_after(SETTINGS, commands)):
         got = [source.options[index, : source.count[index]].tolist() for index in range(2)]
         assert got == expected
 
@@ -46,7 +46,7 @@ def test_only_the_chosen_scenes_are_changed():
 @given(st.integers(0, 1000))
 def test_objects_stand_on_the_floor_inside_the_grid(seed):
     options = SETTINGS.specification().random(np.random.default_rng(seed), (50,))[:, 1:]
-    stand = bodies(SETTINGS, options)
+    stand = geoms(SETTINGS, options)
     assert (np.abs(stand.centre[:, :2]) < np.array(FLOOR)).all()
     row, column = np.divmod(options[:, 0], 16)
     order = np.argsort(row, kind="stable")

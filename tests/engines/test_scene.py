@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from spiral.engines import Engine, make, missing, opengl, scene, stage
-from spiral.engines.objects import ADD, CHANGE, SKIP, TYPES, Objects, SceneSettings, bodies
+from spiral.engines import Engine, make, missing, opengl, renderer, scene
+from spiral.engines.objects import ADD, CHANGE, SKIP, TYPES, Objects, SceneSettings, geoms
 from spiral.engines.sprites import Sprites
 from spiral.errors import InputError
 
@@ -31,7 +31,7 @@ def test_pictures_are_those_of_the_plain_renderer(more):
     objects = Objects.none(settings, 12)
     for command in commands:
         objects.execute(command, np.ones(12, bool))
-    stand = bodies(settings, objects.options)
+    stand = geoms(settings, objects.options)
     samples = {None: 4 if settings.size > 128 else 0}.get(settings.samples, settings.samples)
 
     def plain(index: int) -> np.ndarray:
@@ -41,15 +41,15 @@ def test_pictures_are_those_of_the_plain_renderer(more):
             f'rgba="{" ".join(f"{v:.9g}" for v in stand.colour[index, i])} 1"/>'
             for i in range(objects.count[index])
         )
-        world = stage.WORLD.format(
+        world = renderer.WORLD.format(
             side=settings.size, samples=samples, shadows="true" if settings.shadows else "false", objects=written
         )
         model = mujoco.MjModel.from_xml_string(world)
         data = mujoco.MjData(model)
         mujoco.mj_forward(model, data)
-        with mujoco.Renderer(model, settings.size, settings.size) as renderer:
-            renderer.update_scene(data, "eye")
-            return renderer.render()
+        with mujoco.Renderer(model, settings.size, settings.size) as plain_renderer:
+            plain_renderer.update_scene(data, "eye")
+            return plain_renderer.render()
 
     seen = engine.canvases()
     for index in range(12):
@@ -117,10 +117,10 @@ def test_wrong_commands_are_refused_and_nothing_changes():
 
 def test_without_the_library_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "mujoco", None)
-    monkeypatch.setattr(stage, "_stages", {})
+    monkeypatch.setattr(renderer, "_renderers", {})
     opengl.library.cache_clear()
     try:
-        monkeypatch.setattr(scene, "missing", stage.missing.__wrapped__)
+        monkeypatch.setattr(scene, "missing", renderer.missing.__wrapped__)
         with pytest.raises(InputError, match=r"is missing.*spiral-painter\[mujoco\].*libegl1"):
             make("scene", 1)
     finally:
@@ -131,6 +131,6 @@ def test_without_opengl_it_says_what_to_install(monkeypatch):
     def refuse(*_: object) -> None:
         raise RuntimeError("Cannot initialize a EGL device display")
 
-    monkeypatch.setattr(stage, "Stage", refuse)
-    monkeypatch.setattr(stage, "_stages", {})
-    assert "EGL device" in str(stage.missing.__wrapped__())
+    monkeypatch.setattr(renderer, "SceneRenderer", refuse)
+    monkeypatch.setattr(renderer, "_renderers", {})
+    assert "EGL device" in str(renderer.missing.__wrapped__())

@@ -8,7 +8,7 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
+from spiral.evaluation.generation import class_coverage, frechet_distance, precision_and_recall, repeat_rate
 
 
 def gaussian(seed: int, count: int = 300, width: int = 5) -> np.ndarray:
@@ -56,8 +56,8 @@ def test_a_single_repeated_picture_has_no_recall():
 
 def test_variety_counts_classes_and_repeats_are_exact():
     all_ten = np.eye(10, dtype=np.float32)[np.arange(100) % 10]
-    assert variety(all_ten).class_entropy == pytest.approx(math.log(10))
-    assert (variety(all_ten).classes, variety(all_ten).confidence) == (10, 1.0)
-    assert variety(all_ten[:1].repeat(5, 0)).class_entropy == 0.0
+    assert class_coverage(all_ten).class_entropy == pytest.approx(math.log(10))
+    assert (class_coverage(all_ten).classes, class_coverage(all_ten).confidence) == (10, 1.0)
+    assert class_coverage(all_ten[:1].repeat(5, 0)).class_entropy == 0.0
     pictures = np.arange(4, dtype=np.uint8)[[0, 1, 1, 3], None, None, None] + np.zeros((1, 2, 2, 1), np.uint8)
     assert repeat_rate(pictures) == 0.25

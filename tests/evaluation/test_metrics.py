@@ -4,8 +4,8 @@ import pytest
 from spiral.agent import load_agent
 from spiral.datasets import Dataset, load
 from spiral.evaluation.classifier import load_classifier, predict
-from spiral.evaluation.metrics import likeness, recognition, reconstruction
-from spiral.evaluation.summary import of_reconstruction
+from spiral.evaluation.metrics import classification_accuracy, reconstruction, similarity
+from spiral.evaluation.summary import evaluate_reconstruction
 
 
 def test_errors_are_those_of_the_definition():
@@ -23,7 +23,7 @@ def test_errors_are_those_of_the_definition():
 def test_the_classifier_knows_digits_it_never_saw():
     data = load("mnist-sample", 32, 1, "test")
     assert data.labels is not None
-    figures = recognition(data, np.zeros_like(data.images))
+    figures = classification_accuracy(data, np.zeros_like(data.images))
     assert figures["real_accuracy"] >= 0.985
     assert figures["accuracy"] < 0.2
 
@@ -35,26 +35,26 @@ def test_probabilities_add_up_to_one():
 
 def test_without_labels_there_is_no_accuracy():
     images = np.zeros((2, 28, 28, 1), np.uint8)
-    assert recognition(Dataset("x", images), images) == {"accuracy": None, "real_accuracy": None}
-    assert recognition(Dataset("x", images, np.array([0, 70])), images)["accuracy"] is None
+    assert classification_accuracy(Dataset("x", images), images) == {"accuracy": None, "real_accuracy": None}
+    assert classification_accuracy(Dataset("x", images, np.array([0, 70])), images)["accuracy"] is None
 
 
 def test_likeness_is_that_of_the_definitions():
     images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
-    same = likeness(images, images)
+    same = similarity(images, images)
     assert same == {"psnr": 100.0, "ssim": 1.0}
     other = images.astype(int) + np.where(images < 128, 8, -8)
-    off = likeness(images, other.astype(np.uint8))
+    off = similarity(images, other.astype(np.uint8))
     assert off["psnr"] == pytest.approx(20 * np.log10(255 / 8))
     assert 0.9 < off["ssim"] < 1.0
-    assert likeness(images, 255 - images)["ssim"] < 0
+    assert similarity(images, 255 - images)["ssim"] < 0
 
 
 def test_error_falls_with_the_commands_that_are_counted():
     """What is measured after n commands is what a program of n commands paints."""
     agent = load_agent("mnist-reconstruct-vector")
     data = load("mnist-sample", agent.size, agent.channels, "test").evenly_spaced(8)
-    figures = of_reconstruction(agent, data, counts=(12, 4))
+    figures = evaluate_reconstruction(agent, data, counts=(12, 4))
     assert [row["commands"] for row in figures["after"]] == [4, 12]
     assert figures["after"][1]["mse"] == pytest.approx(figures["mse"])
     few = agent.reconstruct(data.images, commands=4)

@@ -5,7 +5,7 @@ from PIL import Image
 from spiral.errors import InputError
 from spiral.exports.animation import write_gif
 from spiral.exports.sheets import contact_sheet
-from spiral.images import write_png
+from spiral.io.images import write_png
 
 
 def shades(count: int, size: int = 8, channels: int = 1) -> np.ndarray:

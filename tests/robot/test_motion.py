@@ -11,7 +11,7 @@ from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.exports.paths import curves
 from spiral.program import Program
-from spiral.robot.arm import CENTRE, SHEET, on_sheet
+from spiral.robot.arm import CENTRE, SHEET, sheet_coordinates
 from spiral.robot.gcode import to_gcode
 from spiral.robot.motion import ACCELERATION, LIFT, PAINTING, STEP, TRAVELLING, plan
 
@@ -43,9 +43,9 @@ def test_motions_paint_every_stroke_and_keep_to_their_speeds(seed):
     assert np.allclose(motion.points[-1], START)
     for index, curve in enumerate(motion.curves):
         mine = motion.points[motion.stroke == index, :2]
-        ends = on_sheet(curve.points[[-1]] / 64)[0]
+        ends = sheet_coordinates(curve.points[[-1]] / 64)[0]
         assert np.allclose(mine[-1], ends, atol=1e-6)
-        assert np.abs(mine - on_sheet(np.array([0.5, 0.5]))).max() <= SHEET / 2 + 1e-9
+        assert np.abs(mine - sheet_coordinates(np.array([0.5, 0.5]))).max() <= SHEET / 2 + 1e-9
 
 
 def test_the_brush_is_lifted_between_strokes_that_do_not_meet():
@@ -61,10 +61,10 @@ def test_the_brush_is_lifted_between_strokes_that_do_not_meet():
 
 
 def test_the_upper_left_of_the_picture_is_far_and_left():
-    corner, middle = on_sheet(np.array([[0.0, 0.0], [0.5, 0.5]]))
+    corner, middle = sheet_coordinates(np.array([[0.0, 0.0], [0.5, 0.5]]))
     assert middle.tolist() == [CENTRE, 0.0]
     assert corner.tolist() == pytest.approx([CENTRE - SHEET / 2, -SHEET / 2])
-    wide = on_sheet(np.array([[0.0, 0.0]]), aspect=2.0)[0]
+    wide = sheet_coordinates(np.array([[0.0, 0.0]]), aspect=2.0)[0]
     assert wide.tolist() == pytest.approx([CENTRE - SHEET / 4, -SHEET / 2])
 
 

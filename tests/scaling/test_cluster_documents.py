@@ -40,12 +40,12 @@ def test_fast_learners_are_kept_busy_by_enough_actors_and_slow_ones_bound_the_ra
     assert rates[1]["efficiency"] > 0.95 and rates[4]["efficiency"] > 0.9
     assert rates[64]["commands_per_second"] <= 1280 / 0.05
     assert queues.bottleneck(rates[1]) == "actors" and queues.bottleneck(rates[64]) == "policy learner"
-    assert rates[1]["mean_age"] <= 1.0 < rates[4]["mean_age"] < rates[64]["mean_age"]
+    assert rates[1]["mean_lag"] <= 1.0 < rates[4]["mean_lag"] < rates[64]["mean_lag"]
 
 
 def test_the_bound_on_age_holds_and_small_unrolls_are_younger(queues):
     sizes = replace(queues.Sizes(), seconds=60.0, actors=32, actor_seconds=0.5)
-    bounded = queues.simulate(replace(sizes, max_age=4))
-    assert bounded["mean_age"] <= 4.5
+    bounded = queues.simulate(replace(sizes, max_policy_lag=4))
+    assert bounded["mean_lag"] <= 4.5
     young = queues.simulate(replace(sizes, unrolls_per_episode=8, actor_seconds=0.1))
-    assert young["mean_age"] < 0.5 * queues.simulate(sizes)["mean_age"]
+    assert young["mean_lag"] < 0.5 * queues.simulate(sizes)["mean_lag"]

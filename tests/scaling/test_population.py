@@ -18,7 +18,7 @@ from spiral.evaluation.schedules import lineage, plot_schedules
 
 pytest.importorskip("ray")
 
-from spiral.scaling.population import FACTORS, breed, read_rows, with_settings
+from spiral.scaling.population import PERTURBATION_FACTORS, read_rows, train_population, with_settings
 from spiral.scaling.settings import PopulationSettings
 
 SETTINGS = PopulationSettings(4, 64 * 24, 4, rates=(1e-5, 3e-3))
@@ -26,45 +26,45 @@ SETTINGS = PopulationSettings(4, 64 * 24, 4, rates=(1e-5, 3e-3))
 
 def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
     preset = tiny(lines)
-    rows = breed(preset, SETTINGS, tmp_path / "run", False)
+    rows = train_population(preset, SETTINGS, tmp_path / "run", False)
     assert {row["commands"] for row in rows} == {384, 768, 1152, 1536}
     assert [row["member"] for row in rows if row["commands"] == 1536] == [0, 1, 2, 3], "all get to the end"
     events = [json.loads(line) for line in (tmp_path / "run" / "population.jsonl").read_text().splitlines()]
     taken = 0
     for number, event in enumerate(events):
-        if event["copied"] != event["member"]:
+        if event["copied_from"] != event["member"]:
             # It took over when its interval before this one had ended, by what was known of all then.
             before = max(i for i in range(number) if events[i]["member"] == event["member"])
             known = {one["member"]: one["score"] for one in events[: before + 1]}
-            assert known[event["member"]] == max(known.values()) and known[event["copied"]] == min(known.values())
-            source = [one for one in events[: before + 1] if one["member"] == event["copied"]][-1]
+            assert known[event["member"]] == max(known.values()) and known[event["copied_from"]] == min(known.values())
+            source = [one for one in events[: before + 1] if one["member"] == event["copied_from"]][-1]
             for name in ("policy_learning_rate", "entropy_coef"):
-                assert min(abs(event[name] / source[name] / one - 1) for one in FACTORS) < 1e-6
+                assert min(abs(event[name] / source[name] / one - 1) for one in PERTURBATION_FACTORS) < 1e-6
             taken += 1
     assert taken >= 2
     agent = load_agent(str(tmp_path / "run"))
     best = min((row for row in rows if row["commands"] == SETTINGS.frames), key=lambda row: row["score"])
     assert agent.preset.learning.policy_learning_rate == pytest.approx(best["policy_learning_rate"])
     with pytest.raises(InputError, match="--resume"):
-        breed(preset, SETTINGS, tmp_path / "run", False)
+        train_population(preset, SETTINGS, tmp_path / "run", False)
     nowhere = replace(preset, data=replace(preset.data, source=str(tmp_path / "nothing")))
     with pytest.raises(InputError, match="nothing"):
-        breed(nowhere, SETTINGS, tmp_path / "other", False)
+        train_population(nowhere, SETTINGS, tmp_path / "other", False)
     with pytest.raises(InputError, match="no population to go on with"):
-        breed(preset, SETTINGS, tmp_path / "nowhere", True)
+        train_population(preset, SETTINGS, tmp_path / "nowhere", True)
 
 
 @pytest.mark.slow
 def test_a_population_that_is_killed_goes_on(tmp_path):
     out = tmp_path / "run"
     data = line_pictures(tmp_path / "lines.npz")
-    settings = PopulationSettings(3, 64 * 400, 10, rates=(1e-4, 3e-3), at_once=2)
+    settings = PopulationSettings(3, 64 * 400, 10, rates=(1e-4, 3e-3), max_concurrent=2)
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1] / 'support')!r})\n"
         "from pathlib import Path; from problems import tiny\n"
-        "from spiral.scaling.population import breed\n"
+        "from spiral.scaling.population import train_population\n"
         "from spiral.scaling.settings import PopulationSettings\n"
-        f"breed(tiny(Path({str(data)!r})), {settings!r}, Path({str(out)!r}), False)"
+        f"train_population(tiny(Path({str(data)!r})), {settings!r}, Path({str(out)!r}), False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 90
@@ -74,16 +74,16 @@ def test_a_population_that_is_killed_goes_on(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = len((out / "population.jsonl").read_text().splitlines())
-    rows = breed(tiny(data), settings, out, True)
+    rows = train_population(tiny(data), settings, out, True)
     assert [row["member"] for row in rows if row["commands"] == settings.frames] == [0, 1, 2]
     written = [json.loads(line) for line in (out / "population.jsonl").read_text().splitlines()]
     assert len(written) > before and all(row["commands"] > 2560 for row in written[before:]), "it did not begin again"
     assert os.path.exists(out / "agent" / "policy.safetensors")
 
 
-def row(member: int, copied: int, commands: int, score: float) -> dict:
+def row(member: int, copied_from: int, commands: int, score: float) -> dict:
     return {
-        "member": member, "copied": copied, "commands": commands, "score": score,
+        "member": member, "copied_from": copied_from, "commands": commands, "score": score,
         "policy_learning_rate": 1e-4 * (member + 1), "entropy_coef": 1e-2,
     }  # fmt: skip
 

@@ -29,9 +29,9 @@ from spiral.scaling.trainer import train
 
 def status(out: Path) -> dict[str, Any]:
     try:
-        return json.loads((out / "crew.json").read_text())
+        return json.loads((out / "cluster.json").read_text())
     except (OSError, ValueError):
-        return {"commands": 0, "crew": {}}
+        return {"commands": 0, "processes": {}}
 
 
 def wait_for(found: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -50,12 +50,12 @@ def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines,
     assert last["mse"] < 0.6 * last["blank_mse"]
     after = status(out)
     assert after["commands"] == 64 * 300 and after["lost"] == after["dropped"] == 0
-    assert after["painted"] <= 64 * (300 + 2 + 1), "no more was painted than may be under way"
-    assert set(after["crew"]) == {"policy learner", "discriminator learner", "actor 1", "actor 2"}
+    assert after["painted"] <= 64 * (300 + 2 + 1), "no more was painted than may be in flight"
+    assert set(after["processes"]) == {"policy learner", "discriminator learner", "actor 1", "actor 2"}
     assert load_agent(str(agent)).conditional
     assert checkpoint.newest(out / "checkpoints").name == f"{64 * 300:012d}"
-    figures = [row for row in rows(out) if "cluster/age" in row]
-    assert all(0 <= row["cluster/age"] <= 3 for row in figures)
+    figures = [row for row in rows(out) if "cluster/policy_lag" in row]
+    assert all(0 <= row["cluster/policy_lag"] <= 3 for row in figures)
     train_alone(tiny(lines), out, Budget(frames=64 * 302), resume=True)
     assert rows(out)[-1]["commands"] == 64 * 302, "one machine goes on with it"
     train(tiny(lines), out, Budget(frames=64 * 304), ClusterSettings(1), resume=True)
@@ -80,13 +80,13 @@ def test_a_rank_that_is_killed_takes_its_group_with_it_and_another_group_goes_on
 
     def kill() -> None:
         wait_for(lambda: status(out)["commands"] >= 640, 120.0)
-        os.kill(status(out)["crew"]["policy learner"]["pid"], signal.SIGKILL)
+        os.kill(status(out)["processes"]["policy learner"]["pid"], signal.SIGKILL)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     train(tiny(lines), out, Budget(minutes=1.5), ClusterSettings(1, learners=2))
     after, counted = status(out), [row["commands"] for row in rows(out)]
-    assert not thread.is_alive() and after["crew"]["policy learner"]["losses"] == 1
+    assert not thread.is_alive() and after["processes"]["policy learner"]["restarts"] == 1
     assert counted == sorted(counted) and counted[-1] == after["commands"] > 640
 
 
@@ -96,7 +96,7 @@ def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
     out = tmp_path / "run"
 
     def stop_and_go() -> None:
-        pid = wait_for(lambda: status(out)["crew"].get("actor 2", {}).get("pid"))
+        pid = wait_for(lambda: status(out)["processes"].get("actor 2", {}).get("pid"))
         wait_for(lambda: status(out)["commands"] > 64 * 10)
         for _ in range(4):
             os.kill(pid, signal.SIGSTOP)
@@ -106,7 +106,7 @@ def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
 
     thread = threading.Thread(target=stop_and_go, daemon=True)
     thread.start()
-    train(tiny(lines), out, Budget(minutes=0.3), ClusterSettings(2, max_age=2))
+    train(tiny(lines), out, Budget(minutes=0.3), ClusterSettings(2, max_policy_lag=2))
     thread.join()
     after = status(out)
     assert after["dropped"] > 0 and after["painted"] >= after["commands"] + after["dropped"]
@@ -115,11 +115,11 @@ def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
 
 def test_a_batch_can_be_put_together_from_several_actors_unrolls(lines, tmp_path):
     out = tmp_path / "run"
-    train(tiny(lines), out, Budget(frames=64 * 200), ClusterSettings(2, canvases=16))
+    train(tiny(lines), out, Budget(frames=64 * 200), ClusterSettings(2, canvases_per_actor=16))
     last = rows(out)[-1]
     assert last["commands"] == 64 * 200
     assert last["mse"] < 0.9 * last["blank_mse"]
-    for wrong in (ClusterSettings(1, canvases=48), ClusterSettings(1, learners=3)):
+    for wrong in (ClusterSettings(1, canvases_per_actor=48), ClusterSettings(1, learners=3)):
         with pytest.raises(InputError, match="divide the batch"):
             train(tiny(lines), tmp_path / "other", Budget(frames=64), wrong)
         assert not (tmp_path / "other").exists()
@@ -142,16 +142,16 @@ def test_whoever_is_killed_is_replaced_and_nothing_is_counted_twice(lines, tmp_p
     def kill() -> None:
         for name in ("actor 1", "discriminator learner", "policy learner"):
             wait_for(lambda: status(out)["commands"] >= 640)
-            pid = killed[name] = wait_for(lambda name=name: status(out)["crew"].get(name, {}).get("pid"))
+            pid = killed[name] = wait_for(lambda name=name: status(out)["processes"].get(name, {}).get("pid"))
             os.kill(pid, signal.SIGKILL)
-            wait_for(lambda name=name, pid=pid: status(out)["crew"].get(name, {}).get("pid") not in (None, pid))
+            wait_for(lambda name=name, pid=pid: status(out)["processes"].get(name, {}).get("pid") not in (None, pid))
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
     train(preset, out, Budget(minutes=0.5), ClusterSettings(1))
     assert not thread.is_alive(), f"only {sorted(killed)} were replaced"
     after, counted = status(out), [row["commands"] for row in rows(out)]
-    assert all(after["crew"][name]["losses"] == 1 for name in killed)
+    assert all(after["processes"][name]["restarts"] == 1 for name in killed)
     assert counted == sorted(counted) and counted[-1] == after["commands"] > 640
     assert rows(out)[-1]["mse"] < 0.6 * rows(out)[-1]["blank_mse"], "those who came after went on from what was learned"
     assert after["commands"] == int(checkpoint.newest(out / "checkpoints").name)

@@ -42,7 +42,7 @@ def test_wrong_clusters_are_refused_in_one_line(tmp_path):
         (["--address", "auto"], "--actors"),
         (["--actors", "-1"], "cluster.actors"),
         (["--actors", "1", "--queue", "0"], "cluster.queue"),
-        (["--actors", "1", "--canvases", "0"], "cluster.canvases"),
+        (["--actors", "1", "--canvases-per-actor", "0"], "cluster.canvases_per_actor"),
     ):
         command = [sys.executable, "-m", "spiral.cli", "train", "mnist-reconstruct", *flags]
         done = subprocess.run([*command, "--out", str(tmp_path / "run")], capture_output=True, text=True, timeout=60)

@@ -17,7 +17,7 @@ from gradio_client.exceptions import AppError  # noqa: E402
 
 from spiral.agent import default  # noqa: E402
 from spiral.studio.page import served  # noqa: E402
-from spiral.studio.requests import AS_IT_IS, OWN  # noqa: E402
+from spiral.studio.shared import AS_IT_IS, OWN  # noqa: E402
 
 RUNS = Path(__file__).parents[2] / "docs" / "runs" / "digits"
 

@@ -15,9 +15,9 @@ import tyro
 
 from spiral import cli
 from spiral.commands.editing import VERBS
-from spiral.commands.experiments import parse
-from spiral.commands.training import Bounds
-from spiral.commands.tuning import Place
+from spiral.commands.experiments import parse_experiment
+from spiral.commands.training import RunOptions
+from spiral.commands.tuning import OutputOptions
 from spiral.presets import PRESETS
 from spiral.scaling.settings import ClusterSettings, PopulationSettings
 from spiral.settings import Preset
@@ -82,9 +82,9 @@ def check_spiral(arguments: list[str]) -> None:
     if "--help" in rest or verb.startswith("-"):
         return
     if verb == "train":
-        parse("train", rest, bounds=Bounds(), cluster=ClusterSettings())
+        parse_experiment("train", rest, options=RunOptions(), cluster=ClusterSettings())
     elif verb == "tune":
-        parse("tune", rest, population=PopulationSettings(), place=Place())
+        parse_experiment("tune", rest, population=PopulationSettings(), output=OutputOptions())
     elif verb == "program":
         tyro.cli(VERBS[rest[0]], args=rest[1:])
     else:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.baselines.search import SearchResult, squared_errors
+from spiral.baselines.metropolis_hastings import SearchResult, squared_errors
 from spiral.engines import make, observe
 from spiral.errors import InputError
 from spiral.program import Program

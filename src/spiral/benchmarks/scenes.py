@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import make
-from spiral.engines.objects import ADD, CHANGE, Objects, SceneSettings, bodies
+from spiral.engines.objects import ADD, CHANGE, Objects, SceneSettings, geoms
 from spiral.engines.opengl import library
-from spiral.engines.stage import fill, model
+from spiral.engines.renderer import fill, model
 
 BATCH, LENGTH = 64, 8
 _REPEATS = 3
@@ -52,7 +52,7 @@ def plain(seconds: float, changing: bool, out: Path) -> None:
             for step in commands(episode, changing):
                 objects.execute(step, np.ones(BATCH, bool))
                 for index in range(BATCH):
-                    fill(world, data, bodies(settings, objects.options[index, : objects.count[index]]))
+                    fill(world, data, geoms(settings, objects.options[index, : objects.count[index]]))
                     renderer.update_scene(data, "eye")
                     picture = renderer.render()
                     if episode == 0:

@@ -12,9 +12,9 @@ import tyro
 from rich.table import Table
 
 from spiral.commands.output import console
-from spiral.editing import Order
 from spiral.errors import InputError
-from spiral.files import make_folder
+from spiral.io.files import make_folder
+from spiral.painting.editing import Order
 from spiral.program import Program
 
 Positional = tyro.conf.Positional
@@ -79,7 +79,7 @@ class Trim:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.editing import trim
+        from spiral.painting.editing import trim
 
         _save(self.out, trim(Program.load(self.program), self.first, self.last, self.without))
 
@@ -99,7 +99,7 @@ class Reorder:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.editing import reorder
+        from spiral.painting.editing import reorder
 
         _save(self.out, reorder(Program.load(self.program), self.numbers or self.order))
 
@@ -120,14 +120,14 @@ class Recolor:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.editing import on_ground, recolour
         from spiral.exports.palettes import parse_palette
+        from spiral.painting.editing import recolour, with_ground
 
         if self.palette is None and self.ground is None:
             raise InputError("say what to change: --palette, --ground or both")
         program = Program.load(self.program)
         if self.ground is not None:
-            program = on_ground(program, parse_palette(self.ground)[0])
+            program = with_ground(program, parse_palette(self.ground)[0])
         if self.palette is not None:
             program = recolour(program, parse_palette(self.palette))
         _save(self.out, program)

@@ -16,7 +16,7 @@ from spiral.presets import PRESETS, preset
 from spiral.settings import Preset
 
 
-def parse(command: str, arguments: Sequence[str], **flags: Any) -> tuple[Preset, list[Any]] | None:
+def parse_experiment(command: str, arguments: Sequence[str], **flags: Any) -> tuple[Preset, list[Any]] | None:
     """`spiral COMMAND PRESET --flag ... --section.setting ...`.
 
     Args:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from spiral.commands.output import console
 from spiral.errors import InputError
-from spiral.files import make_folder
+from spiral.io.files import make_folder
 from spiral.presets import PRESETS
 
 
@@ -68,7 +68,7 @@ class Engines:
     def _chart(self, path: Path) -> None:
         from spiral.engines import mypaint
         from spiral.exports.brushes import brush_chart
-        from spiral.images import write_png
+        from spiral.io.images import write_png
 
         chart, broken = brush_chart(mypaint.brush_names())
         make_folder(path.parent)

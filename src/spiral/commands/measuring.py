@@ -61,13 +61,15 @@ class Evaluate:
             if not 1 <= self.candidates <= 1024:
                 raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
             temperature = self.temperature or 0.0
-            figures = summary.of_reconstruction(agent, data, self.seed, temperature, self.commands, self.candidates)
+            figures = summary.evaluate_reconstruction(
+                agent, data, self.seed, temperature, self.commands, self.candidates
+            )
         else:
             # Real pictures are compared with other real pictures, so those must come from the other split.
             split, rest = ("train", "test") if split == "train" else ("test", "train")
             data, other = (load(self.data, agent.size, agent.channels, part) for part in (split, rest))
-            count = min(len(data), len(other), self.limit or summary.MOST)
-            figures = summary.of_generation(
+            count = min(len(data), len(other), self.limit or summary.MAX_IMAGES)
+            figures = summary.evaluate_generation(
                 agent, data.evenly_spaced(count), other.evenly_spaced(count), self.seed, self.temperature
             )
         show_figures(figures, self.json)

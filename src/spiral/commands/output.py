@@ -13,13 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from spiral.errors import InputError
-from spiral.files import make_folder
+from spiral.io.files import make_folder
 from spiral.program import Program
 
 console = Console(stderr=True, soft_wrap=True)
 
 
-def names_of(images: Sequence[Path]) -> list[str]:
+def output_names(images: Sequence[Path]) -> list[str]:
     """Names for the results of picture files.
 
     Raises:
@@ -35,7 +35,7 @@ def names_of(images: Sequence[Path]) -> list[str]:
 
 def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[Program, Any]]) -> None:
     """Write NAME.png and NAME.program.json for each program and its picture uint8 [H, W, C], one after the other."""
-    from spiral.images import write_png
+    from spiral.io.images import write_png
 
     make_folder(out)
     for name, (program, picture) in zip(names, paintings, strict=True):
@@ -48,7 +48,7 @@ def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[P
 
 
 @contextlib.contextmanager
-def counted(description: str, total: int) -> Iterator[Callable[..., None]]:
+def progress_bar(description: str, total: int) -> Iterator[Callable[..., None]]:
     """A progress bar that appears with the first report: what refuses its inputs says only that.
 
     Yields:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from spiral.commands.output import console, counted, names_of, write_paintings
+from spiral.commands.output import console, output_names, progress_bar, write_paintings
 from spiral.errors import InputError
-from spiral.files import make_folder
+from spiral.io.files import make_folder
 from spiral.program import Program
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Paint:
             if not found:
                 raise InputError(f"there are no pictures in the folder {path}")
             images += found
-        names = names_of(images)
+        names = output_names(images)
         if self.palette is not None and self.strokes is None:
             raise InputError("--palette needs --strokes")
         chosen = self.checkpoint or default(colour=self.strokes is not None)
@@ -103,7 +103,7 @@ class Paint:
         """What somebody may not know who is surprised by the result."""
         hints = []
         pairs = zip(images, pictures, strict=True)
-        if turned := [path.name for path, target in pairs if agent.wrong_way_round(target)]:
+        if turned := [path.name for path, target in pairs if agent.looks_inverted(target)]:
             which = turned[0] if len(turned) == 1 else f"{turned[0]} and {len(turned) - 1} more"
             what = "leave out --invert" if self.invert else "add --invert"
             hints.append(f"dark and light seem to be the wrong way round for {agent.name} in {which}: {what}")
@@ -117,14 +117,14 @@ class Paint:
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import picture as rendered
         from spiral.exports.palettes import parse_palette
-        from spiral.tiles import paint_tiles
+        from spiral.painting.tiles import paint_tiles
 
         for path in images:
             picture = open_image(path, agent.channels)
             picture = ImageOps.invert(picture) if self.invert else picture
             palette = None if self.palette is None else parse_palette(self.palette, picture)
             size = self.size or LARGE
-            with counted(path.name, strokes) as report:
+            with progress_bar(path.name, strokes) as report:
                 program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
             yield program, rendered(program)
 
@@ -150,7 +150,7 @@ class Sample:
         """Run it."""
         from spiral.agent import load_agent
         from spiral.exports.sheets import contact_sheet
-        from spiral.images import write_png
+        from spiral.io.images import write_png
 
         if not 1 <= self.count <= 100_000:
             raise InputError(f"--count must be 1 to 100000, got {self.count}")
@@ -178,8 +178,8 @@ class Render:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.editing import coloured_by_time
         from spiral.exports.documents import write_document
+        from spiral.painting.editing import coloured_by_time
 
         loaded = Program.load(self.program)
         make_folder(self.out.parent)

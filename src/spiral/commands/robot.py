@@ -10,7 +10,7 @@ import tyro
 
 from spiral.commands.output import console, show_figures
 from spiral.errors import InputError
-from spiral.files import make_folder
+from spiral.io.files import make_folder
 
 Positional = tyro.conf.Positional
 GIF_RATE = 10.0
@@ -53,23 +53,26 @@ class Robot:
 
     def _film(self, program: Any, ending: str) -> None:
         from spiral.exports.animation import film_video, write_gif
-        from spiral.images import write_png
-        from spiral.robot import perform
+        from spiral.io.images import write_png
+        from spiral.robot import simulate
 
         with console.status("painting"):
             if ending == ".gif":
                 frames: list[Any] = []
-                performance = perform(program, lambda frame: frames.append(frame[::2, ::2].copy()), GIF_RATE, self.pace)
+                simulation = simulate(program, lambda frame: frames.append(frame[::2, ::2].copy()), GIF_RATE, self.pace)
                 write_gif(self.out, frames, round(1000 / GIF_RATE))
             else:
                 # Written as it is painted: the frames of a long program would fill the memory.
-                performance = film_video(
-                    self.out, lambda add: perform(program, add, VIDEO_RATE, self.pace), round(VIDEO_RATE)
+                simulation = film_video(
+                    self.out, lambda add: simulate(program, add, VIDEO_RATE, self.pace), round(VIDEO_RATE)
                 )
         if self.sheet is not None:
             make_folder(self.sheet.parent)
-            write_png(self.sheet, performance.sheet)
-        figures = performance.report()
-        figures |= {"engine_mse": performance.unlike(program), "vector_mse": performance.unlike(program, "vector")}
+            write_png(self.sheet, simulation.sheet)
+        figures = simulation.tracking_figures()
+        figures |= {
+            "engine_mse": simulation.canvas_mse(program),
+            "vector_mse": simulation.canvas_mse(program, "vector"),
+        }
         show_figures(figures, self.json)
         console.print(f"wrote {self.out}")

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import tyro
 
 from spiral.baselines.greedy import greedy
-from spiral.baselines.search import SearchSettings, search
-from spiral.commands.output import counted, names_of, show_figures, write_paintings
+from spiral.baselines.metropolis_hastings import SearchSettings, search
+from spiral.commands.output import output_names, progress_bar, show_figures, write_paintings
 from spiral.datasets.base import Dataset
 from spiral.errors import InputError
-from spiral.files import make_folder, write_atomically
+from spiral.io.files import make_folder, write_atomically
 from spiral.presets import preset
 
 Positional = tyro.conf.Positional
@@ -51,7 +51,7 @@ class Search:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.evaluation.metrics import compared
+        from spiral.evaluation.metrics import reconstruction_figures
 
         if self.greedy < 0 or self.greedy > self.evaluations:
             raise InputError(f"--greedy must be 0 to the number of evaluations, got {self.greedy}")
@@ -61,7 +61,7 @@ class Search:
         pictures = data.images
         make_folder(self.out)
         strokes = chosen.canvas.to_json()
-        with counted("searching", self.evaluations) as count:
+        with progress_bar("searching", self.evaluations) as count:
 
             def report(done: int, errors: npt.NDArray[np.float64]) -> None:
                 count(done, f"squared error a picture {errors.mean():.2f}")
@@ -74,7 +74,7 @@ class Search:
                     chosen.engine, strokes, pictures, self.evaluations, self.settings, self.seed, report=report
                 )
         write_paintings(self.out, names, zip(found.programs, found.canvases, strict=True))
-        figures = compared(chosen.engine, chosen.canvas, data, found.programs, found.observed)
+        figures = reconstruction_figures(chosen.engine, chosen.canvas, data, found.programs, found.observed)
         figures |= {
             "blank_l2": figures["blank_mse"] * pictures[0].size,
             "evaluations": int(found.evaluations[-1]),
@@ -101,7 +101,7 @@ class Search:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.data is None:
-            names = names_of(self.images)
+            names = output_names(self.images)
             return names, Dataset("files", np.stack([fit_image(path, size, channels) for path in self.images]))
         data = load(self.data, size, channels, default_split(self.data)).evenly_spaced(self.limit)
         return [f"{index:04d}" for index in range(len(data))], data

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spiral.commands.experiments import parse
+from spiral.commands.experiments import parse_experiment
 from spiral.commands.output import console
 from spiral.errors import InputError
 from spiral.scaling.cluster import require_ray
@@ -14,7 +14,7 @@ from spiral.scaling.settings import ClusterSettings
 
 
 @dataclass(frozen=True)
-class Bounds:
+class RunOptions:
     """Where a run writes and when it ends."""
 
     out: Path | None = None
@@ -31,28 +31,28 @@ class Bounds:
 
 def train_command(arguments: Sequence[str]) -> None:
     """`spiral train PRESET ...`."""
-    parsed = parse("train", arguments, bounds=Bounds(), cluster=ClusterSettings())
+    parsed = parse_experiment("train", arguments, options=RunOptions(), cluster=ClusterSettings())
     if parsed is None:
         return
-    chosen, (bounds, cluster) = parsed
+    chosen, (options, cluster) = parsed
     if cluster.actors:
         require_ray("--actors")
-    if bounds.minutes is not None and not bounds.minutes > 0:
-        raise InputError(f"--minutes must be more than 0, got {bounds.minutes}")
-    if bounds.frames is not None and bounds.frames < 1:
-        raise InputError(f"--frames must be at least 1, got {bounds.frames}")
+    if options.minutes is not None and not options.minutes > 0:
+        raise InputError(f"--minutes must be more than 0, got {options.minutes}")
+    if options.frames is not None and options.frames < 1:
+        raise InputError(f"--frames must be at least 1, got {options.frames}")
     from spiral.agent import find
     from spiral.evaluation.summary import generation_metrics
     from spiral.learning.trainer import Budget, train
 
-    minutes = bounds.minutes if bounds.minutes or bounds.frames else chosen.run.minutes
-    out = bounds.out or Path("runs") / chosen.name
-    start = find(bounds.start) if bounds.start else None
-    budget = Budget(minutes, bounds.frames)
+    minutes = options.minutes if options.minutes or options.frames else chosen.run.minutes
+    out = options.out or Path("runs") / chosen.name
+    start = find(options.start) if options.start else None
+    budget = Budget(minutes, options.frames)
     if not cluster.actors:
-        agent = train(chosen, out, budget, bounds.resume, start, generation_metrics)
+        agent = train(chosen, out, budget, options.resume, start, generation_metrics)
     else:
         from spiral.scaling.trainer import train as train_on_cluster
 
-        agent = train_on_cluster(chosen, out, budget, cluster, bounds.resume, start, generation_metrics)
+        agent = train_on_cluster(chosen, out, budget, cluster, options.resume, start, generation_metrics)
     console.print(f"the agent is in {agent}; metrics, sheets and checkpoints are beside it")

@@ -1,4 +1,4 @@
-"""The command that breeds a population."""
+"""The command that trains a population."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from spiral.commands.experiments import parse
+from spiral.commands.experiments import parse_experiment
 from spiral.commands.output import console
 from spiral.scaling.cluster import require_ray
 from spiral.scaling.settings import PopulationSettings
 
 
 @dataclass(frozen=True)
-class Place:
+class OutputOptions:
     """Where a population is."""
 
     out: Path | None = None
@@ -24,18 +24,18 @@ class Place:
 
 def tune_command(arguments: Sequence[str]) -> None:
     """`spiral tune PRESET ...`."""
-    parsed = parse("tune", arguments, population=PopulationSettings(), place=Place())
+    parsed = parse_experiment("tune", arguments, population=PopulationSettings(), output=OutputOptions())
     if parsed is None:
         return
-    chosen, (population, place) = parsed
+    chosen, (population, output) = parsed
     require_ray("spiral tune")
     from spiral.evaluation.schedules import plot_schedules
     from spiral.evaluation.summary import generation_metrics
-    from spiral.files import write_atomically
-    from spiral.scaling.population import breed
+    from spiral.io.files import write_atomically
+    from spiral.scaling.population import train_population
 
-    out = place.out or Path("runs") / f"{chosen.name}-population"
-    rows = breed(chosen, population, out, place.resume, generation_metrics)
+    out = output.out or Path("runs") / f"{chosen.name}-population"
+    rows = train_population(chosen, population, out, output.resume, generation_metrics)
     write_atomically(out / "schedules.svg", plot_schedules(rows))
     last = sorted(row["score"] for row in rows if row["commands"] >= population.frames)
     console.print(

@@ -18,7 +18,7 @@ from spiral.datasets.archives import zip_entries
 from spiral.datasets.base import Dataset, Split
 from spiral.datasets.pictures import decode_centre
 from spiral.errors import InputError
-from spiral.files import read_bytes
+from spiral.io.files import read_bytes
 
 FOLDER, PARTITION = "img_align_celeba", "list_eval_partition.txt"
 CROP = 160

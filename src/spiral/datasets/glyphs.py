@@ -23,7 +23,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from spiral.errors import InputError
-from spiral.files import make_folder, write_atomically
+from spiral.io.files import make_folder, write_atomically
 
 SIZE = 105
 DRAWERS = 20

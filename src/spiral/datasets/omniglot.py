@@ -21,7 +21,7 @@ from spiral.datasets import glyphs
 from spiral.datasets.archives import zip_entries
 from spiral.datasets.base import Dataset
 from spiral.errors import InputError
-from spiral.files import read_bytes
+from spiral.io.files import read_bytes
 
 SIZE = 105
 HELD_OUT_DRAWERS = 4

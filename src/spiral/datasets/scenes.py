@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from spiral.datasets.base import Dataset, Split, is_called
 from spiral.engines import make
-from spiral.engines.objects import ADD, SKIP, SceneSettings, bodies
+from spiral.engines.objects import ADD, SKIP, SceneSettings, geoms
 from spiral.errors import InputError
-from spiral.files import read_bytes, write_atomically
+from spiral.io.files import read_bytes, write_atomically
 
 PREFIX = "scenes"
 COUNTS = {"train": 10_000, "test": 1_000}
@@ -115,7 +115,7 @@ def _scene(generator: np.random.Generator, settings: SceneSettings, most: int) -
         if placed == wanted:
             break
         command[0] = ADD
-        stand = bodies(settings, np.concatenate([program[:placed, 1:], command[None, 1:]]))
+        stand = geoms(settings, np.concatenate([program[:placed, 1:], command[None, 1:]]))
         distance = np.linalg.norm(stand.centre[:-1, :2] - stand.centre[-1, :2], axis=-1)
         # Half heights, which are as wide as objects get.
         if (distance >= stand.centre[:-1, 2] + stand.centre[-1, 2]).all():

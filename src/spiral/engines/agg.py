@@ -13,7 +13,7 @@ DOT = 1e-3
 """A stroke that ends where it starts gets this length in pixels, so that its round ends are drawn."""
 
 
-class Paper:
+class AggCanvas:
     """A square of pixels that strokes are drawn on.
 
     Attributes:

@@ -21,7 +21,7 @@ from spiral.engines.base import check_commands, check_load, check_mask
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
-from spiral.files import read_bytes
+from spiral.io.files import read_bytes
 
 try:
     from spiral.engines import _mypaint  # pyright: ignore[reportAttributeAccessIssue]

@@ -121,7 +121,7 @@ class Objects:
         return changed
 
 
-def built(settings: SceneSettings, commands: npt.NDArray[np.int64]) -> Objects:
+def objects_after(settings: SceneSettings, commands: npt.NDArray[np.int64]) -> Objects:
     """The objects that whole programs leave: N scenes from checked commands int64 [T, N, 7]."""
     objects = Objects.none(settings, commands.shape[1])
     for step in commands:
@@ -130,7 +130,7 @@ def built(settings: SceneSettings, commands: npt.NDArray[np.int64]) -> Objects:
 
 
 @dataclass(frozen=True)
-class Bodies:
+class Geoms:
     """Objects in metres, as a renderer wants them.
 
     Attributes:
@@ -152,7 +152,7 @@ _HEIGHTS = np.array([1.0, 0.8, 1.0, 1.0])
 """Half height of each type of size 1."""
 
 
-def bodies(settings: SceneSettings, options: npt.NDArray[np.int64]) -> Bodies:
+def geoms(settings: SceneSettings, options: npt.NDArray[np.int64]) -> Geoms:
     """What objects int64 [..., N, 6] are in metres."""
     place, types, size = options[..., 0], options[..., 1], options[..., 2]
     row, column = np.divmod(place, settings.grid)
@@ -162,7 +162,7 @@ def bodies(settings: SceneSettings, options: npt.NDArray[np.int64]) -> Bodies:
     across = (2.0 * (column + 0.5) / settings.grid - 1.0) * width
     away = (1.0 - 2.0 * (row + 0.5) / settings.grid) * depth
     centre = np.stack([across, away, height], axis=-1)
-    return Bodies(types, extent[..., None] * _SHAPES[types], centre, colours(settings, options))
+    return Geoms(types, extent[..., None] * _SHAPES[types], centre, colours(settings, options))
 
 
 def colours(settings: SceneSettings, options: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

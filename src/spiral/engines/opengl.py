@@ -27,7 +27,7 @@ def library() -> Any:
     return mujoco
 
 
-class Offscreen:
+class OffscreenRenderer:
     """An OpenGL context for pictures of one model; it belongs to the thread which made it."""
 
     def __init__(self, model: Any, width: int, height: int) -> None:
@@ -50,7 +50,7 @@ class Offscreen:
         self._camera.type, self._camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, 0
         self._view = mujoco.MjrRect(0, 0, width, height)
 
-    def picture(self, data: Any, depth: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.uint8]:
+    def render(self, data: Any, depth: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.uint8]:
         """What the model's first camera sees: uint8 [H, W, 3].
 
         Args:

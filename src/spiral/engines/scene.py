@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines.base import check_commands, check_mask
-from spiral.engines.objects import Objects, SceneSettings, bodies
-from spiral.engines.sprites import Layers, sprites_for, suit
-from spiral.engines.stage import missing, stage_here, workers
+from spiral.engines.objects import Objects, SceneSettings, geoms
+from spiral.engines.renderer import missing, thread_renderer, workers
+from spiral.engines.sprites import RenderBuffers, can_use_sprites, sprites_for
 from spiral.errors import InputError
 
 __all__ = ["SceneEngine", "build", "missing"]
@@ -39,8 +39,8 @@ class SceneEngine:
         self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
         self._settings, self._threads = settings, max(1, min(threads or os.cpu_count() or 1, batch))
         self._objects = Objects.none(settings, batch)
-        self._sprites = sprites_for(settings) if suit(settings) else None
-        self._layers = Layers(
+        self._sprites = sprites_for(settings) if can_use_sprites(settings) else None
+        self._buffers = RenderBuffers(
             np.zeros((batch, *self.shape), np.uint8),
             np.ones((batch, *self.shape[:2]) if self._sprites else (0, 0, 0), np.float32),
         )
@@ -83,24 +83,24 @@ class SceneEngine:
             else:
                 self._render(rows)
             self._painted[rows] = self._objects.count[rows]
-        return self._layers.pixels
+        return self._buffers.pixels
 
     def _put_together(self, rows: npt.NDArray[np.int64]) -> None:
         sprites, count = self._sprites, self._objects.count[rows]
         assert sprites is not None
-        sprites.blank(self._layers, rows[self._painted[rows] < 0])
+        sprites.blank(self._buffers, rows[self._painted[rows] < 0])
         done = np.maximum(self._painted[rows], 0)
         for place in range(int(done.min()), int(count.max())):
             now = rows[(done <= place) & (place < count)]
             if len(now):
-                sprites.draw(self._layers, now, self._objects.options[now, place])
+                sprites.draw(self._buffers, now, self._objects.options[now, place])
 
     def _render(self, rows: npt.NDArray[np.int64]) -> None:
         def work(part: npt.NDArray[np.int64]) -> None:
-            stage = stage_here(self._settings)
+            renderer = thread_renderer(self._settings)
             for row in part:
                 present = self._objects.options[row, : self._objects.count[row]]
-                self._layers.pixels[row] = stage.picture(bodies(self._settings, present))
+                self._buffers.pixels[row] = renderer.render(geoms(self._settings, present))
 
         parts = np.array_split(rows, min(self._threads, len(rows)))
         jobs = [worker.submit(work, part) for worker, part in zip(workers(len(parts)), parts, strict=True)]

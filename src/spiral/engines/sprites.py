@@ -15,20 +15,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.objects import TYPES, SceneSettings, bodies, colours
-from spiral.engines.stage import Stage, on_stage, samples
+from spiral.engines.objects import TYPES, SceneSettings, colours, geoms
+from spiral.engines.renderer import SceneRenderer, samples, with_renderer
 
 _LARGEST = 128
 """Larger canvases are rendered as a whole: their sprites would take too much memory."""
 
 
-def suit(settings: SceneSettings) -> bool:
+def can_use_sprites(settings: SceneSettings) -> bool:
     """Whether scenes with these settings can be put together from sprites."""
     return not settings.shadows and samples(settings) == 0 and settings.size <= _LARGEST
 
 
 @dataclass
-class Layers:
+class RenderBuffers:
     """B pictures as far as they are painted.
 
     Attributes:
@@ -47,7 +47,7 @@ class Sprites:
         """No sprite yet.
 
         Args:
-            settings: that `suit`.
+            settings: for which `can_use_sprites` holds.
         """
         self.settings = settings
         self.floor, self.far = self._render(np.zeros((0, 6), np.int64))
@@ -61,11 +61,11 @@ class Sprites:
         self._window = np.arange(self.side)
         self._most = settings.size - self.side
 
-    def blank(self, layers: Layers, rows: npt.NDArray[np.int64]) -> None:
+    def blank(self, buffers: RenderBuffers, rows: npt.NDArray[np.int64]) -> None:
         """Empty the floors of some pictures."""
-        layers.pixels[rows], layers.depth[rows] = self.floor, self.far
+        buffers.pixels[rows], buffers.depth[rows] = self.floor, self.far
 
-    def draw(self, layers: Layers, rows: npt.NDArray[np.int64], options: npt.NDArray[np.int64]) -> None:
+    def draw(self, buffers: RenderBuffers, rows: npt.NDArray[np.int64], options: npt.NDArray[np.int64]) -> None:
         """Draw one object each, int64 [R, 6], into R different pictures."""
         keys = self._keys(options)
         for key in np.unique(keys[~self.known[keys]]):
@@ -77,13 +77,13 @@ class Sprites:
             (left[:, None] + self._window)[:, None, :],
         )
         depth = self.depth[keys]
-        behind = layers.depth[where]
+        behind = buffers.depth[where]
         nearer = depth <= behind  # of two at the same depth MuJoCo shows the one drawn later
         colour = colours(self.settings, options)[:, None, None, :]
         gloss = self.gloss[keys][..., None].astype(np.float32)
         lit = gloss + (self.white[keys][..., None] - gloss) * colour + 0.5
-        layers.depth[where] = np.where(nearer, depth, behind)
-        layers.pixels[where] = np.where(nearer[..., None], lit.astype(np.uint8), layers.pixels[where])
+        buffers.depth[where] = np.where(nearer, depth, behind)
+        buffers.pixels[where] = np.where(nearer[..., None], lit.astype(np.uint8), buffers.pixels[where])
 
     def _keys(self, options: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         return (options[..., 0] * len(TYPES) + options[..., 1]) * len(self.settings.sizes) + options[..., 2]
@@ -91,10 +91,10 @@ class Sprites:
     def _render(self, options: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         depth = np.empty((self.settings.size, self.settings.size), np.float32)
 
-        def work(stage: Stage) -> npt.NDArray[np.uint8]:
-            return stage.picture(bodies(self.settings, options), depth)
+        def work(renderer: SceneRenderer) -> npt.NDArray[np.uint8]:
+            return renderer.render(geoms(self.settings, options), depth)
 
-        return on_stage(self.settings, work), depth
+        return with_renderer(self.settings, work), depth
 
     def _learn(self, key: int, options: npt.NDArray[np.int64]) -> None:
         """Render one object in white and in black, and keep the window around it."""

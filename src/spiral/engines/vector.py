@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.path import Path
 
-from spiral.engines.agg import DOT, Paper
+from spiral.engines.agg import DOT, AggCanvas
 from spiral.engines.base import check_commands, check_load, check_mask
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import POINT, StrokeSettings, decode
@@ -33,8 +33,8 @@ class VectorEngine:
         self.specification = settings.specification()
         self.batch = batch
         self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
-        self._papers = [Paper(settings.size) for _ in range(batch)]
-        self._memory = [paper.memory for paper in self._papers]
+        self._agg_canvases = [AggCanvas(settings.size) for _ in range(batch)]
+        self._memory = [agg_canvas.memory for agg_canvas in self._agg_canvases]
         self._pixels = np.zeros((batch, *self.shape), np.uint8)
         self._ground = np.array([round(255 * value) for value in (*settings.ground, 1.0)], np.uint8)
         self._pens = np.zeros((batch, 2))
@@ -94,7 +94,7 @@ class VectorEngine:
             width, opacity = 2.0 * float(strokes.radius[index]), float(strokes.pressure[index])
             codes = np.full(len(curve), Path.CURVE3, Path.code_type)
             codes[0] = Path.MOVETO
-            self._papers[index].draw(Path(curve, codes), width, (red, green, blue), opacity)
+            self._agg_canvases[index].draw(Path(curve, codes), width, (red, green, blue), opacity)
             self._pixels[index] = self._memory[index][..., : self.shape[2]]
 
     def canvases(self) -> npt.NDArray[np.uint8]:

@@ -24,7 +24,7 @@ from torch.nn import functional
 from spiral.datasets import load, resize
 from spiral.datasets.pictures import recolour
 from spiral.errors import InputError
-from spiral.files import write_atomically
+from spiral.io.files import write_atomically
 from spiral.learning import checkpoint, machine
 
 CLASSES = 10
@@ -145,10 +145,10 @@ def load_classifier() -> Classifier:
 
 def predict(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Probabilities float32 [N, 10] of pictures uint8 [N, H, W, C], white on black."""
-    return look(classifier, images)[1]
+    return features_and_probabilities(classifier, images)[1]
 
 
-def look(
+def features_and_probabilities(
     classifier: Classifier, images: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
     """What the classifier makes of pictures uint8 [N, H, W, C], white on black.

@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from spiral.errors import InputError
-from spiral.files import make_folder, read_bytes, write_atomically
+from spiral.io.files import make_folder, read_bytes, write_atomically
 from spiral.learning.adversarial import AdversarialLoss, discriminator_loss
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
@@ -65,7 +65,7 @@ def draw_discs(places: Tensor, radius: float) -> Tensor:
     return ((radius + 0.5 - distance).clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)[..., None]
 
 
-def learn_to_judge_discs(settings: Discs, loss: AdversarialLoss) -> Discriminator:
+def train_disc_discriminator(settings: Discs, loss: AdversarialLoss) -> Discriminator:
     """A discriminator of the target from discs anywhere; spectrally normalised for the loss `gan`."""
     torch.manual_seed(settings.seed)
     judge = Discriminator(SIZE, 1, False, DiscriminatorSettings(channels=32, spectral=loss == "gan"))
@@ -185,7 +185,7 @@ if __name__ == "__main__":
 
     chosen = tyro.cli(Discs)
     losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp")
-    found = {f"score, {loss}": surface(learn_to_judge_discs(chosen, loss).score, chosen) for loss in losses}
+    found = {f"score, {loss}": surface(train_disc_discriminator(chosen, loss).score, chosen) for loss in losses}
     found["minus L2"] = surface(minus_l2(chosen), chosen)
     print(f"written: {write_surfaces(found, chosen)}")
     for name, values in found.items():

@@ -19,7 +19,7 @@ Features = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Variety:
+class ClassCoverage:
     """Which classes a classifier sees in N pictures.
 
     Attributes:
@@ -33,11 +33,11 @@ class Variety:
     confidence: float
 
 
-def variety(probabilities: npt.NDArray[np.float32]) -> Variety:
+def class_coverage(probabilities: npt.NDArray[np.float32]) -> ClassCoverage:
     """Class coverage from a classifier's probabilities float32 [N, 10]."""
     counts = np.bincount(probabilities.argmax(1), minlength=CLASSES)
     shares = counts[counts > 0] / counts.sum()
-    return Variety(float(-(shares * np.log(shares)).sum()), len(shares), float(probabilities.max(1).mean()))
+    return ClassCoverage(float(-(shares * np.log(shares)).sum()), len(shares), float(probabilities.max(1).mean()))
 
 
 def frechet_distance(one: Features, other: Features) -> float:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from spiral.datasets import Dataset
 from spiral.engines import CanvasSettings, blank
 from spiral.evaluation.classifier import CLASSES, load_classifier, predict
-from spiral.evaluation.objects import accuracy
+from spiral.evaluation.objects import scene_accuracy
 from spiral.program import Program
 
 _PERFECT = 100.0
@@ -36,7 +36,7 @@ class Reconstruction:
     blank_mse: float
 
 
-def compared(
+def reconstruction_figures(
     engine: str,
     canvas: CanvasSettings,
     data: Dataset,
@@ -46,13 +46,13 @@ def compared(
     """Compare what N programs paint, uint8 [N, S, S, C], with the pictures of a data set.
 
     Returns:
-        The figures of `reconstruction`, `ratio` (mse / blank_mse), those of `likeness`, and for scenes whose programs
-        are known those of `rightness`.
+        The figures of `reconstruction`, `ratio` (mse / blank_mse), those of `similarity`, and for scenes whose programs
+        are known those of `object_accuracy`.
     """
     before = blank(engine, canvas.to_json(), data.images.shape[1])
     figures: dict[str, Any] = asdict(reconstruction(data.images, observed, before))
     figures["ratio"] = figures["mse"] / figures["blank_mse"] if figures["blank_mse"] else None
-    return figures | likeness(data.images, observed) | accuracy(canvas, programs, data)
+    return figures | similarity(data.images, observed) | scene_accuracy(canvas, programs, data)
 
 
 def reconstruction(
@@ -85,7 +85,7 @@ def mean_squared_errors(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np
     return np.square((images.astype(np.float64) - paintings) / 255.0).mean(axis=(1, 2, 3))
 
 
-def likeness(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
+def similarity(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
     """How alike pictures look, uint8 [N, H, W, C] both.
 
     Returns:
@@ -106,7 +106,7 @@ def likeness(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) ->
     return {"psnr": psnr, "ssim": float(np.mean(ssim))}
 
 
-def recognition(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
+def classification_accuracy(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
     """Share of paintings in which the digit classifier sees the right digit, and of the real pictures.
 
     Args:

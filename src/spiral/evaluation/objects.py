@@ -9,21 +9,21 @@ import numpy.typing as npt
 
 from spiral.datasets.base import Dataset
 from spiral.engines import CanvasSettings
-from spiral.engines.objects import Objects, SceneSettings, built
+from spiral.engines.objects import Objects, SceneSettings, objects_after
 from spiral.program import Program
 
 NEAR = 1
 """Two objects can be the same when their cells are at most so many rows and columns apart."""
 
 
-def accuracy(canvas: CanvasSettings, programs: Sequence[Program], data: Dataset) -> dict[str, float | None]:
-    """`rightness` of programs for scenes whose own programs are known; nothing for other pictures."""
+def scene_accuracy(canvas: CanvasSettings, programs: Sequence[Program], data: Dataset) -> dict[str, float | None]:
+    """`object_accuracy` of programs for scenes whose own programs are known; nothing for other pictures."""
     if not isinstance(canvas, SceneSettings) or data.programs is None:
         return {}
-    return rightness(canvas, programs, data.programs)
+    return object_accuracy(canvas, programs, data.programs)
 
 
-def rightness(
+def object_accuracy(
     settings: SceneSettings, programs: Sequence[Program], truth: npt.NDArray[np.int64]
 ) -> dict[str, float | None]:
     """Compare what N programs built with the scenes that were to be built.
@@ -41,11 +41,11 @@ def rightness(
         the pairs the shares whose `cell`, `type`, `size` and `colour` are right, and `colour_off`, by how much a
         channel is off on average, in [0, 1] (None where nothing was matched).
     """
-    true = built(settings, truth.swapaxes(0, 1))
+    true = objects_after(settings, truth.swapaxes(0, 1))
     pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     found_count = 0
     for index, program in enumerate(programs):
-        found = built(settings, program.array()[:, None])
+        found = objects_after(settings, program.array()[:, None])
         found_count += int(found.count[0])
         pairs += _matched(settings, _objects(true, index), _objects(found, 0))
     all_true = int(true.count.sum())

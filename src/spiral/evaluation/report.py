@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from spiral.errors import InputError
 from spiral.evaluation.discs import SURFACES, plot_surfaces
-from spiral.files import make_folder, read_bytes, write_atomically
+from spiral.io.files import make_folder, read_bytes, write_atomically
 
 METRICS, SEARCH, EVALUATION, SHEETS = "metrics.jsonl", "search.json", "evaluation.json", "sheets"
 _RECORDS = (METRICS, SEARCH, EVALUATION)

@@ -20,7 +20,7 @@ def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
     is the schedule that its networks were trained with. Dots are takeovers.
 
     Args:
-        rows: of `population.jsonl`; see `spiral.scaling.population.breed`.
+        rows: of `population.jsonl`; see `spiral.scaling.population.train_population`.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -37,7 +37,7 @@ def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
             axes.plot(
                 [row["commands"] for row in own], [row[name] for row in own], color="#0b5fa5", alpha=0.35, linewidth=1.0
             )
-            taken = [row for row in own if row["copied"] != member]
+            taken = [row for row in own if row["copied_from"] != member]
             axes.plot(
                 [row["commands"] for row in taken], [row[name] for row in taken], "o", color="#c8501e", markersize=3
             )
@@ -62,7 +62,7 @@ def lineage(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     line = [row]
     for before in reversed(times[:-1]):
         # What a member had at an interval's beginning is what the one it copied had at the end of the one before.
-        earlier = by_place.get((row["copied"], before))
+        earlier = by_place.get((row["copied_from"], before))
         if earlier is None:
             break
         line.append(earlier)

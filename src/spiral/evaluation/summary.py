@@ -14,19 +14,19 @@ from spiral.agent import Agent, Paintings
 from spiral.datasets import Dataset
 from spiral.engines import blank, make, observe
 from spiral.errors import InputError
-from spiral.evaluation.classifier import load_classifier, look
-from spiral.evaluation.generation import frechet_distance, precision_and_recall, repeat_rate, variety
-from spiral.evaluation.metrics import are_digits, compared, likeness, recognition
+from spiral.evaluation.classifier import features_and_probabilities, load_classifier
+from spiral.evaluation.generation import class_coverage, frechet_distance, precision_and_recall, repeat_rate
+from spiral.evaluation.metrics import are_digits, classification_accuracy, reconstruction_figures, similarity
 from spiral.program import Program
 
-MOST = 10_000
+MAX_IMAGES = 10_000
 """Invented pictures that are compared with real ones unless fewer are asked for."""
 _BATCH = 256
 _LEAST = 2
 """A covariance needs as many pictures."""
 
 
-def of_reconstruction(
+def evaluate_reconstruction(
     agent: Agent,
     data: Dataset,
     seed: int = 0,
@@ -46,20 +46,22 @@ def of_reconstruction(
         candidates: commands that the agent proposes at a time, as in `Agent.reconstruct`.
 
     Returns:
-        `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `likeness`, `accuracy` and
-        `real_accuracy` (None without labels that are digits), `strokes` and `ink` of `usage`, `programs_per_second`;
-        for scenes whose programs are known also those of `rightness`;
+        `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `similarity`, `accuracy` and
+        `real_accuracy` (None without labels that are digits), `strokes` and `ink` of `stroke_usage`,
+        `programs_per_second`; for scenes whose programs are known also those of `object_accuracy`;
         with `counts` a list `after` of `commands`, `mse`, `psnr` and `ssim`.
     """
     wanted = max(counts) if counts else None
     paintings, seconds = _timed(
         lambda: agent.reconstruct(data.images, seed, temperature, commands=wanted, candidates=candidates)
     )
-    figures = compared(agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed)
-    figures |= recognition(data, paintings.observed)
+    figures = reconstruction_figures(
+        agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed
+    )
+    figures |= classification_accuracy(data, paintings.observed)
     if counts:
         figures["after"] = after_commands(paintings.programs, data.images, sorted(set(counts)))
-    return {**figures, **usage(paintings), "programs_per_second": len(data) / seconds}
+    return {**figures, **stroke_usage(paintings), "programs_per_second": len(data) / seconds}
 
 
 def after_commands(
@@ -89,11 +91,11 @@ def after_commands(
     for count, parts in seen.items():
         paintings = np.concatenate(parts)
         mse = float(np.square((images.astype(np.float64) - paintings) / 255.0).mean())
-        result.append({"commands": count, "mse": mse, **likeness(images, paintings)})
+        result.append({"commands": count, "mse": mse, **similarity(images, paintings)})
     return result
 
 
-def of_generation(
+def evaluate_generation(
     agent: Agent, real: Dataset, other: Dataset, seed: int = 0, temperature: float | None = None
 ) -> dict[str, Any]:
     """Invent as many pictures as `real` holds and compare the two sets.
@@ -113,7 +115,7 @@ def of_generation(
         `images`; `class_entropy` (nats), `classes`, `confidence` and `class_entropy_real`, `confidence_real` (None
         where `real` has no labels that are digits); `frechet`, `frechet_real`, `frechet_blank` (of blank canvases),
         `frechet_random` (of uniformly random programs); `precision`, `recall`, `precision_real`, `recall_real`;
-        `repeats`, the share of exact repeats; `strokes` and `ink` of `usage`; `programs_per_second`.
+        `repeats`, the share of exact repeats; `strokes` and `ink` of `stroke_usage`; `programs_per_second`.
 
     Raises:
         InputError: fewer than two real pictures.
@@ -122,11 +124,13 @@ def of_generation(
         raise InputError(f"comparing invented pictures needs at least {_LEAST} real ones, got {len(real)}")
     paintings, seconds = _timed(lambda: agent.generate(len(real), seed, temperature))
     classifier = load_classifier()
-    features, probabilities = look(classifier, paintings.observed)
-    real_features, real_probabilities = look(classifier, real.images)
-    other_features, _ = look(classifier, other.images)
-    random, blank = (look(classifier, pictures)[0] for pictures in _random_and_blank(agent, len(real), seed))
-    seen, seen_real = asdict(variety(probabilities)), asdict(variety(real_probabilities))
+    features, probabilities = features_and_probabilities(classifier, paintings.observed)
+    real_features, real_probabilities = features_and_probabilities(classifier, real.images)
+    other_features, _ = features_and_probabilities(classifier, other.images)
+    random, blank = (
+        features_and_probabilities(classifier, pictures)[0] for pictures in _random_and_blank(agent, len(real), seed)
+    )
+    seen, seen_real = asdict(class_coverage(probabilities)), asdict(class_coverage(real_probabilities))
     if not are_digits(real):
         seen, seen_real = dict.fromkeys(seen), dict.fromkeys(seen_real)
     precision, recall = precision_and_recall(real_features, features)
@@ -145,7 +149,7 @@ def of_generation(
         "precision_real": precision_real,
         "recall_real": recall_real,
         "repeats": repeat_rate(paintings.observed),
-        **usage(paintings),
+        **stroke_usage(paintings),
         "programs_per_second": len(real) / seconds,
     }
 
@@ -158,17 +162,17 @@ def generation_metrics(real: Dataset, invented: npt.NDArray[np.uint8]) -> dict[s
         have labels that are digits.
     """
     classifier = load_classifier()
-    features, probabilities = look(classifier, invented)
+    features, probabilities = features_and_probabilities(classifier, invented)
     figures = {"repeats": repeat_rate(invented)}
     if len(real) >= _LEAST:
-        figures["frechet"] = frechet_distance(look(classifier, real.images)[0], features)
+        figures["frechet"] = frechet_distance(features_and_probabilities(classifier, real.images)[0], features)
     if are_digits(real):
-        seen = variety(probabilities)
+        seen = class_coverage(probabilities)
         figures |= {"class_entropy": seen.class_entropy, "confidence": seen.confidence}
     return figures
 
 
-def usage(paintings: Paintings) -> dict[str, float]:
+def stroke_usage(paintings: Paintings) -> dict[str, float]:
     """How much is painted.
 
     Returns:

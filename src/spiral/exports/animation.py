@@ -12,22 +12,22 @@ from PIL import Image
 
 from spiral.errors import InputError
 from spiral.exports.sheets import contact_sheet
-from spiral.files import write_atomically
-from spiral.images import to_image, write_png
+from spiral.io.files import write_atomically
+from spiral.io.images import to_image, write_png
 
 Played = TypeVar("Played")
 Frames = Iterable[npt.NDArray[np.uint8]]
 """uint8 [H, W, C], at least one, of one shape; each is used before the next is asked for."""
 
 
-def spread(count: int, limit: int) -> list[int]:
+def evenly_spaced(count: int, limit: int) -> list[int]:
     """At most `limit` of the places 0 to `count` - 1, evenly spread, the first and the last among them."""
     return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int)).tolist()
 
 
-def moments(frames: Frames, count: int, limit: int) -> Iterator[npt.NDArray[np.uint8]]:
+def sample_frames(frames: Frames, count: int, limit: int) -> Iterator[npt.NDArray[np.uint8]]:
     """At most `limit` of `count` frames, evenly spread from the first to the last, copied."""
-    chosen = set(spread(count, limit))
+    chosen = set(evenly_spaced(count, limit))
     return (frame.copy() for index, frame in enumerate(frames) if index in chosen)
 
 

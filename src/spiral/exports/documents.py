@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.errors import InputError
-from spiral.exports.animation import moments, write_gif, write_strip, write_video
+from spiral.exports.animation import sample_frames, write_gif, write_strip, write_video
 from spiral.exports.svg import write_plot, write_svg
-from spiral.images import stretch, write_png
+from spiral.io.images import stretch, write_png
 from spiral.program import Program
 
 GIF_FRAMES, VIDEO_FRAMES, STRIP_FRAMES = 200, 600, 10
@@ -37,7 +37,7 @@ def write_document(path: Path, program: Program, size: int | None = None) -> Non
     count = len(program.commands) + 1
 
     def some(limit: int) -> Iterator[npt.NDArray[np.uint8]]:
-        return (shown(frame, program) for frame in moments(program.process(size), count, limit))
+        return (shown(frame, program) for frame in sample_frames(program.process(size), count, limit))
 
     writers: dict[str, Callable[[], None]] = {
         PLOT_FILE: lambda: write_plot(path, program),

@@ -8,10 +8,10 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import numpy.typing as npt
 
-from spiral.exports.appearance import apparent
+from spiral.exports.measured_stroke_style import measured_curves
 from spiral.exports.paths import Curve, curves, hexadecimal, stroke_settings
-from spiral.files import write_atomically
-from spiral.images import shown_size
+from spiral.io.files import write_atomically
+from spiral.io.images import shown_size
 from spiral.program import Program
 
 PLOT_MILLIMETRES = 150.0
@@ -48,7 +48,7 @@ def to_svg(program: Program, size: int | None = None) -> str:
         f'<rect width="{side}" height="{side}" fill="{hexadecimal(settings.ground)}"/>',
         '<g fill="none" stroke-linecap="round" stroke-linejoin="round">',
     ]
-    for curve in apparent(program, side):
+    for curve in measured_curves(program, side):
         opacity = "" if curve.opacity >= 1.0 else f' stroke-opacity="{curve.opacity:.4g}"'
         parts.append(
             f'<path d="{_data(curve.points)}" stroke="{curve.hexadecimal}" stroke-width="{curve.width:.4g}"{opacity}>'

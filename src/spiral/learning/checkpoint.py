@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spiral.errors import InputError
-from spiral.files import make_folder, read_bytes
+from spiral.io.files import make_folder, read_bytes
 
 Tensors = Mapping[str, Tensor]
 """Tensors by name, such as a module's weights."""

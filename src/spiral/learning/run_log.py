@@ -21,7 +21,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from spiral.errors import InputError
 from spiral.exports.sheets import contact_sheet
-from spiral.files import make_folder, write_atomically
+from spiral.io.files import make_folder, write_atomically
 from spiral.settings import Preset
 
 METRICS = "metrics.jsonl"

@@ -1,5 +1,5 @@
 """A simulated arm that paints programs of brush strokes on a sheet of paper."""
 
-from spiral.robot.painter import Performance, perform
+from spiral.robot.simulation import Simulation, simulate
 
-__all__ = ["Performance", "perform"]
+__all__ = ["Simulation", "simulate"]

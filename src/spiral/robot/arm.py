@@ -21,7 +21,7 @@ TIP, CAMERA = "tip", "viewer"
 JOINTS = ("turn", "shoulder", "elbow", "wrist", "tilt")
 LIMITS = {"turn": 2.8, "shoulder": 2.0, "elbow": 2.7, "wrist": 2.7, "tilt": 1.5}
 """Every joint turns so far to either side of its zero, radians."""
-FASTEST = 3.0
+MAX_JOINT_SPEED = 3.0
 """Radians a second, of every joint."""
 HOME = (0.0, 0.505, 1.829, 0.808, 0.0)
 """Joint angles before anything is painted: the brush upright above the sheet."""
@@ -110,7 +110,7 @@ def build(texture: int, width: int, height: int) -> Any:
     )
 
 
-def on_sheet(points: npt.NDArray[np.float64], aspect: float = 1.0) -> npt.NDArray[np.float64]:
+def sheet_coordinates(points: npt.NDArray[np.float64], aspect: float = 1.0) -> npt.NDArray[np.float64]:
     """Where points of a square canvas, float64 [..., 2], (x, y) from 0 to 1, lie: metres [..., 2] in x and y.
 
     `aspect` is width over height of the picture, which is as large as the sheet allows.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spiral.engines.opengl import library
 from spiral.errors import InputError
-from spiral.robot.arm import DAMPING, FASTEST, HOME, JOINTS, TIP
+from spiral.robot.arm import DAMPING, HOME, JOINTS, MAX_JOINT_SPEED, TIP
 from spiral.robot.motion import STEP, Motion
 
 _SOLVER = "daqp"
@@ -74,7 +74,7 @@ def follow(model: Any, motion: Motion, watch: Callable[[int, Any], None] | None 
     upright.set_target(np.array([0.0, 0.0, -1.0]))
     limits = [
         mink.ConfigurationLimit(model),
-        mink.VelocityLimit(model, {name: np.array([_CAUTION * FASTEST]) for name in JOINTS}),
+        mink.VelocityLimit(model, {name: np.array([_CAUTION * MAX_JOINT_SPEED]) for name in JOINTS}),
     ]
     substeps = round(STEP / model.opt.timestep)
     tips, angles, speeds = [], [], []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spiral.files import write_atomically
+from spiral.io.files import write_atomically
 from spiral.program import Program
 from spiral.robot.arm import CENTRE, SHEET
 from spiral.robot.motion import PAINTING, TRAVELLING, Motion, plan

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from spiral.errors import InputError
 from spiral.exports.paths import Curve, curves, stroke_settings
 from spiral.program import Program
-from spiral.robot.arm import on_sheet
+from spiral.robot.arm import sheet_coordinates
 
 STEP = 0.01
 """Seconds between two points of a motion."""
@@ -64,7 +64,7 @@ def plan(program: Program, start: npt.NDArray[np.float64]) -> Motion:
         raise InputError("there is nothing to paint in this program: it has no visible stroke")
     points, which, place = [], [], start
     for index, curve in enumerate(strokes):
-        flat = on_sheet(_along(curve.points) / settings.size, settings.aspect)
+        flat = sheet_coordinates(_along(curve.points) / settings.size, settings.aspect)
         path = np.column_stack([flat, np.zeros(len(flat))])
         if np.linalg.norm(path[0] - place) > _TOGETHER:
             points.append(_way(place, path[0]))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.path import Path
 
-from spiral.engines.agg import DOT, Paper
+from spiral.engines.agg import DOT, AggCanvas
 from spiral.exports.paths import Curve
 from spiral.robot.arm import CENTRE, SHEET
 
@@ -25,8 +25,8 @@ class Sheet:
             ground: its colour, red, green and blue 0 to 1.
         """
         self._size = size
-        self._paper = Paper(size)
-        self._memory = self._paper.memory
+        self._canvas = AggCanvas(size)
+        self._memory = self._canvas.memory
         self._memory[..., :3] = np.round(np.array(ground) * 255.0)
         self._memory[..., 3] = 255
         self._before = self._memory.copy()
@@ -50,7 +50,7 @@ class Sheet:
         scale = self._size / SHEET
         points = np.column_stack([down[:, 1], down[:, 0] - CENTRE]) * scale + self._size / 2
         points = np.concatenate([points, points[-1:] + np.array([DOT, 0.0])])
-        self._paper.draw(Path(points), width * scale, curve.colour, curve.opacity)
+        self._canvas.draw(Path(points), width * scale, curve.colour, curve.opacity)
 
     def picture(self) -> npt.NDArray[np.uint8]:
         """The sheet as it is: uint8 [S, S, 3]."""

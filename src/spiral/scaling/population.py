@@ -27,7 +27,7 @@ from ray.tune.search import BasicVariantGenerator
 from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import InputError, TrainingError
-from spiral.files import make_folder, read_bytes, write_atomically
+from spiral.io.files import make_folder, read_bytes, write_atomically
 from spiral.learning import checkpoint, machine, saving
 from spiral.learning.policy_learner import MetricsCallback
 from spiral.learning.trainer import load_real_images, set_up, train_iteration, unmeasured
@@ -36,8 +36,8 @@ from spiral.scaling.settings import PopulationSettings
 from spiral.settings import Preset
 
 RECORD, SETTINGS, EXPERIMENT = "population.jsonl", "population.json", "tune"
-FACTORS = (1.2, 0.8)
-QUARTER = 0.25
+PERTURBATION_FACTORS = (1.2, 0.8)
+QUANTILE_FRACTION = 0.25
 _KEPT = 4
 _SETTINGS_LIMIT = 2**20
 _SNAPSHOT_SECONDS = "5"
@@ -69,7 +69,7 @@ class Member(tune.Trainable):
         self.number = int(str(self.trial_id).rsplit("_", 1)[-1])
         seeded = replace(self.base, run=replace(self.base.run, seed=self.base.run.seed + 1000 * self.number))
         self.learner, self.actors, self.real = set_up(with_settings(seeded, new_config), self.threads)
-        self.seconds, self.copied = 0.0, self.number
+        self.seconds, self.copied_from = 0.0, self.number
         return True
 
     def step(self) -> dict[str, Any]:
@@ -83,11 +83,11 @@ class Member(tune.Trainable):
                 figures = turn
         seen, _, _ = learner.evaluate(self.gallery, self.unseen, self.watch)
         self.seconds += time.perf_counter() - began
-        copied, self.copied = self.copied, self.number
+        copied_from, self.copied_from = self.copied_from, self.number
         learning = learner.preset.learning
         return {
             "member": self.number,
-            "copied": copied,
+            "copied_from": copied_from,
             "commands": learner.commands,
             "seconds": self.seconds,
             "policy_learning_rate": learning.policy_learning_rate,
@@ -105,7 +105,7 @@ class Member(tune.Trainable):
         """Go on from a checkpoint, one's own or a better member's."""
         config, state = read_state(Path(checkpoint))
         self.learner.restore(state)
-        self.seconds, self.copied = float(config["seconds"]), int(config["member"])
+        self.seconds, self.copied_from = float(config["seconds"]), int(config["member"])
         # Whoever takes over another one's networks must not also paint what the other one paints.
         torch.manual_seed(self.base.run.seed + 1000 * self.number + self.learner.commands)
 
@@ -144,7 +144,7 @@ class Recorder(Callback):
         row = {name: result[name] for name in ROW}
         with self._path.open("a") as stream:
             stream.write(json.dumps(row) + "\n")
-        taken = "" if row["copied"] == row["member"] else f"  (from member {row['copied']})"
+        taken = "" if row["copied_from"] == row["member"] else f"  (from member {row['copied_from']})"
         print(
             f"member {row['member']:2d}  {row['commands']:>11,} commands  score {row['score']:.3f}"
             f"  rate {row['policy_learning_rate']:.2e}  entropy cost {row['entropy_coef']:.2e}{taken}",
@@ -153,11 +153,11 @@ class Recorder(Callback):
         )
 
 
-ROW = ("member", "copied", "commands", "seconds", "policy_learning_rate", "entropy_coef", "score", "entropy")
+ROW = ("member", "copied_from", "commands", "seconds", "policy_learning_rate", "entropy_coef", "score", "entropy")
 """Fields of a row of `population.jsonl`."""
 
 
-def breed(
+def train_population(
     preset: Preset,
     population: PopulationSettings,
     out: Path,
@@ -174,8 +174,8 @@ def breed(
         metrics_callback: measures what members without targets invent; they are compared by its Fréchet distance.
 
     Returns:
-        The record: a row for every member and interval, with `ROW`'s fields, `copied` being whose networks it had at
-        the interval's beginning.
+        The record: a row for every member and interval, with `ROW`'s fields, `copied_from` being whose networks it had
+        at the interval's beginning.
 
     Raises:
         InputError: wrong settings, no Ray or no cluster, or `out` holds a population and `resume` is False.
@@ -187,7 +187,7 @@ def breed(
         raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
     if resume and not tune.Tuner.can_restore(str(place)):
         raise InputError(f"{out} holds no population to go on with")
-    settings = {"preset": preset.to_json(), "population": asdict(replace(population, at_once=0, address=None))}
+    settings = {"preset": preset.to_json(), "population": asdict(replace(population, max_concurrent=0, address=None))}
     told = json.dumps(settings, indent=1)
     if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != json.loads(told):
         raise InputError(f"{out} was begun with other settings; resume with the same ones or choose another --out")
@@ -197,7 +197,7 @@ def breed(
     make(preset.engine, 1, preset.canvas.to_json())
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", _SNAPSHOT_SECONDS)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-    with connected(population.address, population.at_once or machine.processors()):
+    with connected(population.address, population.max_concurrent or machine.processors()):
         random.seed(preset.run.seed)
         tuner = _tuner(preset, population, place, Recorder((out / RECORD).absolute()), resume, metrics_callback)
         results = tuner.fit()
@@ -246,9 +246,9 @@ def _tuner(
             time_attr="commands",
             perturbation_interval=interval,
             hyperparam_mutations=dict(draw),
-            quantile_fraction=QUARTER,
+            quantile_fraction=QUANTILE_FRACTION,
             resample_probability=0.0,
-            perturbation_factors=FACTORS,
+            perturbation_factors=PERTURBATION_FACTORS,
             # Not in step: with more members than processors Ray 2.60's synchronous mode waits for itself (seen).
             synch=False,
         )
@@ -264,7 +264,7 @@ def _tuner(
             scheduler=scheduler,
             search_alg=BasicVariantGenerator(random_state=preset.run.seed),
             reuse_actors=True,
-            max_concurrent_trials=population.at_once or None,
+            max_concurrent_trials=population.max_concurrent or None,
         ),
         run_config=RunConfig(
             name=place.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from spiral.errors import TrainingError
-from spiral.files import write_atomically
+from spiral.io.files import write_atomically
 from spiral.learning import saving
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.learner import Learner
@@ -17,11 +17,11 @@ from spiral.learning.policy_learner import MetricsCallback
 from spiral.learning.run_log import RunLog
 from spiral.learning.trainer import Budget, load_real_images, stop_if_broken, worth_compiling
 from spiral.scaling.cluster import connected
-from spiral.scaling.crew import Crew
+from spiral.scaling.coordinator import Coordinator
 from spiral.scaling.settings import ClusterSettings
 from spiral.settings import Preset
 
-STATUS = "crew.json"
+STATUS = "cluster.json"
 _TICK = 1.0
 
 
@@ -38,7 +38,7 @@ def train(
 
     Args:
         preset: the experiment; V-trace corrects for the age of what the actors send.
-        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `crew.json` says who
+        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `cluster.json` says who
             runs where.
         budget: when to stop.
         cluster: how the run is spread.
@@ -53,30 +53,32 @@ def train(
     preset = replace(preset, learning=replace(preset.learning, correction="v-trace"))
     cluster.unrolls(preset.learning.batch_size)  # refuses what does not go together, before anything is begun
     run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.population * cluster.learners
-    state, seconds = saving.read(out, preset) if resume else (begin(preset, start), 0.0)
+    state, seconds = saving.read(out, preset) if resume else (initial_state(preset, start), 0.0)
     with connected(cluster.address, cluster_size), RunLog.start(out, preset, resume, seconds) as log:
         if not resume:
             saving.save(out, preset, state, 0.0)
         compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
-        crew = Crew(preset, cluster, lambda: saving.read(out, preset)[0], log.say, budget.frames, compiled)
-        reached = crew.commands
-        while (progress := budget.progress(log.seconds, crew.commands)) < 1.0:
-            for figures in crew.work(progress, _TICK):
+        coordinator = Coordinator(
+            preset, cluster, lambda: saving.read(out, preset)[0], log.say, budget.frames, compiled
+        )
+        reached = coordinator.commands
+        while (progress := budget.progress(log.seconds, coordinator.commands)) < 1.0:
+            for figures in coordinator.step(progress, _TICK):
                 own = {name: value for name, value in figures.items() if not name.startswith("cluster/")}
-                stop_if_broken(own, crew.commands, out)
-                log.step(crew.commands, figures, progress)
-            reached = rewind_if_lost(log, crew, reached)
+                stop_if_broken(own, coordinator.commands, out)
+                log.step(coordinator.commands, figures, progress)
+            reached = rewind_if_lost(log, coordinator, reached)
             if log.due("status", _TICK):
-                write_status(out, crew)
-            if log.due("evaluate", run.evaluate_seconds) and (seen := crew.evaluate(metrics_callback)):
-                log.evaluated(crew.commands, *seen)
-            if log.due("checkpoint", run.checkpoint_seconds) and (state := crew.state()):
+                write_status(out, coordinator)
+            if log.due("evaluate", run.evaluate_seconds) and (seen := coordinator.evaluate(metrics_callback)):
+                log.evaluated(coordinator.commands, *seen)
+            if log.due("checkpoint", run.checkpoint_seconds) and (state := coordinator.state()):
                 save_if_finite(out, preset, state, log.seconds)
-        conclude(crew, preset, out, log, metrics_callback, reached)
+        conclude(coordinator, preset, out, log, metrics_callback, reached)
     return saving.agent_folder(out)
 
 
-def begin(preset: Preset, start: Path | None) -> dict[str, Tensors]:
+def initial_state(preset: Preset, start: Path | None) -> dict[str, Tensors]:
     """The state before the first command.
 
     Raises:
@@ -90,26 +92,26 @@ def begin(preset: Preset, start: Path | None) -> dict[str, Tensors]:
     return learner.state()
 
 
-def write_status(out: Path, crew: Crew) -> None:
+def write_status(out: Path, coordinator: Coordinator) -> None:
     """Write down who runs where, and what has become of all commands."""
     status = {
-        "commands": crew.commands,
-        "painted": crew.painted,
-        "dropped": crew.dropped,
-        "lost": crew.lost,
-        "crew": {
-            seat.name: {"losses": seat.losses, **({} if seat.place is None else asdict(seat.place))}
-            for seat in crew.staff.seats
+        "commands": coordinator.commands,
+        "painted": coordinator.painted,
+        "dropped": coordinator.dropped,
+        "lost": coordinator.lost,
+        "processes": {
+            slot.name: {"restarts": slot.restarts, **({} if slot.placement is None else asdict(slot.placement))}
+            for slot in coordinator.supervisor.slots
         },
     }
     write_atomically(out / STATUS, (json.dumps(status, indent=1) + "\n").encode())
 
 
-def rewind_if_lost(log: RunLog, crew: Crew, reached: int) -> int:
+def rewind_if_lost(log: RunLog, coordinator: Coordinator, reached: int) -> int:
     """Drop what is recorded beyond where the learners stand now; returns where that is."""
-    if crew.commands < reached:
-        log.rewind(crew.commands)
-    return crew.commands
+    if coordinator.commands < reached:
+        log.rewind(coordinator.commands)
+    return coordinator.commands
 
 
 def save_if_finite(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -> None:
@@ -125,16 +127,21 @@ def save_if_finite(out: Path, preset: Preset, state: dict[str, Tensors], seconds
 
 
 def conclude(
-    crew: Crew, preset: Preset, out: Path, log: RunLog, metrics_callback: MetricsCallback | None, reached: int
+    coordinator: Coordinator,
+    preset: Preset,
+    out: Path,
+    log: RunLog,
+    metrics_callback: MetricsCallback | None,
+    reached: int,
 ) -> None:
     """The last evaluation and the last checkpoint, whoever dies meanwhile."""
     state = seen = None
     while state is None or seen is None:
-        crew.finish()
-        seen, state = crew.evaluate(metrics_callback), crew.state()
+        coordinator.drain()
+        seen, state = coordinator.evaluate(metrics_callback), coordinator.state()
         if state is None or seen is None:
-            crew.work(1.0, _TICK)
-            reached = rewind_if_lost(log, crew, reached)
-    log.evaluated(crew.commands, *seen)
+            coordinator.step(1.0, _TICK)
+            reached = rewind_if_lost(log, coordinator, reached)
+    log.evaluated(coordinator.commands, *seen)
     save_if_finite(out, preset, state, log.seconds)
-    write_status(out, crew)
+    write_status(out, coordinator)

@@ -10,24 +10,24 @@ import numpy as np
 from spiral.agent import default
 from spiral.datasets.pictures import fit_image
 from spiral.exports.documents import picture as rendered
-from spiral.studio import work
-from spiral.studio.elements import listed, pictures
-from spiral.studio.painting import Easel, current_picture, redrawing
-from spiral.studio.requests import ONE_AT_A_TIME, Studio, showing_refusals
+from spiral.studio import handlers
+from spiral.studio.elements import picture_data, pictures
+from spiral.studio.painting import PaintTab, current_picture, redrawing
+from spiral.studio.shared import ONE_AT_A_TIME, Studio, show_input_errors
 
 _LARGER = 8
 """Times as large as an agent sees it a picture is shown."""
 _HEAD = ["who", "mean squared error", "commands", "seconds"]
 
 
-def tab(studio: Studio, easel: Easel) -> None:
+def tab(studio: Studio, paint_tab: PaintTab) -> None:
     """Build the tab.
 
     Args:
         studio: its settings.
-        easel: where the visitor's picture is.
+        paint_tab: where the visitor's picture is.
     """
-    presets = {name: preset for name, preset in redrawing(studio).items() if not work.in_tiles(preset)}
+    presets = {name: preset for name, preset in redrawing(studio).items() if not handlers.paints_in_tiles(preset)}
     first = default()
     second = next((name for name, preset in presets.items() if preset.learning.reward == "l2"), first)
     gr.Markdown(
@@ -37,7 +37,7 @@ def tab(studio: Studio, easel: Easel) -> None:
     with gr.Row():
         one = gr.Dropdown(list(presets), value=first, label="An agent")
         other = gr.Dropdown(list(presets), value=second, label="Another")
-        evaluations = gr.Slider(0, work.MOST_EVALUATIONS, 1000, step=100, label="Renderings of the search")
+        evaluations = gr.Slider(0, handlers.MAX_EVALUATIONS, 1000, step=100, label="Renderings of the search")
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
     button = gr.Button("Compare", variant="primary", elem_id="compare-go")
     gallery = pictures("compared", 210)
@@ -56,7 +56,7 @@ def tab(studio: Studio, easel: Easel) -> None:
     ) -> tuple[str, list[list[Any]]]:
         given = current_picture(drawn, uploaded, source)
         count = int(evaluations)
-        attempts = work.compare(
+        attempts = handlers.compare(
             [one, other],
             given,
             count,
@@ -64,13 +64,13 @@ def tab(studio: Studio, easel: Easel) -> None:
             invert,
             lambda done: progress((done, count), desc="searching", unit="renderings"),
         )
-        agent = work.agent_called(one)
+        agent = handlers.cached_agent(one)
         target = fit_image(given, agent.size, agent.channels)
         seen = (255 - target if invert else target).repeat(_LARGER, axis=0).repeat(_LARGER, axis=1)
         shown = [(seen, "the picture, as the agent sees it")]
         shown += [(rendered(a.program, _LARGER * agent.size), f"{a.who}: {a.mse:.4f}") for a in attempts]
         rows = [[a.who, round(a.mse, 4), len(a.program.commands), round(a.seconds, 2)] for a in attempts]
-        return listed(shown), rows
+        return picture_data(shown), rows
 
-    inputs = [*easel.picture, one, other, evaluations, seed]
-    button.click(showing_refusals(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)
+    inputs = [*paint_tab.picture, one, other, evaluations, seed]
+    button.click(show_input_errors(compare), inputs, [gallery, table], api_name="compare", **ONE_AT_A_TIME)

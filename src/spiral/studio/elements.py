@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.images import to_image
-from spiral.studio.performance import Performance
+from spiral.io.images import to_image
+from spiral.studio.playback import Playback
 
 _COLUMNS = 10
 
@@ -30,37 +30,37 @@ def pad() -> gr.HTML:
 
 
 def player() -> gr.HTML:
-    """A slider and a play button over a painting's commands; its value is what `played` makes."""
+    """A slider and a play button over a painting's commands; its value is what `player_data` makes."""
     return _element("player", "player")
 
 
 def pictures(name: str, least: int) -> gr.HTML:
-    """Pictures side by side, at least `least` pixels wide each; its value is what `listed` makes.
+    """Pictures side by side, at least `least` pixels wide each; its value is what `picture_data` makes.
 
     The event `choose` tells the `index` of the one that was clicked.
     """
     return _element("pictures", name, f".pictures {{ --least: {least}px; }}")
 
 
-def listed(shown: Sequence[tuple[npt.NDArray[np.uint8], str]]) -> str:
+def picture_data(shown: Sequence[tuple[npt.NDArray[np.uint8], str]]) -> str:
     """Pictures uint8 [H, W, C] with their captions, as the element wants them."""
     return json.dumps([{"source": _data_url(to_image(pixels)), "caption": caption} for pixels, caption in shown])
 
 
-def played(performance: Performance) -> str:
-    """A performance as the player wants it: JSON with all frames on one sheet, ten in a row."""
-    height, width = performance.frames[0].shape[:2]
+def player_data(playback: Playback) -> str:
+    """A playback as the player wants it: JSON with all frames on one sheet, ten in a row."""
+    height, width = playback.frames[0].shape[:2]
     values = {
-        "sheet": _data_url(_sheet(performance.frames)),
-        "frames": len(performance.frames),
-        "steps": performance.steps,
+        "sheet": _data_url(_sheet(playback.frames)),
+        "frames": len(playback.frames),
+        "steps": playback.steps,
         "columns": _COLUMNS,
         "width": width,
         "height": height,
-        "lines": performance.lines,
-        "numbers": performance.numbers,
-        "errors": None if performance.errors is None else np.round(performance.errors, 5).tolist(),
-        "scores": None if performance.scores is None else np.round(performance.scores.astype(float), 5).tolist(),
+        "lines": playback.lines,
+        "numbers": playback.numbers,
+        "errors": None if playback.errors is None else np.round(playback.errors, 5).tolist(),
+        "scores": None if playback.scores is None else np.round(playback.scores.astype(float), 5).tolist(),
     }
     return json.dumps(values)
 

@@ -1,4 +1,4 @@
-"""The page: four tabs over what `spiral.studio.work` does."""
+"""The page: four tabs over what `spiral.studio.handlers` does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import gradio as gr
 from gradio import processing_utils
 from gradio.themes import Default
 
-from spiral.studio import compare, painting, runs, sampling, work
-from spiral.studio.requests import Studio
+from spiral.studio import compare, handlers, painting, runs, sampling
+from spiral.studio.shared import Studio
 from spiral.studio.uploads import MAXIMUM_BYTES
 
 _STYLE = """
@@ -33,21 +33,21 @@ _VISITORS = 200
 def build(studio: Studio) -> gr.Blocks:
     """The whole page."""
     with gr.Blocks(
-        title="SPIRAL studio", analytics_enabled=False, delete_cache=(work.KEPT_SECONDS // 6, work.KEPT_SECONDS)
+        title="SPIRAL studio", analytics_enabled=False, delete_cache=(handlers.KEPT_SECONDS // 6, handlers.KEPT_SECONDS)
     ) as page:
         gr.Markdown("# SPIRAL studio\nAgents that write programs which paint pictures. Draw something, and watch.")
-        held = gr.State(None, time_to_live=work.KEPT_SECONDS)
+        opened = gr.State(None, time_to_live=handlers.KEPT_SECONDS)
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
-                easel = painting.tab(studio, held)
+                paint_tab = painting.tab(studio, opened)
             with gr.Tab("Invent", id="invent"):
-                sampling.tab(studio, held, easel.player, tabs)
+                sampling.tab(studio, opened, paint_tab.player, tabs)
             with gr.Tab("Compare", id="compare"):
-                compare.tab(studio, easel)
+                compare.tab(studio, paint_tab)
             with gr.Tab("Runs", id="runs"):
                 runs.tab(studio)
         # Runs that have begun since bring agents along.
-        page.load(lambda: gr.Dropdown(choices=list(painting.redrawing(studio))), None, easel.agent)
+        page.load(lambda: gr.Dropdown(choices=list(painting.redrawing(studio))), None, paint_tab.agent)
     return page
 
 

@@ -10,24 +10,24 @@ import numpy as np
 from PIL import Image
 
 from spiral.agent import default
-from spiral.editing import ORDERS
 from spiral.errors import InputError
+from spiral.painting.editing import ORDERS
 from spiral.settings import Preset
-from spiral.studio import work
-from spiral.studio.elements import pad, played, player
-from spiral.studio.performance import perform
-from spiral.studio.requests import (
+from spiral.studio import handlers
+from spiral.studio.elements import pad, player, player_data
+from spiral.studio.playback import record_playback
+from spiral.studio.shared import (
     AS_IT_IS,
     ONE_AT_A_TIME,
     ONE_DOCUMENT,
     OWN,
-    Held,
+    OpenPainting,
     Studio,
     brushes,
     chosen,
     engines,
-    showing_refusals,
-    whatever_is_shown,
+    require_painting,
+    show_input_errors,
 )
 from spiral.studio.uploads import drawn_picture, uploaded_picture
 
@@ -42,7 +42,7 @@ DRAWN, DROPPED = "drawn", "dropped"
 
 
 @dataclass(frozen=True)
-class Easel:
+class PaintTab:
     """What other tabs need of this one.
 
     Attributes:
@@ -56,18 +56,18 @@ class Easel:
     agent: gr.Dropdown
 
 
-def tab(studio: Studio, held: gr.State) -> Easel:
+def tab(studio: Studio, opened: gr.State) -> PaintTab:
     """Build the tab.
 
     Args:
         studio: its settings.
-        held: what the visitor looks at, a `Held` or None.
+        opened: what the visitor looks at, an `OpenPainting` or None.
     """
     presets = redrawing(studio)
     first = default()
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
-            uploaded, source = gr.State(None, time_to_live=work.KEPT_SECONDS), gr.State(DRAWN)
+            uploaded, source = gr.State(None, time_to_live=handlers.KEPT_SECONDS), gr.State(DRAWN)
             with gr.Tabs():
                 with gr.Tab("Draw") as draw:
                     drawing = pad()
@@ -78,7 +78,7 @@ def tab(studio: Studio, held: gr.State) -> Easel:
                     )
             invert = gr.Checkbox(label="Turn dark and light over (for drawings black on white)")
             agent = gr.Dropdown(list(presets), value=first, label="Agent", elem_id="agent")
-            most, usual_number = work.most_strokes(presets[first]), work.usual_strokes(presets[first])
+            most, usual_number = handlers.max_strokes(presets[first]), handlers.default_strokes(presets[first])
             strokes = gr.Slider(1, most, usual_number, step=1, label="Strokes")
             with gr.Accordion("Engine, brush, seed", open=False):
                 engine = gr.Dropdown([OWN, *engines()], value=OWN, label="Engine")
@@ -87,7 +87,7 @@ def tab(studio: Studio, held: gr.State) -> Easel:
             button = gr.Button("Paint", variant="primary", elem_id="go")
         with gr.Column(scale=5, min_width=320):
             show = player()
-            _editor(studio, held, show)
+            _editor(studio, opened, show)
 
     picture = [drawing, uploaded, source, invert]
 
@@ -111,8 +111,8 @@ def tab(studio: Studio, held: gr.State) -> Easel:
         brush: str,
         seed: int,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
-    ) -> tuple[Held, str]:
-        painting = work.paint(
+    ) -> tuple[OpenPainting, str]:
+        painting = handlers.paint(
             name,
             current_picture(drawn, picture, source),
             int(strokes),
@@ -122,31 +122,31 @@ def tab(studio: Studio, held: gr.State) -> Easel:
             invert,
             lambda done: progress((done, strokes), desc="painting", unit="strokes"),
         )
-        if painting.target is not None and work.agent_called(name).wrong_way_round(painting.target):
+        if painting.target is not None and handlers.cached_agent(name).looks_inverted(painting.target):
             gr.Warning(f"dark and light seem to be the wrong way round for {name}: there is a tick box")
-        held = Held(painting, painting.program)
-        return held, show_again(held)
+        opened = OpenPainting(painting, painting.program)
+        return opened, show_again(opened)
 
     def usual(name: str) -> Any:
         preset = redrawing(studio)[name]
-        return gr.Slider(value=work.usual_strokes(preset), maximum=work.most_strokes(preset))
+        return gr.Slider(value=handlers.default_strokes(preset), maximum=handlers.max_strokes(preset))
 
     # A file that is refused leaves the drop zone, so that the next one can be dropped.
-    taken = file.upload(showing_refusals(take), file, [uploaded, source, preview, agent], api_name="picture")
+    taken = file.upload(show_input_errors(take), file, [uploaded, source, preview, agent], api_name="picture")
     taken.failure(lambda: None, None, file)
     file.clear(lambda: (None, gr.Image(None, visible=False)), None, [uploaded, preview], api_visibility="private")
     draw.select(lambda: DRAWN, None, source, api_visibility="private")
     drop.select(lambda: DROPPED, None, source, api_visibility="private")
     agent.change(usual, agent, strokes, api_visibility="private")
     inputs = [*picture, agent, strokes, engine, brush, seed]
-    done = button.click(showing_refusals(paint), inputs, [held, show], api_name="paint", **ONE_AT_A_TIME)
+    done = button.click(show_input_errors(paint), inputs, [opened, show], api_name="paint", **ONE_AT_A_TIME)
     done.success(None, None, None, js=_GO_THERE)
-    return Easel(picture, show, agent)
+    return PaintTab(picture, show, agent)
 
 
 def redrawing(studio: Studio) -> dict[str, Preset]:
     """The agents that redraw, and their experiments."""
-    return {name: preset for name, preset in work.agents(studio.runs).items() if preset.redraws}
+    return {name: preset for name, preset in handlers.agents(studio.runs).items() if preset.redraws}
 
 
 def current_picture(drawn: str | None, uploaded: np.ndarray | None, source: str) -> Image.Image:
@@ -162,13 +162,13 @@ def current_picture(drawn: str | None, uploaded: np.ndarray | None, source: str)
     return Image.fromarray(uploaded)
 
 
-def show_again(held: Held) -> str:
+def show_again(opened: OpenPainting) -> str:
     """What a visitor looks at, for the player."""
-    agent = work.agent_called(held.painting.agent)
-    return played(perform(agent, held.program, held.painting.target))
+    agent = handlers.cached_agent(opened.painting.agent)
+    return player_data(record_playback(agent, opened.program, opened.painting.target))
 
 
-def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
+def _editor(studio: Studio, opened: gr.State, show: gr.HTML) -> None:
     with gr.Accordion("Edit the program", open=False, elem_id="edit"):
         with gr.Row():
             without = gr.Textbox("", label="Strokes to leave out", placeholder="2, 5-7", elem_id="without")
@@ -181,41 +181,41 @@ def _editor(studio: Studio, held: gr.State, show: gr.HTML) -> None:
             again = gr.Button("Render again", elem_id="again")
             over = gr.Button("Back to the painting")
     with gr.Row(elem_id="formats"):
-        size = gr.Slider(64, work.MOST_PIXELS, 512, step=32, label="Size of the download in pixels")
+        size = gr.Slider(64, handlers.MAX_PIXELS, 512, step=32, label="Size of the download in pixels")
     with gr.Row():
         buttons = {ending: gr.Button(ending.upper(), size="sm", min_width=56) for ending in FORMATS}
     files = gr.File(label="Download", interactive=False, visible=False, elem_id="files")
 
     def edit(
-        held: Held | None, without: str, order: str, palette: str, ground: str, brush: str
-    ) -> tuple[Held, str, str, str]:
-        before = whatever_is_shown(held)
-        program = work.edit(before.program, without, chosen(order), palette, ground, chosen(brush))
-        changed = Held(before.painting, program)
+        opened: OpenPainting | None, without: str, order: str, palette: str, ground: str, brush: str
+    ) -> tuple[OpenPainting, str, str, str]:
+        before = require_painting(opened)
+        program = handlers.edit(before.program, without, chosen(order), palette, ground, chosen(brush))
+        changed = OpenPainting(before.painting, program)
         # Strokes have other numbers now, and an order that was kept would turn what it has turned.
         return changed, show_again(changed), "", AS_IT_IS
 
-    def go_back(held: Held | None) -> tuple[Held, str]:
-        painting = whatever_is_shown(held).painting
-        original = Held(painting, painting.program)
+    def go_back(opened: OpenPainting | None) -> tuple[OpenPainting, str]:
+        painting = require_painting(opened).painting
+        original = OpenPainting(painting, painting.program)
         return original, show_again(original)
 
     def leave(event: gr.EventData) -> str:
         return str(event.without)
 
-    def write(held: Held | None, size: float, ending: str) -> Any:
+    def write(opened: OpenPainting | None, size: float, ending: str) -> Any:
         if ending not in FORMATS:
             raise InputError(f"there is no format {ending!r}")
-        most = work.MOST_GIF_PIXELS if ending == "gif" else work.MOST_PIXELS
-        path = work.document(studio.files, whatever_is_shown(held).program, ending, min(int(size), most))
+        most = handlers.MAX_GIF_PIXELS if ending == "gif" else handlers.MAX_PIXELS
+        path = handlers.document(studio.files, require_painting(opened).program, ending, min(int(size), most))
         return gr.File(str(path), visible=True)
 
-    inputs = [held, without, order, palette, ground, brush]
-    again.click(showing_refusals(edit), inputs, [held, show, without, order], api_name="edit")
-    over.click(showing_refusals(go_back), held, [held, show], api_name="back")
+    inputs = [opened, without, order, palette, ground, brush]
+    again.click(show_input_errors(edit), inputs, [opened, show, without, order], api_name="edit")
+    over.click(show_input_errors(go_back), opened, [opened, show], api_name="back")
     show.leave(leave, None, without, api_visibility="private", show_progress="hidden")
     for ending, button in buttons.items():
         wanted = gr.State(ending)
         event = {"api_name": f"write_{ending}", **ONE_DOCUMENT}
-        made = button.click(showing_refusals(write), [held, size, wanted], files, **event)
+        made = button.click(show_input_errors(write), [opened, size, wanted], files, **event)
         made.success(None, None, None, js=_START_DOWNLOAD)

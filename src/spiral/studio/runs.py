@@ -11,8 +11,8 @@ import gradio as gr
 
 from spiral.errors import InputError
 from spiral.evaluation.report import METRICS, PLOTS, draw, read_record
-from spiral.studio import work
-from spiral.studio.requests import Studio, showing_refusals
+from spiral.studio import handlers
+from spiral.studio.shared import Studio, show_input_errors
 
 _SECONDS = 10.0
 _MOST = 6
@@ -31,7 +31,7 @@ def tab(studio: Studio) -> None:
         found(studio.runs), multiselect=True, label="Runs", max_choices=_MOST, allow_custom_value=True, elem_id="runs"
     )
     report = gr.HTML("", css_template=_STYLE, elem_id="report")
-    last = gr.State("", time_to_live=work.KEPT_SECONDS)
+    last = gr.State("", time_to_live=handlers.KEPT_SECONDS)
     clock = gr.Timer(_SECONDS)
 
     def look(chosen: list[str], before: str) -> tuple[Any, Any, Any]:
@@ -43,7 +43,7 @@ def tab(studio: Studio) -> None:
 
     for event in (names.change, clock.tick):
         event(
-            showing_refusals(look),
+            show_input_errors(look),
             [names, last],
             [names, report, last],
             show_progress="hidden",

@@ -8,52 +8,52 @@ import gradio as gr
 
 from spiral.errors import InputError
 from spiral.exports.documents import picture
-from spiral.studio import work
-from spiral.studio.elements import listed, pictures
+from spiral.studio import handlers
+from spiral.studio.elements import picture_data, pictures
 from spiral.studio.painting import show_again
-from spiral.studio.requests import ONE_AT_A_TIME, Held, Studio, showing_refusals
+from spiral.studio.shared import ONE_AT_A_TIME, OpenPainting, Studio, show_input_errors
 
 _SIDE = 128
 
 
-def tab(studio: Studio, held: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
+def tab(studio: Studio, opened: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
     """Build the tab; a picture that is chosen opens in the player.
 
     Args:
         studio: its settings.
-        held: what the visitor looks at.
+        opened: what the visitor looks at.
         player: that shows it.
         tabs: the page's, whose tab `paint` has the player.
     """
-    names = [name for name, preset in work.agents(studio.runs).items() if not preset.redraws]
+    names = [name for name, preset in handlers.agents(studio.runs).items() if not preset.redraws]
     if not names:
         gr.Markdown("No agent that invents works here. `apt-get install libmypaint-dev mypaint-brushes` would help.")
         return
     with gr.Row():
         agent = gr.Dropdown(names, value=names[0], label="Agent")
-        count = gr.Slider(1, work.MOST_SAMPLES, 16, step=1, label="How many")
+        count = gr.Slider(1, handlers.MAX_SAMPLES, 16, step=1, label="How many")
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
         temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
     button = gr.Button("Invent", variant="primary", elem_id="invent-go")
     gr.Markdown("Choose a picture to see how it was painted, to edit it and to download it.")
     shown = pictures("invented", 96)
-    invented = gr.State([], time_to_live=work.KEPT_SECONDS)
+    invented = gr.State([], time_to_live=handlers.KEPT_SECONDS)
 
-    def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[work.Painting], str]:
-        paintings = work.sample(name, int(count), int(seed or 0), temperature)
-        return paintings, listed([(picture(painting.program, _SIDE), "") for painting in paintings])
+    def invent(name: str, count: int, seed: int, temperature: float) -> tuple[list[handlers.Painting], str]:
+        paintings = handlers.sample(name, int(count), int(seed or 0), temperature)
+        return paintings, picture_data([(picture(painting.program, _SIDE), "") for painting in paintings])
 
-    def choose(paintings: list[work.Painting], event: gr.EventData) -> tuple[Held, str, Any]:
+    def choose(paintings: list[handlers.Painting], event: gr.EventData) -> tuple[OpenPainting, str, Any]:
         if event.index not in range(len(paintings)):
             raise InputError("there is no such picture")
         painting = paintings[event.index]
-        chosen = Held(painting, painting.program)
+        chosen = OpenPainting(painting, painting.program)
         return chosen, show_again(chosen), gr.Tabs(selected="paint")
 
     def usual(name: str) -> Any:
-        return gr.Slider(value=work.agents(studio.runs)[name].temperature)
+        return gr.Slider(value=handlers.agents(studio.runs)[name].temperature)
 
     agent.change(usual, agent, temperature, api_visibility="private")
     inputs = [agent, count, seed, temperature]
-    button.click(showing_refusals(invent), inputs, [invented, shown], api_name="invent", **ONE_AT_A_TIME)
-    shown.choose(showing_refusals(choose), invented, [held, player, tabs], api_visibility="private")
+    button.click(show_input_errors(invent), inputs, [invented, shown], api_name="invent", **ONE_AT_A_TIME)
+    shown.choose(show_input_errors(choose), invented, [opened, player, tabs], api_visibility="private")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from spiral.datasets.pictures import decode_picture
 from spiral.errors import InputError
-from spiral.files import read_bytes
+from spiral.io.files import read_bytes
 
 MAXIMUM_BYTES = 8 * 2**20
 MAXIMUM_PIXELS = 24 * 2**20

@@ -1,0 +1,302 @@
+"""What the studio's buttons do, without the page: paint, invent, edit, compare, write documents.
+
+Everything a browser sends ends up in an argument here or in `spiral.studio.uploads`, and is checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from spiral.agent import Agent, find, load_agent, read_preset, shipped
+from spiral.baselines.metropolis_hastings import SearchSettings, search
+from spiral.datasets.pictures import fit_image
+from spiral.engines import missing
+from spiral.engines.strokes import StrokeSettings
+from spiral.errors import InputError, require_number
+from spiral.evaluation.metrics import mean_squared_errors
+from spiral.exports.documents import write_document
+from spiral.exports.palettes import parse_palette
+from spiral.io.files import make_folder
+from spiral.learning.checkpoint import CONFIG
+from spiral.painting.editing import ORDERS, recolour, reorder, strokes, trim, with_ground
+from spiral.painting.tiles import paint_tiles
+from spiral.program import Program
+from spiral.settings import Preset
+
+SECONDS = 60.0
+"""What one request may take."""
+MAX_STROKES, MAX_SAMPLES, MAX_EVALUATIONS = 800, 64, 5000
+MAX_PIXELS = 2048
+"""Side of a document."""
+MAX_GIF_PIXELS = 640
+"""Side of a GIF, all of whose frames are in memory at once."""
+_LOADED = 4
+KEPT_SECONDS = 3600
+"""After which what a visitor brought or made is deleted."""
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A program and where it came from.
+
+    Attributes:
+        agent: the name of the agent that wrote it.
+        program: what it wrote.
+        target: what it was to paint, uint8 [S, S, C] as the agent saw it; None where it invented.
+    """
+
+    agent: str
+    program: Program
+    target: npt.NDArray[np.uint8] | None
+
+
+def agents(runs: Path | None = None) -> dict[str, Preset]:
+    """The experiments of all agents that can paint here, by name: shipped ones, then those of runs in a folder."""
+    folders = [] if runs is None else sorted(path.parents[1] for path in runs.glob("*/agent/config.json"))
+    found: dict[str, Preset] = {}
+    for name in [*shipped(), *(str(folder.resolve()) for folder in folders)]:
+        try:
+            preset = read_preset(find(name))
+        except InputError:
+            continue  # of a version with other settings
+        if missing(preset.engine) is None:
+            found[name] = preset
+    return found
+
+
+def cached_agent(name: str) -> Agent:
+    """An agent, from memory if it was used lately and is still the same.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    return _loaded(name, (find(name) / CONFIG).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=_LOADED)
+def _loaded(name: str, written: int) -> Agent:
+    return load_agent(name)
+
+
+def paints_in_tiles(preset: Preset) -> bool:
+    """Whether an agent paints pictures of any shape in many strokes, or squeezed onto its canvas in a few."""
+    canvas = preset.canvas
+    return isinstance(canvas, StrokeSettings) and canvas.channels == 3 and not canvas.spline
+
+
+def default_strokes(preset: Preset) -> int:
+    """Strokes to begin with."""
+    return 200 if paints_in_tiles(preset) else preset.learning.episode_length
+
+
+def max_strokes(preset: Preset) -> int:
+    """Strokes that make sense at most: beyond its episode an agent goes on as at the end of one."""
+    return MAX_STROKES if paints_in_tiles(preset) else 4 * preset.learning.episode_length
+
+
+def paint(
+    name: str,
+    picture: Image.Image,
+    strokes: int,
+    seed: int = 0,
+    engine: str | None = None,
+    brush: str | None = None,
+    invert: bool = False,
+    report: Callable[[int], object] = lambda done: None,
+) -> Painting:
+    """Let an agent redraw a picture.
+
+    Args:
+        name: of the agent.
+        picture: RGB.
+        strokes: at most so many, 1 to `MAX_STROKES`.
+        seed: of the brush.
+        engine: another than it was trained with.
+        brush: likewise.
+        invert: turn dark and light over first.
+        report: told the number of strokes so far from time to time.
+
+    Raises:
+        InputError: something of this does not go together, or it took longer than `SECONDS`.
+    """
+    require_number("strokes", strokes, 1, MAX_STROKES)
+    require_number("seed", seed, 0, 2**31)
+    agent = cached_agent(name).with_tools(engine, brush)
+    picture = ImageOps.invert(picture) if invert else picture
+    target = fit_image(picture, agent.size, agent.channels)
+    if paints_in_tiles(agent.preset):
+        program = paint_tiles(agent, picture, strokes, seed=seed, report=_on_time(report))
+    else:
+        program = agent.reconstruct(target[None], seed, commands=strokes).programs[0]
+    return Painting(name, program, target)
+
+
+def sample(name: str, count: int, seed: int = 0, temperature: float | None = None) -> list[Painting]:
+    """Let an agent invent pictures.
+
+    Raises:
+        InputError: a number out of range, or an agent that redraws.
+    """
+    require_number("the number of pictures", count, 1, MAX_SAMPLES)
+    require_number("seed", seed, 0, 2**31)
+    if temperature is not None:
+        require_number("temperature", temperature, 0.0, 10.0)
+    return [Painting(name, program, None) for program in cached_agent(name).sample(count, seed, temperature)]
+
+
+def edit(
+    program: Program,
+    without: str = "",
+    order: str | None = None,
+    palette: str = "",
+    ground: str = "",
+    brush: str | None = None,
+) -> Program:
+    """Another version of a program of brush strokes; what is left empty stays.
+
+    Args:
+        program: as it was painted.
+        without: strokes to leave out, by number from 1, as `2, 5-7`.
+        order: of the strokes that remain.
+        palette: colours for the strokes, as `#102030,#ffcc00`.
+        ground: colour of the paper, as `#ffffff`.
+        brush: another one.
+
+    Raises:
+        InputError: not a program of strokes, or something that cannot be read.
+    """
+    left_out = parse_numbers(without, len(strokes(program)))
+    result = trim(program, without=left_out) if left_out else program
+    if order is not None and order not in ORDERS:
+        raise InputError(f"there is no order {order!r}; there are: {', '.join(ORDERS)}")
+    result = reorder(result, order) if order else result
+    result = with_ground(result, parse_palette(ground)[0]) if ground.strip() else result
+    result = recolour(result, parse_palette(palette)) if palette.strip() else result
+    return result.with_settings(brush=brush) if brush else result
+
+
+def parse_numbers(text: str, most: int) -> set[int]:
+    """Numbers from 1 to `most` as one writes them: `2, 5-7`.
+
+    Raises:
+        InputError: something else.
+    """
+    numbers: set[int] = set()
+    for word in filter(None, re.split(r"[,\s]+", text.strip())):
+        found = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", word)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 1 <= first <= last <= most:
+            raise InputError(f"strokes are numbers from 1 to {most}, as 2, 5-7; got {word[:40]!r}")
+        numbers.update(range(first, last + 1))
+    return numbers
+
+
+@dataclass(frozen=True)
+class ComparisonResult:
+    """How somebody did with a picture.
+
+    Attributes:
+        who: an agent's name, or what else it was.
+        program: what they wrote.
+        mse: mean squared error, pixels in [0, 1].
+        seconds: how long it took.
+    """
+
+    who: str
+    program: Program
+    mse: float
+    seconds: float
+
+
+def compare(
+    names: list[str],
+    picture: Image.Image,
+    evaluations: int,
+    seed: int = 0,
+    invert: bool = False,
+    report: Callable[[int], object] = lambda done: None,
+) -> list[ComparisonResult]:
+    """Agents, and Metropolis-Hastings search with the first one's engine, on one picture, each to its own canvas size.
+
+    Args:
+        names: of agents that paint a picture once.
+        picture: RGB.
+        evaluations: renderings of the search, 0 for no search.
+        seed: of brush and search.
+        invert: turn dark and light over first.
+        report: told the number of renderings so far from time to time.
+
+    Raises:
+        InputError: something of this does not go together, or it took longer than `SECONDS`.
+    """
+    require_number("the number of renderings", evaluations, 0, MAX_EVALUATIONS)
+    require_number("seed", seed, 0, 2**31)
+    picture = ImageOps.invert(picture) if invert else picture
+    attempts = []
+    for name in dict.fromkeys(names):
+        agent = cached_agent(name)
+        target, began = fit_image(picture, agent.size, agent.channels)[None], time.perf_counter()
+        painted = agent.reconstruct(target, seed)
+        mse = float(mean_squared_errors(painted.observed, target)[0])
+        attempts.append(ComparisonResult(name, painted.programs[0], mse, time.perf_counter() - began))
+    if evaluations:
+        agent, on_time = cached_agent(names[0]), _on_time(report)
+        target = fit_image(picture, agent.size, agent.channels)[None]
+        canvas, settings = agent.preset.canvas.to_json(), SearchSettings()
+        found = search(
+            agent.preset.engine, canvas, target, evaluations, settings, seed, report=lambda done, _: on_time(done)
+        )
+        who = f"search, {int(found.evaluations[-1]):,} renderings"
+        mse = float(mean_squared_errors(found.observed, target)[0])
+        attempts.append(ComparisonResult(who, found.programs[0], mse, found.seconds))
+    return attempts
+
+
+def document(folder: Path, program: Program, ending: str, size: int | None) -> Path:
+    """Write a program in a format, `json` or what `write_document` knows, and return the file.
+
+    Args:
+        folder: where studios put files; those that are older than an hour are deleted.
+        program: what to write.
+        ending: of the file, without its dot.
+        size: longer side in pixels, 16 to `MAX_PIXELS`; the program's own when None.
+
+    Raises:
+        InputError: another ending, or a size out of range.
+    """
+    for old in folder.glob("*/painting.*"):
+        with contextlib.suppress(FileNotFoundError):  # somebody else is cleaning up, too
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(old.parent, ignore_errors=True)
+    if size is not None:
+        most = MAX_PIXELS if ending != "gif" else MAX_GIF_PIXELS
+        require_number(f"the size of a .{ending}", size, 16, most)
+    path = make_folder(folder / f"{time.time_ns():x}") / f"painting.{ending}"
+    if ending == "json":
+        program.save(path)
+    else:
+        write_document(path, program, size)
+    return path
+
+
+def _on_time(report: Callable[[int], object]) -> Callable[[int], None]:
+    """Passes reports on, and stops what reports after `SECONDS`."""
+    end = time.monotonic() + SECONDS
+
+    def check(done: int) -> None:
+        if time.monotonic() > end:
+            raise InputError(f"this took longer than {SECONDS:g} seconds; try less of it")
+        report(done)
+
+    return check
