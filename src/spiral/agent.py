@@ -148,7 +148,7 @@ class Agent:
             commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
                 an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the one that helps
-                most is painted; see `spiral.painting.proposal_search`. With 1 it does not look search.
+                most is painted; see `spiral.painting.proposal_search`. With 1 nothing is searched.
 
         Raises:
             InputError: pictures of another shape, candidates of compound strokes, an agent without a target,

@@ -11,6 +11,7 @@ import msgspec
 from spiral.engines import CanvasSettings, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_within
+from spiral.legacy import rename_settings
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy import PolicySettings
 
@@ -251,6 +252,7 @@ class Preset:
         Raises:
             InputError: a field that is unknown, missing or of the wrong type.
         """
+        values = rename_settings(values)
         rest = {name: value for name, value in values.items() if name != "canvas"}
         try:
             preset = msgspec.convert(rest, cls)

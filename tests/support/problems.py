@@ -40,12 +40,15 @@ def tiny(data: Path, **learning) -> Preset:
             cluster_means=learning.pop("cluster_means", 0),
         ),
         discriminator=DiscriminatorSettings(
-            channels=16, spectral=learning.get("adversarial_loss") == "gan", complement=learning.pop("complement", False)
+            channels=16,
+            spectral=learning.get("adversarial_loss") == "gan",
+            complement=learning.pop("complement", False),
         ),
         learning=LearningSettings(
             **{
-                "batch_size": 64, "unroll_length": 1, "policy_learning_rate": 1e-3, "discriminator_learning_rate": 1e-3, "entropy_coef": 0.1,
-                "entropy_coef_end": 0.01, "warmup_updates": 10, "ema_decay": 0.9, **learning,
+                "batch_size": 64, "unroll_length": 1, "policy_learning_rate": 1e-3,
+                "discriminator_learning_rate": 1e-3, "entropy_coef": 0.1, "entropy_coef_end": 0.01,
+                "warmup_updates": 10, "ema_decay": 0.9, **learning,
             }
         ),
         run=RunSettings(threads=1, evaluate_seconds=1e9, checkpoint_seconds=1e9),

@@ -45,7 +45,7 @@ def balanced_clusters(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[
 
 
 def means_of_clusters(images: npt.NDArray[np.uint8], clusters: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """The mean picture of every cluster: uint8 [clusters, S, S, C] of images uint8 [N, S, S, C] and their clusters int64 [N]."""
+    """The mean picture of each of K clusters: uint8 [K, S, S, C] of images uint8 [N, S, S, C] in clusters int64 [N]."""
     means = [images[clusters == number].mean(0) for number in range(int(clusters.max()) + 1)]
     return np.stack(means).round().astype(np.uint8)
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from spiral.errors import InputError
 from spiral.io.files import make_folder, read_bytes
+from spiral.legacy import rename_group, rename_weights
 
 Tensors = Mapping[str, Tensor]
 """Tensors by name, such as a module's weights."""
@@ -89,7 +90,7 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     try:
         if path.stat().st_size > _WEIGHTS_LIMIT:
             raise InputError(f"{path} is larger than {_WEIGHTS_LIMIT} bytes")
-        return load_file(path)
+        return rename_weights(load_file(path))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
@@ -102,7 +103,7 @@ def read_groups(folder: Path) -> dict[str, Tensors]:
     Raises:
         InputError: one is truncated or not safetensors.
     """
-    return {path.stem: read_tensors(folder, path.stem) for path in sorted(folder.glob("*.safetensors"))}
+    return {rename_group(path.stem): read_tensors(folder, path.stem) for path in sorted(folder.glob("*.safetensors"))}
 
 
 def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:

@@ -225,7 +225,7 @@ class Policy(nn.Module):
         return zeros, zeros.clone()
 
     def draw_cluster_means(self, batch: int) -> Tensor | None:
-        """One of the cluster_means for each of B canvases, uint8 [B, S, S, C]; None for a policy without cluster_means."""
+        """A random cluster mean for each of B canvases, uint8 [B, S, S, C]; None for a policy without any."""
         if not self.settings.cluster_means:
             return None
         return self.cluster_means[torch.randint(len(self.cluster_means), (batch,), device=self.cluster_means.device)]

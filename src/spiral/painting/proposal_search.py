@@ -1,8 +1,7 @@
-"""Looking search: an agent proposes several commands, the engine tries them all, and the one that helps most is
-painted.
+"""Proposal search: the agent proposes N commands, the engine executes them all, and the best one is kept (best of N).
 
-What a command does to a canvas is what the engine renders, so nothing has to be learned for this (a search over the
-agent's own proposals, one command deep).
+The engine renders what a command does to a canvas, so nothing has to be learned for this. The search is one command
+deep.
 """
 
 from __future__ import annotations
