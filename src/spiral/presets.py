@@ -8,7 +8,7 @@ from spiral.engines.objects import SceneSettings
 from spiral.engines.strokes import CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.models.discriminator import DiscriminatorSettings
-from spiral.models.policy import PolicySettings
+from spiral.models.policy_settings import PolicySettings
 from spiral.settings import DataSettings, LearningSettings, Preset, RunSettings
 
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)

@@ -13,7 +13,7 @@ from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_within
 from spiral.legacy import rename_settings
 from spiral.models.discriminator import DiscriminatorSettings
-from spiral.models.policy import PolicySettings
+from spiral.models.policy_settings import PolicySettings
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,15 @@ class LearningSettings:
             falls linearly.
         warmup_updates: policy steps over which its rate rises from 0.
         update_epochs: policy steps on the same batch of commands; those after the first use a clipped ratio.
+        num_minibatches: in each pass the B canvases are split at random into so many, an optimiser step each (PPO); the
+            papers take one. Whole unrolls stay together.
+        hindsight_weight: of -log pi(commands) where the target is replaced by what the commands painted; see
+            `spiral.learning.lessons`. In neither paper.
+        hindsight_weight_end: the same at the end of the run; it falls linearly.
+        lessons: random programs in each minibatch, from whose pictures the policy learns to tell them, 0 for none; see
+            `spiral.learning.lessons`. In neither paper.
+        lesson_weight: of -log pi(program) there.
+        lesson_weight_end: the same at the end of the run; it falls linearly.
         clip_coef: how far that ratio may leave 1.
         entropy_coef: weight of the entropy bonus, per nat.
         entropy_coef_end: the same at the end of the run; it falls geometrically.
@@ -115,6 +124,12 @@ class LearningSettings:
     learning_rate_end_factor: float = 1.0
     warmup_updates: int = 100
     update_epochs: int = 1
+    num_minibatches: int = 1
+    hindsight_weight: float = 0.0
+    hindsight_weight_end: float = 0.0
+    lessons: int = 0
+    lesson_weight: float = 0.5
+    lesson_weight_end: float = 0.5
     clip_coef: float = 0.2
     entropy_coef: float = 0.01
     entropy_coef_end: float = 0.01
@@ -151,10 +166,15 @@ class LearningSettings:
             "start_penalty",
             "blank_penalty",
             "idle_penalty",
+            "hindsight_weight",
+            "hindsight_weight_end",
+            "lesson_weight",
+            "lesson_weight_end",
         )
         require_within("learning", self, histogram_weight=(0.0, 1e6))
         require_within("learning", self, **counts, **rates, discriminator_updates=(0, 1000), warmup_updates=(0, 10**9))
         require_within("learning", self, update_epochs=(1, 100), clip_coef=(0.0, 1e6))
+        require_within("learning", self, num_minibatches=(1, self.batch_size), lessons=(0, 1_000_000))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
         lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a cost that falls geometrically never gets to 0
         require_within("learning", self, entropy_coef_end=(lowest, 1e6), max_grad_norm=(1e-12, 1e12))

@@ -16,7 +16,7 @@ from spiral.cli import main
 from spiral.engines import make, missing
 from spiral.engines.strokes import StrokeSettings
 from spiral.learning.returns import generalized_advantage_estimation
-from spiral.models.policy import PolicySettings
+from spiral.models.policy_settings import PolicySettings
 from spiral.presets import MNIST_RECONSTRUCT
 from spiral.settings import RunSettings
 

@@ -15,9 +15,11 @@ def test_the_loss_is_that_of_equation_3():
     thoughts = Decision(
         log_probability=torch.tensor([-1.0, -2.0]), entropy=torch.tensor([0.5, 1.5]), value=torch.tensor([1.0, 3.0])
     )
-    loss, figures = policy_loss(thoughts, torch.tensor([2.0, -1.0]), torch.tensor([2.0, 5.0]), 0.1, 0.5)
-    # -(-1*2 + -2*-1)/2 - 0.1 * (0.5+1.5)/2 + 0.5 * (1 + 4)/2
-    assert float(loss) == pytest.approx(0.0 - 0.1 + 1.25)
+    loss, figures = policy_loss(
+        thoughts, torch.tensor([2.0, -1.0]), torch.tensor([2.0, 5.0]), thoughts.log_probability, 0.1, 0.5, 0.2
+    )
+    # While nothing has been learned the ratios are 1: -(2 + -1)/2 - 0.1 * (0.5+1.5)/2 + 0.5 * (1 + 4)/2
+    assert float(loss) == pytest.approx(-0.5 - 0.1 + 1.25)
     assert float(figures["entropy"]) == pytest.approx(1.0)
     assert float(figures["value_loss"]) == pytest.approx(2.5)
 
@@ -26,13 +28,7 @@ def test_the_loss_is_that_of_equation_3():
 def test_a_further_pass_is_cut_where_the_ratio_has_gone_far_enough(change, advantage, clip_coef):
     now = torch.tensor([change - 1.0], requires_grad=True)
     loss, _ = policy_loss(
-        decision(now),
-        torch.tensor([advantage]),
-        torch.zeros(1),
-        0.0,
-        0.0,
-        before=torch.tensor([-1.0]),
-        clip_coef=clip_coef,
+        decision(now), torch.tensor([advantage]), torch.zeros(1), torch.tensor([-1.0]), 0.0, 0.0, clip_coef
     )
     loss.backward()
     ratio = float(torch.tensor(change).exp())
@@ -43,15 +39,12 @@ def test_a_further_pass_is_cut_where_the_ratio_has_gone_far_enough(change, advan
     assert near_the_edge or float(now.grad) == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_further_pass_begins_where_the_first_one_is():
-    old = torch.tensor([-1.0, -0.5, -2.0])
-    gradients = []
-    for before in (None, old):
-        now = old.clone().requires_grad_()
-        loss, _ = policy_loss(decision(now), torch.tensor([1.0, -2.0, 0.5]), torch.zeros(3), 0.0, 0.0, before)
-        loss.backward()
-        gradients.append(now.grad)
-    assert torch.allclose(*gradients)
+def test_the_first_step_is_that_of_advantage_actor_critic():
+    old, advantages = torch.tensor([-1.0, -0.5, -2.0]), torch.tensor([1.0, -2.0, 0.5])
+    now = old.clone().requires_grad_()
+    policy_loss(decision(now), advantages, torch.zeros(3), old, 0.0, 0.0, 0.2)[0].backward()
+    (expected,) = torch.autograd.grad(-(now * advantages).mean(), now)
+    assert now.grad is not None and torch.allclose(now.grad, expected)
 
 
 def test_advantages_are_normalised_unless_they_are_mere_noise():

@@ -36,7 +36,7 @@ def observation(count: int, size: int = 32, channels: int = 1, noise: int = 0, c
 def test_commands_fit_the_specification(skip_connections, size, channels, grid, stride):
     specification = StrokeSettings(grid=grid).specification()
     policy = Policy(specification, size, channels, replace(SMALL, skip_connections=skip_connections, stride=stride))
-    commands, _, state = policy.act(observation(6, size, channels), policy.initial_state(6))
+    commands, *_, state = policy.act(observation(6, size, channels), policy.initial_state(6))
     assert specification.check(commands.numpy()).shape == (6, 5)
     assert state[0].shape == (6, 32)
     decision, _ = policy.evaluate(observation(6, size, channels), commands[None], policy.initial_state(6))
@@ -55,7 +55,7 @@ def test_episodes_at_once_are_judged_as_step_by_step(skip_connections):
     torch.manual_seed(0)
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, skip_connections=skip_connections))
     seen, start = observation(3), policy.initial_state(3)
-    first, _, state = policy.act(seen, start)
+    first, *_, state = policy.act(seen, start)
     then = replace(seen, previous=first)
     second, *_ = policy.act(then, state)
     both = Observation(

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from spiral.engines.strokes import StrokeSettings
 from spiral.models.discriminator import DiscriminatorSettings
-from spiral.models.policy import PolicySettings
+from spiral.models.policy_settings import PolicySettings
 from spiral.settings import DataSettings, LearningSettings, Preset, RunSettings
 
 BLACK, WHITE = (0.0,) * 3, (1.0,) * 3

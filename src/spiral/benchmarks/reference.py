@@ -66,7 +66,7 @@ class ReferenceLoop:
             progress = torch.full((batch,), step / self.learning.unroll_length)
             seen.append(Observation(canvases[-1], targets, command, effective, progress, None))
             with torch.no_grad():
-                command, _, state = self.policy.act(seen[-1], state)
+                command, *_, state = self.policy.act(seen[-1], state)
             effective = torch.from_numpy(specification.active(command.numpy()))
             self.engine.step(command.numpy())
             canvases.append(torch.from_numpy(observe(self.engine.canvases(), self.size).copy()))

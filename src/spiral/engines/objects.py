@@ -24,6 +24,8 @@ COLOURS = ("red", "green", "blue")
 FLOOR = (4.0, 4.53)
 """Half the width and half the depth of what the grid covers, in metres: a square as the camera sees it."""
 MAXIMUM_OBJECTS = 200
+SAMPLED_OBJECTS = 5
+"""The most in a scene that `SceneSettings.sample_programs` draws."""
 _PLACING = When("action", (ADD, CHANGE))
 
 
@@ -82,6 +84,22 @@ class SceneSettings(CanvasSettings):
                 *(Category(name, self.levels, _PLACING) for name in COLOURS),
             )
         )
+
+    def sample_programs(self, generator: np.random.Generator, length: int, count: int) -> npt.NDArray[np.int64]:
+        """Programs of 1 to 5 objects, those farthest away first, and then of commands that do nothing.
+
+        Each stands in a cell of its own; everything else about them is uniform.
+        """
+        specification = self.specification()
+        commands = specification.random(generator, (length, count))
+        most = min(length, SAMPLED_OBJECTS, self.objects, self.grid**2)
+        cells = generator.random((count, self.grid**2)).argsort(1)[:, :most]
+        objects = generator.integers(1, most + 1, size=count)
+        placed = np.arange(most) < objects[:, None]
+        commands[:, :, 0] = SKIP
+        commands[:most, :, 0] = np.where(placed, ADD, SKIP).T
+        commands[:most, :, 1] = np.sort(np.where(placed, cells, self.grid**2), axis=1).clip(max=self.grid**2 - 1).T
+        return commands
 
 
 @dataclass(frozen=True)

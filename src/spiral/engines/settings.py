@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from spiral.errors import InputError
 from spiral.specification import Specification
@@ -52,3 +54,10 @@ class CanvasSettings:
     def specification(self) -> Specification:
         """The specification of a command under these settings."""
         raise NotImplementedError
+
+    def sample_programs(self, generator: np.random.Generator, length: int, count: int) -> npt.NDArray[np.int64]:
+        """Programs of a sensible prior: int64 [length, count, K]; see `spiral.learning.lessons`.
+
+        Uniformly random commands, unless an engine's settings know better which programs leave something to see.
+        """
+        return self.specification().random(generator, (length, count))

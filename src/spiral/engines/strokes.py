@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines.settings import MAXIMUM_SIZE, CanvasSettings
+from spiral.engines.stroke_prior import sample_walks
 from spiral.errors import InputError
 from spiral.specification import Category, Choice, Location, Specification, When
 
@@ -109,6 +110,10 @@ class StrokeSettings(CanvasSettings):
             else:
                 choices.append(Category(name, sizes.get(name, self.levels), condition))
         return Specification(tuple(choices))
+
+    def sample_programs(self, generator: np.random.Generator, length: int, count: int) -> npt.NDArray[np.int64]:
+        """Walks of the pen: int64 [length, count, K]; see `spiral.engines.stroke_prior`."""
+        return sample_walks(self, generator, length, count)
 
 
 @dataclass(frozen=True)

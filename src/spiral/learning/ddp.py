@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from spiral.models.policy import Decision, Observation, Policy, State
+from spiral.learning.minibatches import evaluate
+from spiral.learning.trajectory import Trajectory
+from spiral.models.policy import Decision, Policy
 
 if TYPE_CHECKING:
     from spiral.learning.policy_learner import PolicyLearner
@@ -22,9 +25,9 @@ class EvaluateActions(nn.Module):
         super().__init__()
         self.policy = policy
 
-    def forward(self, seen: Observation, commands: Tensor, state: State) -> tuple[Decision, State]:
-        """See `Policy.evaluate`."""
-        return self.policy.evaluate(seen, commands, state)
+    def forward(self, batch: Sequence[Trajectory]) -> list[Decision]:
+        """See `minibatches.evaluate`."""
+        return evaluate(self.policy, batch)
 
 
 def all_gather(values: Tensor) -> Tensor:

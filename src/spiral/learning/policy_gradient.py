@@ -15,33 +15,30 @@ def policy_loss(
     decision: Decision,
     advantages: Tensor,
     value_targets: Tensor,
+    before: Tensor,
     entropy_coef: float,
     value_coef: float,
-    before: Tensor | None = None,
-    clip_coef: float = 0.2,
+    clip_coef: float,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """-sum log pi(a_t) A_t - entropy bonus + value error, averaged over N = T * B commands.
 
-    In a further pass over the same commands the policy is no longer the one that painted them: the first term becomes
-    the clipped ratio of probabilities now and then (Schulman et al. 2017, eq. 7).
+    The first term is the clipped ratio of probabilities now and then (Schulman et al. 2017, eq. 7). While the policy is
+    still the one that painted the commands the ratio is 1, and its gradient that of log pi(a_t) A_t.
 
     Args:
         decision: the policy's reconsideration of the commands, N = T * B.
         advantages: float32 [N], R_t - V(s_t) or its estimate, without gradient.
         value_targets: float32 [N], without gradient.
+        before: float32 [N], log probability of the commands when they were painted.
         entropy_coef: weight of the entropy bonus, per nat.
         value_coef: weight of the value function's squared error.
-        before: float32 [N], log probability of the commands when they were painted; None in the first pass.
         clip_coef: how far the ratio may leave 1 before its gradient is cut.
 
     Returns:
         The loss and figures for the log, scalars.
     """
-    if before is None:
-        gain = (decision.log_probability * advantages).mean()
-    else:
-        ratio = (decision.log_probability - before).exp()
-        gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip_coef, 1 + clip_coef) * advantages).mean()
+    ratio = (decision.log_probability - before).exp()
+    gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip_coef, 1 + clip_coef) * advantages).mean()
     entropy = decision.entropy.mean()
     value_error = (decision.value - value_targets).square().mean()
     spread = value_targets.var().clamp_min(1e-8)

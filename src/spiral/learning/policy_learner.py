@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from spiral.engines import Engine
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.checkpoint import Tensors
+from spiral.learning.lessons import Lessons, hindsight, imitation_loss, telling
+from spiral.learning.minibatches import evaluate, minibatches, sample
 from spiral.learning.networks import make_policy
 from spiral.learning.policy_gradient import normalize_advantages, policy_loss
 from spiral.learning.returns import generalized_advantage_estimation, v_trace
@@ -24,7 +26,7 @@ from spiral.learning.rewards import discriminator_scores, from_scores, histogram
 from spiral.learning.rollout import rollout
 from spiral.learning.trajectory import Trajectory, episode_figures
 from spiral.models.discriminator import Discriminator
-from spiral.models.policy import Decision, State
+from spiral.models.policy import Decision
 from spiral.settings import Preset
 
 MetricsCallback = Callable[[Dataset, npt.NDArray[np.uint8]], dict[str, float]]
@@ -58,8 +60,11 @@ class PolicyLearner:
         self.optimizer = torch.optim.Adam(self.policy.parameters(), learning.policy_learning_rate, betas, fused=True)
         self.reward_scale = RewardScale(learning.reward_scale, learning.episode_length, device)
         # `ddp.use_ddp` puts others in their place.
-        self.evaluate_actions: Callable[..., tuple[Decision, State]] = lambda *seen: self.policy.evaluate(*seen)
+        self.evaluate_actions: Callable[[Sequence[Trajectory]], list[Decision]] = lambda batch: evaluate(
+            self.policy, batch
+        )
         self.all_gather: Callable[[Tensor], Tensor] = lambda values: values
+        self.lessons = Lessons(preset) if learning.lessons else None
         self.updates = self.commands = 0
 
     def scores(self, episode: Trajectory, discriminator: Discriminator) -> Tensor:
@@ -97,61 +102,88 @@ class PolicyLearner:
     def learn(self, episode: Trajectory, rewards: Tensor, progress: float) -> dict[str, float]:
         """Learn from painted episodes; `progress` is the share of the budget used up, for the schedules.
 
-        One advantage actor-critic step, and `learning.update_epochs` - 1 more on the same commands.
+        `learning.update_epochs` over the commands in `learning.num_minibatches` each, an optimiser step of advantage
+        actor-critic on every one; what `spiral.learning.lessons` gives is learned beside it.
         """
-        learning, seen = self.preset.learning, episode.observations()
-        fall = learning.entropy_coef_end / learning.entropy_coef if learning.entropy_coef > 0 else 1.0
-        entropy_coef = learning.entropy_coef * fall ** min(progress, 1.0)
-        rate = learning.policy_learning_rate * (1.0 + (learning.learning_rate_end_factor - 1.0) * min(progress, 1.0))
-        before = advantages = value_targets = None
+        learning = self.preset.learning
+        measured = self._advantages(episode, rewards)
+        lessons = None if self.lessons is None else self.lessons.draw(self.policy)
         figures: dict[str, Tensor] = {}
         for _ in range(learning.update_epochs):
-            with self.mixed():
-                decision, state = self.evaluate_actions(seen, episode.commands, episode.before.state)
-            if advantages is None or value_targets is None:
-                advantages, value_targets = self._advantages(episode, rewards, decision, state)
-            loss, figures = policy_loss(
-                decision,
-                advantages.flatten(),
-                value_targets.flatten(),
-                entropy_coef,
-                learning.value_coef,
-                before,
-                learning.clip_coef,
-            )
-            before = decision.log_probability.detach() if before is None else before
-            self.optimizer.zero_grad()
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm)
-            figures |= {"gradient_norm": norm, "reward_unit": self.reward_scale.of(episode.index).mean()}
-            self._update(rate)
+            for rows in minibatches(episode.batch, learning.num_minibatches, self.device):
+                some = None if lessons is None else lessons.rows(sample(lessons.batch, learning.lessons, self.device))
+                loss, figures = self._loss(episode.rows(rows), [each[:, rows] for each in measured], some, progress)
+                self.optimizer.zero_grad()
+                loss.backward()
+                norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm)
+                figures |= {"gradient_norm": norm, "reward_unit": self.reward_scale.of(episode.index).mean()}
+                self._update(
+                    falling(
+                        learning.policy_learning_rate,
+                        learning.policy_learning_rate * learning.learning_rate_end_factor,
+                        progress,
+                    )
+                )
         self.commands += self.all_gather(episode.commands[..., 0]).numel()
         return {f"policy/{name}": float(value) for name, value in figures.items()}
 
-    def _advantages(
-        self, episode: Trajectory, rewards: Tensor, decision: Decision, state: State
-    ) -> tuple[Tensor, Tensor]:
-        """Advantages, normalised, and value targets float32 [T, B], corrected where another policy may have painted.
+    def _loss(
+        self, episode: Trajectory, measured: Sequence[Tensor], lessons: Trajectory | None, progress: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of one minibatch and figures for the log.
 
-        `state` is the core's after the last command.
+        `measured` is what `_advantages` says of these episodes.
         """
-        learning, values = self.preset.learning, decision.value.detach().view(rewards.shape)
+        learning, batch = self.preset.learning, [episode]
+        if learning.hindsight_weight:
+            batch.append(hindsight(episode))
+        if lessons is not None:
+            batch.append(lessons)
+        with self.mixed():
+            decisions = self.evaluate_actions(batch)
+        fall = learning.entropy_coef_end / learning.entropy_coef if learning.entropy_coef > 0 else 1.0
+        loss, figures = policy_loss(
+            decisions[0],
+            *(each.flatten() for each in measured),
+            entropy_coef=learning.entropy_coef * fall ** min(progress, 1.0),
+            value_coef=learning.value_coef,
+            clip_coef=learning.clip_coef,
+        )
+        if learning.hindsight_weight:
+            figures["hindsight_loss"] = imitation_loss(decisions[1], telling(episode, self.policy.specification))
+            weight = falling(learning.hindsight_weight, learning.hindsight_weight_end, progress)
+            loss = loss + weight * figures["hindsight_loss"]
+        if lessons is not None:
+            figures["lesson_loss"] = imitation_loss(decisions[-1])
+            loss = loss + falling(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
+        return loss, figures
+
+    def _advantages(self, episode: Trajectory, rewards: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Advantages, normalised, value targets, and log probability of the commands before anything is learned.
+
+        All are float32 [T, B]; the first two are corrected where another policy may have painted.
+        """
+        learning = self.preset.learning
         # What comes later is counted in the unit of the command before it.
         discount = learning.gamma * self.reward_scale.of(episode.index + 1) / self.reward_scale.of(episode.index)
         decay = learning.gae_lambda
         if learning.off_policy_correction == "none":
+            values, before = episode.values, episode.log_probability
             advantages, targets = generalized_advantage_estimation(
                 rewards, values, discount, decay, episode.bootstrap_value
             )
-            return normalize_advantages(advantages, self.all_gather(advantages)), targets
-        ratios = (decision.log_probability.detach().view(rewards.shape) - episode.log_probability).exp()
+            return normalize_advantages(advantages, self.all_gather(advantages)), targets, before
+        with torch.no_grad(), self.mixed():
+            decision, state = self.policy.evaluate(episode.observations(), episode.commands, episode.before.state)
+        values, before = (value.view(rewards.shape) for value in (decision.value, decision.log_probability))
+        ratios = (before - episode.log_probability).exp()
         following = torch.zeros_like(episode.bootstrap_value)
         if not bool(episode.ended.all()):
             with torch.no_grad(), self.mixed():
                 expected = self.policy.bootstrap_value(episode.next_observation(learning.episode_length), state)
             following = torch.where(episode.ended, 0.0, expected)
         advantages, targets, weights = v_trace(rewards, values, discount, decay, following, ratios)
-        return normalize_advantages(advantages, self.all_gather(advantages)) * weights, targets
+        return normalize_advantages(advantages, self.all_gather(advantages)) * weights, targets, before
 
     def _update(self, rate: float) -> None:
         """Take the optimiser's step and let the average follow."""
@@ -214,3 +246,8 @@ class PolicyLearner:
         checkpoint.unpack_optimizer(self.optimizer, state["policy_optimizer"])
         self.reward_scale.state = state["reward_scale"]["state"].to(self.device)
         self.updates, self.commands = (int(state["counts"][name]) for name in ("updates", "commands"))
+
+
+def falling(start: float, end: float, progress: float) -> float:
+    """A setting that falls linearly from `start` to `end` over a run, of which the share `progress` is over."""
+    return start + (end - start) * min(progress, 1.0)

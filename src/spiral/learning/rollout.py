@@ -91,7 +91,7 @@ def unroll(
     canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
     commands = torch.zeros(steps, batch, choices, dtype=torch.int64, device=device)
     effective = torch.zeros(steps, batch, choices, dtype=torch.bool, device=device)
-    log_probability = torch.zeros(steps, batch, device=device)
+    log_probability, values = torch.zeros(2, steps, batch, device=device)
     progress = (episodes.elapsed + torch.arange(steps, device=device)[:, None]).float() / length
     progress = progress.clamp_max((length - 1) / length)
     pixels, state = canvases.numpy(), episodes.state
@@ -105,7 +105,7 @@ def unroll(
     with torch.no_grad():
         for step in range(steps):
             observation = seen(step, progress[step])
-            commands[step], log_probability[step], state = policy.act(observation, state, temperature)
+            commands[step], log_probability[step], values[step], state = policy.act(observation, state, temperature)
             chosen = commands[step].cpu().numpy()
             effective[step] = torch.from_numpy(engine.specification.active(chosen)).to(device)
             previous, worked = commands[step], effective[step]
@@ -124,6 +124,7 @@ def unroll(
         effective=effective,
         progress=progress,
         log_probability=log_probability,
+        values=values,
         ended=ended,
         bootstrap_value=bootstrap_value,
     )
@@ -141,3 +142,31 @@ def rollout(
 ) -> Trajectory:
     """Paint whole episodes of `steps` commands on every canvas of the engine; see `reset_episodes` and `unroll`."""
     return unroll(policy, engine, reset_episodes(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]
+
+
+def replay(policy: Policy, engine: Engine, commands: npt.NDArray[np.int64], seeds: npt.NDArray[np.int64]) -> Trajectory:
+    """Execute programs int64 [T, B, K] from blank canvases: the trajectory of a policy that would have written them.
+
+    Its log probabilities and values are 0; its targets are blank.
+    """
+    device, size, (steps, batch) = policy.squeeze.weight.device, policy.size, commands.shape[:2]
+    nothing = torch.zeros(batch, size, size, engine.shape[2], dtype=torch.uint8, device=device)
+    before = reset_episodes(policy, engine, nothing, seeds)
+    canvases = torch.empty(steps + 1, batch, size, size, engine.shape[2], dtype=torch.uint8)
+    pixels = canvases.numpy()
+    observe(engine.canvases(), size, out=pixels[0])
+    for step, command in enumerate(commands):
+        engine.step(command)
+        observe(engine.canvases(), size, out=pixels[step + 1])
+    zeros = torch.zeros(steps, batch, device=device)
+    return Trajectory(
+        before=before,
+        canvases=canvases.to(device),
+        commands=torch.from_numpy(commands).to(device),
+        effective=torch.from_numpy(engine.specification.active(commands)).to(device),
+        progress=(torch.arange(steps, device=device)[:, None] / steps).expand(steps, batch),
+        log_probability=zeros,
+        values=zeros,
+        ended=torch.ones(batch, dtype=torch.bool, device=device),
+        bootstrap_value=zeros[0],
+    )

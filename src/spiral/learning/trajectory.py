@@ -13,7 +13,7 @@ from spiral.specification import Specification
 
 OF_EPISODES = ("targets", "noise", "previous", "effective", "elapsed")
 """Fields of `Episodes` that begin with B."""
-_OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability")
+_OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability", "values")
 _OF_ENDS = ("ended", "bootstrap_value")
 
 
@@ -51,6 +51,7 @@ class Trajectory:
         effective: bool [T, B, K], which choices of the commands had an effect.
         progress: float32 [T, B], the share of the episode that was over before each command, in [0, 1).
         log_probability: float32 [T, B], of the commands by the policy that painted them, nats.
+        values: float32 [T, B], the return that it expected before each command.
         ended: bool [B], whose episode was over after the last command.
         bootstrap_value: float32 [B], the value of what comes after the last command, 0 where the episode ended.
     """
@@ -61,6 +62,7 @@ class Trajectory:
     effective: Tensor
     progress: Tensor
     log_probability: Tensor
+    values: Tensor
     ended: Tensor
     bootstrap_value: Tensor
 
@@ -112,9 +114,13 @@ class Trajectory:
 
     def share(self, rank: int, ranks: int) -> Trajectory:
         """Every `ranks`-th canvas, beginning with `rank`: one learner's share of the batch."""
+        return self.rows(torch.arange(rank, self.batch, ranks, device=self.commands.device))
+
+    def rows(self, rows: Tensor) -> Trajectory:
+        """The episodes of some canvases, int64 [N] in [0, B), as a batch of their own."""
 
         def cut(value: Tensor | None, axis: int) -> Tensor | None:
-            return None if value is None else value[(slice(None),) * axis + (slice(rank, None, ranks),)]
+            return None if value is None else value.index_select(axis, rows)
 
         before = {name: cut(getattr(self.before, name), 0) for name in OF_EPISODES}
         state = tuple(cut(part, 0) for part in self.before.state)

@@ -14,6 +14,8 @@ DECODER_SIDE = 4
 """Side of a location head's first feature map."""
 LOCAL_FEATURE_SIDES = (16, 4)
 """Sides to which pictures are reduced for local_features."""
+GLIMPSE_WIDTH = 64
+"""What a glimpse tells z."""
 _FINEST_DRAWN = 16
 """Locations already chosen are drawn up to this side: finer planes cost most of the time and add little."""
 
@@ -73,14 +75,46 @@ class LocationHead(nn.Module):
         return x.flatten(1)
 
 
-def gather_local_features(features: list[Tensor], option: Tensor, grid: int) -> Tensor:
+def gather_local_features(finest: Tensor, reduced: list[Tensor], option: Tensor, grid: int) -> Tensor:
     """What the finest feature map and the reduced pictures look like at cells int64 [N] of a grid: [N, channels]."""
     rows, columns, seen = option // grid, option % grid, []
-    for maps in (features[0], *features[-len(LOCAL_FEATURE_SIDES) :]):
+    for maps in (finest, *reduced):
         side = maps.shape[-1]
         cell = (rows * side // grid) * side + columns * side // grid
         seen.append(maps.flatten(2).gather(2, cell[:, None, None].expand(-1, maps.shape[1], 1))[:, :, 0])
     return torch.cat(seen, dim=1)
+
+
+class Glimpse(nn.Module):
+    """A crop of the pictures around a chosen cell, seen by two convolutions (Mnih et al. 2014, section 3.1)."""
+
+    def __init__(self, planes: int, side: int) -> None:
+        """For pictures of so many planes and crops of `side` x `side` pixels."""
+        super().__init__()
+        self.side = side
+        self.fine = nn.Conv2d(planes, 16, 4, stride=2, padding=1)
+        self.coarse = nn.Conv2d(16, 32, 4, stride=2, padding=1)
+        self.tell = nn.Linear(32 * (side // 4) ** 2, GLIMPSE_WIDTH)
+
+    def forward(self, pictures: Tensor, option: Tensor, grid: int) -> Tensor:
+        """[N, GLIMPSE_WIDTH] from pictures [N, planes, S, S] in [-1, 1] and cells int64 [N] of a grid."""
+        x = functional.relu(self.fine(crop(pictures, option, grid, self.side)))
+        return functional.relu(self.tell(functional.relu(self.coarse(x)).flatten(1)))
+
+
+def crop(pictures: Tensor, option: Tensor, grid: int, side: int) -> Tensor:
+    """Pictures [N, planes, S, S] around the middles of cells int64 [N] of a grid: [N, planes, side, side].
+
+    What lies beyond a picture is 0.
+    """
+    size, half = pictures.shape[-1], side // 2
+    padded = functional.pad(pictures, (half, half, half, half))
+    line = torch.arange(side, device=pictures.device)
+    top, left = (((2 * cell + 1) * size) // (2 * grid) for cell in (option // grid, option % grid))
+    rows, columns = top[:, None] + line, left[:, None] + line
+    places = (rows[:, :, None] * padded.shape[-1] + columns[:, None, :]).flatten(1)
+    cut = padded.flatten(2).gather(2, places[:, None].expand(-1, padded.shape[1], -1))
+    return cut.view(*cut.shape[:2], side, side).contiguous(memory_format=torch.channels_last)
 
 
 def draw(places: list[Tensor], size: int) -> Tensor:

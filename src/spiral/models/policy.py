@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spiral.errors import InputError, require_within
+from spiral.errors import InputError
 from spiral.models.blocks import (
     LOCATION_PLANES,
     ResidualBlock,
@@ -25,76 +25,19 @@ from spiral.models.blocks import (
     mlp,
     pictures_to_planes,
 )
-from spiral.models.locations import LOCAL_FEATURE_SIDES, LocationHead, draw, gather_local_features
+from spiral.models.locations import (
+    GLIMPSE_WIDTH,
+    LOCAL_FEATURE_SIDES,
+    Glimpse,
+    LocationHead,
+    draw,
+    gather_local_features,
+)
+from spiral.models.policy_settings import PolicySettings
 from spiral.specification import Category, Choice, Location, Specification
 
 CORE_SIDE = 8
 """Side of the encoder's last feature map."""
-
-
-@dataclass(frozen=True)
-class PolicySettings:
-    """Sizes and inputs of the policy.
-
-    Attributes:
-        channels: of the encoder's first convolution.
-        stride: of that convolution; 1 keeps the full resolution, as in the paper, 2 halves it at once, which spares
-            a third of the time on a small machine, 4 halves it twice.
-        core_channels: of its further convolutions and residual blocks.
-        residual_blocks: at the encoder's end, on 8x8 maps.
-        hidden: width of the LSTM and of the decoder's vector z.
-        embedding: width of a choice's embedding.
-        location_channels: of the location heads' convolutions.
-        location_blocks: residual blocks in each location head.
-        noise: length of the noise vector z_0 of section 3.1; 0 for none.
-        sees_target: reconstruction, section 3.3.
-        cluster_means: not in the paper, for generation on small machines. The target is one of so many cluster_means, a
-            power of two, drawn at random as noise is: mean pictures of cells of similar pictures
-            (`spiral.datasets.clusters`).
-        sees_canvas: False for the blind agent of section 4.3.
-        skip_connections: not in the paper, for small machines. The location heads look at the encoder's feature maps of
-            their own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
-            squeezed through the vector z.
-        ordinal: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
-            sizes or shades: what is learned of one option is learned of its neighbours, too.
-        local_features: not in the paper, for colour on small machines. With every location chosen, z is told what the
-            canvas, the target and the finest feature map look like there, so that "as red as that place" need not be
-            either.
-    """
-
-    channels: int = 32
-    stride: Literal[1, 2, 4] = 1
-    core_channels: int = 32
-    residual_blocks: int = 8
-    hidden: int = 256
-    embedding: int = 16
-    location_channels: int = 16
-    location_blocks: int = 8
-    noise: int = 0
-    sees_target: bool = True
-    cluster_means: int = 0
-    sees_canvas: bool = True
-    skip_connections: bool = False
-    ordinal: tuple[str, ...] = ()
-    local_features: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the sizes.
-
-        Raises:
-            InputError: naming the one out of range.
-        """
-        widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
-        depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
-        require_within("policy", self, **widths, **depths, noise=(0, 4096), cluster_means=(0, 4096))
-        if self.local_features and not (self.sees_canvas or self.sees_target):
-            raise InputError(
-                "local_features need something to look at: set --policy.sees-canvas or --policy.sees-target"
-            )
-        if self.cluster_means and not self.sees_target:
-            raise InputError(
-                "cluster_means take the place of a target: set --policy.sees-target or --policy.cluster-means 0"
-            )
 
 
 @dataclass(frozen=True)
@@ -131,6 +74,21 @@ class Decision:
     log_probability: Tensor
     entropy: Tensor
     value: Tensor
+
+
+class Features(NamedTuple):
+    """What the encoder hands to the decoder.
+
+    Attributes:
+        maps: feature maps float32 [N, channels, side, side] from fine to coarse, down to 8x8.
+        reduced: with `local_features` the pictures [N, planes, side, side] reduced to `LOCAL_FEATURE_SIDES`, else
+            empty.
+        pictures: float32 [N, planes, S, S], canvas and target in [-1, 1], or None where the policy sees neither.
+    """
+
+    maps: list[Tensor]
+    reduced: list[Tensor]
+    pictures: Tensor | None
 
 
 State = tuple[Tensor, Tensor]
@@ -190,6 +148,8 @@ class Policy(nn.Module):
         # Pictures at two scales and the finest feature map; see `gather_local_features`.
         seen = len(LOCAL_FEATURE_SIDES) * (planes - 2) + width if settings.local_features else 0
         self.local_linear = nn.Linear(seen * locations, settings.hidden) if seen else None
+        self.glimpse = Glimpse(planes - 2, settings.glimpse) if settings.glimpse else None
+        seen += GLIMPSE_WIDTH if settings.glimpse else 0
         self.merges = nn.ModuleList(
             mlp(
                 settings.hidden + settings.embedding + seen * isinstance(c, Location),
@@ -230,7 +190,7 @@ class Policy(nn.Module):
             return None
         return self.cluster_means[torch.randint(len(self.cluster_means), (batch,), device=self.cluster_means.device)]
 
-    def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, Tensor, State]:
+    def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, Tensor, Tensor, State]:
         """Sample one command for each of B canvases.
 
         Args:
@@ -240,10 +200,11 @@ class Policy(nn.Module):
 
         Returns:
             The commands, int64 [B, K]; their log probability as `evaluate` has it, whatever the temperature, float32
-            [B]; the core's next state.
+            [B]; the expected return from here on, float32 [B]; the core's next state.
         """
         features, vector = self.encode(seen)
         state = self.core(vector, state)
+        value = self.value(state[0])[:, 0].float()
         chosen: list[Tensor] = []
         effective: list[Tensor] = []
         log_probability = torch.zeros_like(seen.progress)
@@ -251,7 +212,7 @@ class Policy(nn.Module):
             chosen.append(option)
             effective.append(self._works(chosen, effective))
             log_probability = log_probability + _of(functional.log_softmax(logits, -1), option) * effective[-1]
-        return torch.stack(chosen, dim=1), log_probability, state
+        return torch.stack(chosen, dim=1), log_probability, value, state
 
     def bootstrap_value(self, seen: Observation, state: State) -> Tensor:
         """The expected return from here on, float32 [B], for B canvases."""
@@ -289,11 +250,8 @@ class Policy(nn.Module):
             entropy = entropy - (log_probabilities.exp() * log_probabilities).sum(-1) * works
         return Decision(log_probability, entropy, value), state
 
-    def encode(self, seen: Observation) -> tuple[list[Tensor], Tensor]:
-        """Feature maps from fine to coarse, down to 8x8, and the vector for the core [N, hidden].
-
-        With local_features the pictures, reduced to two sizes, come after the feature maps.
-        """
+    def encode(self, seen: Observation) -> tuple[Features, Tensor]:
+        """What the decoder looks at, and the vector for the core [N, hidden]."""
         shown = [seen.canvas] if self.settings.sees_canvas else []
         if self.settings.sees_target:
             if seen.target is None:
@@ -304,7 +262,6 @@ class Policy(nn.Module):
         pictures = pictures_to_planes(torch.cat(shown, dim=-1)) if shown else None
         if pictures is not None:
             x = x + self._stem(pictures, slice(2, None))
-        x = x + self.stem.bias[:, None, None]  # pyright: ignore[reportOptionalSubscript]
         embedded = [
             embed(_embeddable(choice, seen.previous[:, i])) * seen.effective[:, i : i + 1]
             for i, (choice, embed) in enumerate(zip(self.specification.choices, self.embeddings, strict=True))
@@ -314,7 +271,9 @@ class Policy(nn.Module):
             if seen.noise is None:
                 raise ValueError("this policy needs noise")
             condition = condition + self.noise_mlp(seen.noise)
-        x = functional.relu(x + condition[:, :, None, None])
+        # One addition in the precision of the convolution: of two precisions it would be slow, and a copy later.
+        shift = (condition + self.stem.bias)[:, :, None, None].to(x.dtype)  # pyright: ignore[reportOperatorIssue]
+        x = functional.relu(x + shift)
         features = [x]
         for down in self.downs:
             x = functional.relu(down(x))
@@ -323,11 +282,13 @@ class Policy(nn.Module):
             x = x + self.where(draw(self._positions(seen.previous), CORE_SIDE))
         x = functional.relu(self.blocks(x))
         features[-1] = x
+        reduced: list[Tensor] = []
         if pictures is not None and self.settings.local_features:
+            smaller = pictures
             for side in LOCAL_FEATURE_SIDES:
-                pictures = functional.avg_pool2d(pictures, pictures.shape[-1] // side)
-                features.append(pictures)
-        return features, functional.relu(self.squeeze(x.flatten(1)))
+                smaller = functional.avg_pool2d(smaller, smaller.shape[-1] // side)
+                reduced.append(smaller)
+        return Features(features, reduced, pictures), functional.relu(self.squeeze(x.flatten(1)))
 
     def _stem(self, planes: Tensor, inputs: slice) -> Tensor:
         """The first convolution's part for some of its input planes, without its bias."""
@@ -335,7 +296,7 @@ class Policy(nn.Module):
         return functional.conv2d(planes, weight, stride=stem.stride, padding=stem.padding)  # pyright: ignore[reportArgumentType]
 
     def decode(
-        self, z: Tensor, features: list[Tensor], previous: Tensor, given: Tensor | None, temperature: float = 1.0
+        self, z: Tensor, features: Features, previous: Tensor, given: Tensor | None, temperature: float = 1.0
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Decide the K choices one after the other; `given` int64 [N, K] are reconsidered instead of sampled.
 
@@ -344,20 +305,23 @@ class Policy(nn.Module):
         """
         places = self._positions(previous) if self.settings.skip_connections else []
         if self.local_linear is not None:
-            grids = [(i, choice.grid) for i, choice in self._chosen_locations()]
+            finest, reduced = features.maps[0], features.reduced
+            cells = [(previous[:, i], choice.grid) for i, choice in self._chosen_locations()]
             z = z + self.local_linear(
-                torch.cat([gather_local_features(features, previous[:, i], grid) for i, grid in grids], dim=1)
+                torch.cat([gather_local_features(finest, reduced, *cell) for cell in cells], dim=1)
             )
         for position, choice in enumerate(self.specification.choices):
             head = self.heads[position]
-            logits = head(z, features, places) if isinstance(choice, Location) else head(z)
+            logits = head(z, features.maps, places) if isinstance(choice, Location) else head(z)
             logits = logits.float()
             option = given[:, position] if given is not None else _pick(logits, temperature)
             yield option, logits
             if position < len(self.merges):
                 told = [z, self.embeddings[position](_embeddable(choice, option))]
                 if self.settings.local_features and isinstance(choice, Location):
-                    told.append(gather_local_features(features, option, choice.grid))
+                    told.append(gather_local_features(features.maps[0], features.reduced, option, choice.grid))
+                if self.glimpse is not None and features.pictures is not None and isinstance(choice, Location):
+                    told.append(self.glimpse(features.pictures, option, choice.grid))
                 z = functional.relu(z + self.merges[position](torch.cat(told, dim=1)))
                 if self.settings.skip_connections and isinstance(choice, Location):
                     places = [*places, grid_positions(option, choice.grid)]

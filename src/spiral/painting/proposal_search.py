@@ -130,7 +130,7 @@ def best_of_n(
     )
     hidden, cell = (part.repeat_interleave(count, 0) for part in proposals.state)
     with torch.no_grad():
-        proposed, _, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
+        proposed, *_, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
     options = proposed.cpu().numpy()
     best = np.arange(number) * count
     if count > 1:
