@@ -37,7 +37,7 @@ def acting_rate(actor: Any, mixed: Any, commands: int, seconds: float) -> float:
     began, painted = time.perf_counter(), 0
     while (passed := time.perf_counter() - began) < seconds:
         with mixed():
-            actor.paint()
+            actor.unroll()
         painted += commands
     return painted / passed
 

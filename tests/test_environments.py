@@ -32,7 +32,7 @@ def test_observations_are_in_the_order_of_their_space(arguments):
 
 
 def test_the_vector_environment_resets_finished_canvases_at_the_next_step():
-    env = gymnasium.make_vec(NAME, num_envs=3, vectorization_mode="vector_entry_point", unroll_length=2, reward="l2")
+    env = gymnasium.make_vec(NAME, num_envs=3, vectorization_mode="vector_entry_point", steps=2, reward="l2")
     env.reset(seed=0)
     env.action_space.seed(0)
     for round_ in range(3):

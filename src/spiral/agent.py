@@ -200,7 +200,7 @@ class Agent:
                 shown = [
                     None if p is None else torch.tensor(np.ascontiguousarray(p), device=self.device) for p in parts
                 ]
-                scores.append(self.discriminator.score(*shown).cpu().numpy())  # pyright: ignore[reportArgumentType]
+                scores.append(self.discriminator.score_images(*shown).cpu().numpy())  # pyright: ignore[reportArgumentType]
         return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:

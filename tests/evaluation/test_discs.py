@@ -20,7 +20,7 @@ from spiral.evaluation.discs import (
 
 def test_the_score_of_wgan_gp_is_a_wider_hill_than_l2(tmp_path):
     settings = Discs(out=tmp_path, steps=200)
-    score = surface(train_disc_discriminator(settings, "wgan-gp").score, settings)
+    score = surface(train_disc_discriminator(settings, "wgan-gp").score_images, settings)
     l2 = surface(minus_l2(settings), settings)
     assert half_width(score, settings) > 1.2 * half_width(l2, settings)
     assert agreement(l2, settings) == 0.0

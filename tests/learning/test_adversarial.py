@@ -63,7 +63,7 @@ def test_the_discriminator_learns_to_tell_squares_from_noise(loss, spectral, con
         optimizer.step()
     real, fake = batch()
     targets = real if conditional else None
-    assert float((judge.score(real, targets) - judge.score(fake, targets)).min()) > 0
+    assert float((judge.score_images(real, targets) - judge.score_images(fake, targets)).min()) > 0
     assert figures["real_score"] > figures["fake_score"]
 
 

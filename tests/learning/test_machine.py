@@ -37,14 +37,14 @@ def test_a_compiled_policy_does_what_the_plain_one_does(monkeypatch, tmp_path):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     machine.compile_policy(policy)
     with torch.no_grad():
-        commands, _, state = policy.act(seen, policy.initial_state(6), 0.0)
+        commands, *_, state = policy.act(seen, policy.initial_state(6), 0.0)
         expected, *_ = plain.act(seen, plain.initial_state(6), 0.0)
     assert torch.equal(commands, expected)
     decision, _ = policy.evaluate(seen, commands[None], policy.initial_state(6))
     alike, _ = plain.evaluate(seen, commands[None], plain.initial_state(6))
     assert torch.allclose(decision.log_probability, alike.log_probability, atol=1e-5)
     decision.log_probability.sum().backward()
-    assert policy.look.weight.grad is not None and state[0].shape == (6, 8)
+    assert policy.stem.weight.grad is not None and state[0].shape == (6, 8)
 
 
 def test_without_a_compiler_the_message_says_what_to_install(monkeypatch):

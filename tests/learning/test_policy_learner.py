@@ -40,9 +40,7 @@ def learn_from(learner: PolicyLearner, episode: Trajectory, judge: Discriminator
 def test_without_lag_v_trace_learns_what_is_learned_on_policy(lines):
     found = []
     for correction in ("none", "v-trace"):
-        learner, judge, episode = painted(
-            exactly(tiny(lines, unroll_length=3, off_policy_off_policy_correction=correction))
-        )
+        learner, judge, episode = painted(exactly(tiny(lines, unroll_length=3, off_policy_correction=correction)))
         found.append(learn_from(learner, episode, judge))
     assert any(gradient.abs().max() > 1e-4 for gradient in found[0])
     for plain, corrected in zip(*found, strict=True):
@@ -52,9 +50,7 @@ def test_without_lag_v_trace_learns_what_is_learned_on_policy(lines):
 def test_with_lag_the_correction_makes_a_difference(lines):
     found = []
     for correction in ("none", "v-trace"):
-        learner, judge, episode = painted(
-            exactly(tiny(lines, unroll_length=3, off_policy_off_policy_correction=correction))
-        )
+        learner, judge, episode = painted(exactly(tiny(lines, unroll_length=3, off_policy_correction=correction)))
         with torch.no_grad():
             for parameter in learner.policy.parameters():
                 parameter.mul_(1.5)

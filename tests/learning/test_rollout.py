@@ -77,7 +77,7 @@ def test_shares_of_a_batch_put_side_by_side_are_the_batch(lines):
     learner = Learner(tiny(lines, unroll_length=3), torch.device("cpu"))
     whole = make_actor(
         learner.preset, learner.policies[0].policy, load_real_images(learner.preset, learner.device), 1
-    ).paint()
+    ).unroll()
     parts = [whole.share(rank, 4) for rank in range(4)]
     assert {part.batch for part in parts} == {16}
     order = torch.arange(64).view(16, 4).t().flatten()  # shares take every fourth canvas

@@ -13,13 +13,13 @@ def pictures(count: int, size: int = 32, channels: int = 1) -> torch.Tensor:
 def test_one_score_a_picture(size, channels, conditional):
     judge = Discriminator(size, channels, conditional, DiscriminatorSettings(channels=4))
     shown = pictures(5, size, channels)
-    assert judge.score(shown, shown if conditional else None).shape == (5,)
+    assert judge.score_images(shown, shown if conditional else None).shape == (5,)
 
 
 def test_the_target_matters():
     judge = Discriminator(32, 1, True, DiscriminatorSettings(channels=4))
     shown = pictures(4)
-    assert not torch.equal(judge.score(shown, shown), judge.score(shown, pictures(4)))
+    assert not torch.equal(judge.score_images(shown, shown), judge.score_images(shown, pictures(4)))
 
 
 def test_spectral_norm_bounds_how_steep_the_score_is():
@@ -39,7 +39,7 @@ def test_batch_statistics_tell_twins_from_a_crowd():
     judge = Discriminator(16, 1, False, DiscriminatorSettings(channels=4, groups=4))
     crowd = pictures(4, 16)
     twins = crowd[:1].repeat(4, 1, 1, 1)
-    assert not torch.allclose(judge.score(crowd, None)[0], judge.score(twins, None)[0])
+    assert not torch.allclose(judge.score_images(crowd, None)[0], judge.score_images(twins, None)[0])
 
 
 def test_a_size_that_cannot_be_halved_to_four_is_refused():
@@ -60,5 +60,5 @@ def test_a_complement_discriminator_sees_one_half_of_the_picture_and_the_other_o
         assert not torch.equal(judge(picture, target, half), judge(other_picture, target, half))
     seen = [judge(picture, target, half) for half in range(4)]
     pixels = torch.randint(0, 256, (3, 16, 16, 1), dtype=torch.uint8)
-    assert judge.score(pixels, pixels).shape == (3,)
+    assert judge.score_images(pixels, pixels).shape == (3,)
     assert len({float(score.detach()) for score in seen}) == 4

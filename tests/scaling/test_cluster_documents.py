@@ -47,5 +47,5 @@ def test_the_bound_on_age_holds_and_small_unrolls_are_younger(queues):
     sizes = replace(queues.Sizes(), seconds=60.0, actors=32, actor_seconds=0.5)
     bounded = queues.simulate(replace(sizes, max_policy_lag=4))
     assert bounded["mean_lag"] <= 4.5
-    young = queues.simulate(replace(sizes, unrolls_per_episode=8, actor_seconds=0.1))
+    young = queues.simulate(replace(sizes, unrolls=8, actor_seconds=0.1))
     assert young["mean_lag"] < 0.5 * queues.simulate(sizes)["mean_lag"]

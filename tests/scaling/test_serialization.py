@@ -23,7 +23,7 @@ def leaves(tree: object) -> list[torch.Tensor]:
 def test_trajectories_and_states_come_back_as_they_were(lines):
     learner = Learner(tiny(lines, unroll_length=2), torch.device("cpu"))
     real = load_real_images(learner.preset, learner.device)
-    trajectory = make_actor(learner.preset, learner.policies[0].policy, real, 1).paint()
+    trajectory = make_actor(learner.preset, learner.policies[0].policy, real, 1).unroll()
     sent = to_arrays(trajectory)
     assert not leaves(sent), "nothing but arrays is left"
     back = to_tensors(sent)

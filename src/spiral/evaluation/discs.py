@@ -185,7 +185,7 @@ if __name__ == "__main__":
 
     chosen = tyro.cli(Discs)
     losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp")
-    found = {f"score, {loss}": surface(train_disc_discriminator(chosen, loss).score, chosen) for loss in losses}
+    found = {f"score, {loss}": surface(train_disc_discriminator(chosen, loss).score_images, chosen) for loss in losses}
     found["minus L2"] = surface(minus_l2(chosen), chosen)
     print(f"written: {write_surfaces(found, chosen)}")
     for name, values in found.items():

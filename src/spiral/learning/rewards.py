@@ -21,7 +21,7 @@ def discriminator_scores(discriminator: Discriminator, canvases: Tensor, targets
     """The discriminator's score of every canvas: float32 [T + 1, B] from uint8 [T + 1, B, S, S, C]."""
     count = canvases.shape[0]
     repeated = None if targets is None else targets.repeat(count, 1, 1, 1)
-    return discriminator.score(canvases.flatten(0, 1), repeated).view(count, -1)
+    return discriminator.score_images(canvases.flatten(0, 1), repeated).view(count, -1)
 
 
 def l2_scores(canvases: Tensor, targets: Tensor) -> Tensor:

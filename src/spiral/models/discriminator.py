@@ -64,12 +64,11 @@ class Discriminator(nn.Module):
         self.complement = settings.complement
         self.register_buffer("halves", _halves(size), persistent=False)
         widths = [channels * (1 + conditional)] + [settings.channels * min(2**i, 8) for i in range(downs)]
-        normalize_advantages = spectral_norm if settings.spectral else lambda layer: layer
+        normalise = spectral_norm if settings.spectral else lambda layer: layer
         self.convolutions = nn.ModuleList(
-            normalize_advantages(nn.Conv2d(before, after, 4, stride=2, padding=1))
-            for before, after in itertools.pairwise(widths)
+            normalise(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in itertools.pairwise(widths)
         )
-        self.score = normalize_advantages(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
+        self.score = normalise(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
 
     def forward(self, pictures: Tensor, targets: Tensor | None, half: int | None = None) -> Tensor:
         """Scores, float32 [N]; higher means more real.
@@ -95,7 +94,7 @@ class Discriminator(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             return self.score(x.flatten(1).float())[:, 0]
 
-    def score(self, pictures: Tensor, targets: Tensor | None = None) -> Tensor:
+    def score_images(self, pictures: Tensor, targets: Tensor | None = None) -> Tensor:
         """Scores, float32 [N], of uint8 [N, S, S, C] pictures, without gradient."""
         with torch.no_grad():
             planes = pictures_to_planes(pictures)

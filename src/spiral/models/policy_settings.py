@@ -70,9 +70,7 @@ class PolicySettings:
         if self.glimpse % 4:
             raise InputError(f"the side of a glimpse must be a multiple of 4, got --policy.glimpse {self.glimpse}")
         if (self.local_features or self.glimpse) and not (self.sees_canvas or self.sees_target):
-            raise InputError(
-                "local_features and glimpses need something to look at: set --policy.sees-canvas or --policy.sees-target"
-            )
+            raise InputError("nothing to look at closely: set --policy.sees-canvas or --policy.sees-target")
         if self.cluster_means and not self.sees_target:
             raise InputError(
                 "cluster_means take the place of a target: set --policy.sees-target or --policy.cluster-means 0"

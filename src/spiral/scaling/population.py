@@ -119,7 +119,9 @@ def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, checkpoint.Tenso
 def with_settings(base: Preset, config: dict[str, Any]) -> Preset:
     """The preset with a member's rate and entropy cost, which stay as they are until the next comparison."""
     rate, cost = float(config["policy_learning_rate"]), float(config["entropy_coef"])
-    constant = replace(base.learning, policy_learning_rate=rate, rate_end=1.0, entropy_coef=cost, entropy_cost_end=cost)
+    constant = replace(
+        base.learning, policy_learning_rate=rate, learning_rate_end_factor=1.0, entropy_coef=cost, entropy_coef_end=cost
+    )
     return replace(base, learning=constant)
 
 

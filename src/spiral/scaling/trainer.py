@@ -50,7 +50,7 @@ def train(
         InputError: wrong settings, no Ray or no cluster, or `out` holds a run and `resume` is False.
         TrainingError: a quantity is not finite, or the cluster has no place for a learner.
     """
-    preset = replace(preset, learning=replace(preset.learning, correction="v-trace"))
+    preset = replace(preset, learning=replace(preset.learning, off_policy_correction="v-trace"))
     cluster.unrolls(preset.learning.batch_size)  # refuses what does not go together, before anything is begun
     run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.population * cluster.learners
     state, seconds = saving.read(out, preset) if resume else (initial_state(preset, start), 0.0)
