@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from spiral.engines import CanvasSettings, Registration, register
-from spiral.engines.base import check_commands, check_load
+from spiral.engines.base import check_commands, check_fork, check_load
 from spiral.errors import InputError
 from spiral.specification import Category, Location, Specification
 
@@ -45,6 +45,10 @@ class EllipseEngine:
         pictures, _ = check_load(self, pictures, pens)
         rows = slice(None) if which is None else which
         self.pixels[rows] = pictures[rows]
+
+    def fork(self, source, rows, which=None) -> None:
+        rows, chosen = check_fork(self, source, rows, which)
+        self.pixels[chosen] = source.pixels[rows[chosen]]
 
     def step(self, commands, which=None) -> None:
         commands, side = check_commands(self, commands), self.chosen.size * self.chosen.samples

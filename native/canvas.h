@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 extern "C" {
 #include <mypaint-brush.h>
@@ -89,6 +91,10 @@ inline bool can_erase(MyPaintBrush* brush) {
 
 using Colour = std::array<float, 3>;
 
+// The settings of a brush that a stroke changes.
+constexpr MyPaintBrushSetting kChanging[] = {MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, MYPAINT_BRUSH_SETTING_COLOR_H,
+                                             MYPAINT_BRUSH_SETTING_COLOR_S, MYPAINT_BRUSH_SETTING_COLOR_V};
+
 inline Colour to_hsv(const Colour& rgb) {
   const float high = std::max({rgb[0], rgb[1], rgb[2]});
   const float low = std::min({rgb[0], rgb[1], rgb[2]});
@@ -126,8 +132,30 @@ class Canvas {
 
   void reset(int64_t seed) {
     fill();
-    if (random_) reseed(static_cast<uint64_t>(seed));
+    seed_ = static_cast<uint64_t>(seed);
+    history_.clear();
+    if (random_) reseed(seed_);
     move(0.0f, 0.0f);
+  }
+
+  // Become an exact copy of a canvas of the same size with the same brush: pixels, pen, brush and random numbers.
+  void fork(const Canvas& source) {
+    if (this == &source) return;
+    each_tile([&](MyPaintTiledSurface* tiled, int tx, int ty, size_t bytes) {
+      const Tile from(reinterpret_cast<MyPaintTiledSurface*>(source.surface_.get()), tx, ty, true);
+      const Tile to(tiled, tx, ty, false);
+      std::memcpy(to.pixels(), from.pixels(), bytes);
+    });
+    if (random_) replay(source);
+    for (const auto setting : kChanging) set(setting, mypaint_brush_get_base_value(source.brush_.get(), setting));
+    for (int s = 0; s < MYPAINT_BRUSH_STATES_COUNT; ++s) {
+      const auto state = static_cast<MyPaintBrushState>(s);
+      mypaint_brush_set_state(brush_.get(), state, mypaint_brush_get_state(source.brush_.get(), state));
+    }
+    x_ = source.x_;
+    y_ = source.y_;
+    pressure_ = source.pressure_;
+    painting_ = source.painting_;
   }
 
   // Put a picture uint8 [size, size, channels] onto the canvas, the pen lifted at (x, y).
@@ -142,39 +170,20 @@ class Canvas {
     move(x, y);
   }
 
-  void move(float x, float y) {
-    x_ = x;
-    y_ = y;
-    painting_ = false;
-    mypaint_brush_reset(brush_.get());
-    mypaint_brush_new_stroke(brush_.get());
-    stroke_to(x, y, 0.0f);
-  }
+  void move(float x, float y) { execute({false, 0.0f, 0.0f, x, y, 0.0f, 0.0f}, paper()); }
 
   // Returns the part of the canvas that was touched.
   MyPaintRectangle stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
                           const Colour& colour) {
     const Colour hsv = to_hsv(colour);
-    set(MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(radius));
     set(MYPAINT_BRUSH_SETTING_COLOR_H, hsv[0]);
     set(MYPAINT_BRUSH_SETTING_COLOR_S, hsv[1]);
     set(MYPAINT_BRUSH_SETTING_COLOR_V, hsv[2]);
-    MyPaintSurface* surface = mypaint_fixed_tiled_surface_interface(surface_.get());
-    mypaint_surface_begin_atomic(surface);
-    const float first = painting_ ? pressure_ : pressure;
-    if (!painting_) stroke_to(x_, y_, first);
-    for (int i = 1; i <= kSubSteps; ++i) {
-      const float t = static_cast<float>(i) / kSubSteps, u = 1.0f - t;
-      stroke_to(u * u * x_ + 2 * u * t * control_x + t * t * end_x, u * u * y_ + 2 * u * t * control_y + t * t * end_y,
-                u * first + t * pressure);
-    }
+    mypaint_surface_begin_atomic(paper());
+    execute({true, control_x, control_y, end_x, end_y, radius, pressure}, paper());
     // A stroke touches a small part of the canvas: only that is read back.
     MyPaintRectangle touched{0, 0, 0, 0};
-    mypaint_surface_end_atomic(surface, &touched);
-    x_ = end_x;
-    y_ = end_y;
-    pressure_ = pressure;
-    painting_ = true;
+    mypaint_surface_end_atomic(paper(), &touched);
     return touched;
   }
 
@@ -203,15 +212,71 @@ class Canvas {
   MyPaintRectangle whole() const { return {0, 0, size_, size_}; }
 
  private:
+  // What the pen did: a stroke, or a jump to its end. Of its colour a brush's random numbers know nothing.
+  struct Event {
+    bool paints;
+    float control_x, control_y, end_x, end_y, radius, pressure;
+  };
+
+  // A tile of a surface while somebody works on it.
+  class Tile {
+   public:
+    Tile(MyPaintTiledSurface* tiled, int tx, int ty, bool readonly) : tiled_(tiled) {
+      mypaint_tile_request_init(&request_, 0, tx, ty, readonly);
+      mypaint_tiled_surface_tile_request_start(tiled_, &request_);
+      if (!request_.buffer) throw std::bad_alloc();
+    }
+    Tile(const Tile&) = delete;
+    ~Tile() { mypaint_tiled_surface_tile_request_end(tiled_, &request_); }
+    uint16_t* pixels() const { return request_.buffer; }
+
+   private:
+    MyPaintTiledSurface* tiled_;
+    mutable MyPaintTileRequest request_;
+  };
+
+  MyPaintSurface* paper() const { return mypaint_fixed_tiled_surface_interface(surface_.get()); }
+
+  void execute(const Event& event, MyPaintSurface* surface) {
+    if (random_) history_.push_back(event);
+    if (event.paints) {
+      set(MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(event.radius));
+      const float first = painting_ ? pressure_ : event.pressure;
+      if (!painting_) stroke_to(surface, x_, y_, first);
+      for (int i = 1; i <= kSubSteps; ++i) {
+        const float t = static_cast<float>(i) / kSubSteps, u = 1.0f - t;
+        stroke_to(surface, u * u * x_ + 2 * u * t * event.control_x + t * t * event.end_x,
+                  u * u * y_ + 2 * u * t * event.control_y + t * t * event.end_y, u * first + t * event.pressure);
+      }
+      pressure_ = event.pressure;
+    } else {
+      mypaint_brush_reset(brush_.get());
+      mypaint_brush_new_stroke(brush_.get());
+      stroke_to(surface, event.end_x, event.end_y, 0.0f);
+    }
+    x_ = event.end_x;
+    y_ = event.end_y;
+    painting_ = event.paints;
+  }
+
+  // libmypaint neither tells nor takes the state of a brush's random numbers. What draws them depends on nothing that is
+  // on the paper, so the source's strokes are done once more into nowhere.
+  void replay(const Canvas& source) {
+    seed_ = source.seed_;
+    reseed(seed_);
+    history_.clear();
+    NullSurface nowhere;
+    for (const Event& event : source.history_) execute(event, &nowhere.parent);
+  }
+
   // libmypaint recomputes tables at every change of a setting, so what stays the same is left alone.
   void set(MyPaintBrushSetting setting, float value) {
     if (mypaint_brush_get_base_value(brush_.get(), setting) != value)
       mypaint_brush_set_base_value(brush_.get(), setting, value);
   }
 
-  void stroke_to(float x, float y, float pressure) {
-    mypaint_brush_stroke_to(brush_.get(), mypaint_fixed_tiled_surface_interface(surface_.get()), x, y, pressure,
-                            kUpright, kUpright, kSubStepSeconds);
+  void stroke_to(MyPaintSurface* surface, float x, float y, float pressure) {
+    mypaint_brush_stroke_to(brush_.get(), surface, x, y, pressure, kUpright, kUpright, kSubStepSeconds);
   }
 
   void fill() {
@@ -247,18 +312,23 @@ class Canvas {
     if (left >= right || top >= bottom) return;
     for (int ty = top / side; ty * side < bottom; ++ty) {
       for (int tx = left / side; tx * side < right; ++tx) {
-        MyPaintTileRequest request;
-        mypaint_tile_request_init(&request, 0, tx, ty, readonly);
-        mypaint_tiled_surface_tile_request_start(tiled, &request);
-        if (request.buffer) {
-          const int first = std::max(left, tx * side), count = std::min(right, (tx + 1) * side) - first;
-          for (int row = std::max(top, ty * side); row < std::min(bottom, (ty + 1) * side); ++row)
-            visit(request.buffer + (static_cast<size_t>(row - ty * side) * side + (first - tx * side)) * 4, row, first,
-                  count);
-        }
-        mypaint_tiled_surface_tile_request_end(tiled, &request);
+        const Tile tile(tiled, tx, ty, readonly);
+        const int first = std::max(left, tx * side), count = std::min(right, (tx + 1) * side) - first;
+        for (int row = std::max(top, ty * side); row < std::min(bottom, (ty + 1) * side); ++row)
+          visit(tile.pixels() + (static_cast<size_t>(row - ty * side) * side + (first - tx * side)) * 4, row, first,
+                count);
       }
     }
+  }
+
+  // Visits every tile, of which only the first rows are of use where the canvas is smaller.
+  template <typename Visit>
+  void each_tile(Visit visit) {
+    auto* tiled = reinterpret_cast<MyPaintTiledSurface*>(surface_.get());
+    const int side = tiled->tile_size;
+    for (int ty = 0; ty * side < size_; ++ty)
+      for (int tx = 0; tx * side < size_; ++tx)
+        visit(tiled, tx, ty, sizeof(uint16_t) * 4 * side * std::min(side, size_ - ty * side));
   }
 
   int size_;
@@ -268,4 +338,6 @@ class Canvas {
   std::array<uint16_t, 3> ground_{};
   float x_ = 0, y_ = 0, pressure_ = 0;
   bool painting_ = false;
+  uint64_t seed_ = 0;
+  std::vector<Event> history_;  // since the last reset, of brushes that draw random numbers
 };

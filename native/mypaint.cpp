@@ -28,7 +28,8 @@ using namespace nb::literals;
 
 namespace {
 
-using Seeds = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Rows = nb::ndarray<const int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Seeds = Rows;
 using Mask = nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Scalars = nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Vectors = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -51,14 +52,14 @@ class Canvases {
  public:
   Canvases(const Canvases&) = delete;
   Canvases(int batch, int size, int channels, const std::string& brush_json, const std::vector<float>& ground)
-      : size_(size), channels_(channels) {
+      : size_(size), channels_(channels), brush_json_(brush_json) {
     require(batch >= 1 && size >= 1 && size <= 4096, "batch must be at least 1, size 1 to 4096");
     require(channels == 1 || channels == 3, "channels must be 1 or 3");
     require(ground.size() == 3, "ground needs 3 values");
     for (float value : ground) require(value >= 0.0f && value <= 1.0f, "ground must be 0 to 1");
+    ground_ = Colour{ground[0], ground[1], ground[2]};
     const Silence silence;
-    for (int i = 0; i < batch; ++i)
-      canvases_.push_back(std::make_unique<Canvas>(size, brush_json, Colour{ground[0], ground[1], ground[2]}));
+    for (int i = 0; i < batch; ++i) canvases_.push_back(std::make_unique<Canvas>(size, brush_json, ground_));
   }
 
   void reset(Mask which, Seeds seeds, Pixels out, int threads) {
@@ -91,6 +92,34 @@ class Canvases {
       if (!chosen[i]) return;
       canvases_[i]->load(in + i * pixels_each(), channels_, pen[2 * i], pen[2 * i + 1]);
       canvases_[i]->read(pixels + i * pixels_each(), channels_, canvases_[i]->whole());
+    });
+  }
+
+  void fork(Mask which, const Canvases& source, Rows rows, int threads) {
+    require(which.shape(0) == canvases_.size() && rows.shape(0) == canvases_.size(),
+            "every array must hold one value a canvas");
+    require(source.size_ == size_ && source.brush_json_ == brush_json_ && source.ground_ == ground_,
+            "the source has another size, brush or ground");
+    const uint8_t* chosen = which.data();
+    const int64_t* row = rows.data();
+    for (size_t i = 0; i < canvases_.size(); ++i)
+      require(!chosen[i] || (row[i] >= 0 && static_cast<size_t>(row[i]) < source.canvases_.size()),
+              "a row is not in the source");
+    nb::gil_scoped_release release;
+    const Silence silence;
+    // Canvases of one's own that are overwritten meanwhile are set aside first.
+    std::vector<std::unique_ptr<Canvas>> aside(source.canvases_.size());
+    if (&source == this)
+      for (size_t i = 0; i < canvases_.size(); ++i) {
+        const size_t from = static_cast<size_t>(chosen[i] ? row[i] : i);
+        if (from == i || !chosen[from] || aside[from]) continue;
+        aside[from] = std::make_unique<Canvas>(size_, brush_json_, ground_);
+        aside[from]->fork(*canvases_[from]);
+      }
+    in_parallel(threads, [](size_t) { return 0.0f; }, [&](size_t i) {
+      if (!chosen[i]) return;
+      const auto from = static_cast<size_t>(row[i]);
+      canvases_[i]->fork(aside[from] && from != i ? *aside[from] : *source.canvases_[from]);
     });
   }
 
@@ -164,6 +193,8 @@ class Canvases {
   }
 
   int size_, channels_;
+  std::string brush_json_;
+  Colour ground_{};
   std::vector<std::unique_ptr<Canvas>> canvases_;
   ThreadPool pool_;
 };
@@ -178,6 +209,7 @@ NB_MODULE(_mypaint, module) {
            "brush_json"_a, "ground"_a)
       .def("reset", &Canvases::reset, "which"_a, "seeds"_a, "out"_a, "threads"_a)
       .def("load", &Canvases::load, "which"_a, "pictures"_a, "pens"_a, "out"_a, "threads"_a)
+      .def("fork", &Canvases::fork, "which"_a, "source"_a, "rows"_a, "threads"_a)
       .def("stroke", &Canvases::stroke, "which"_a, "paint"_a, "control"_a, "midway"_a, "end"_a, "radius"_a,
            "pressure"_a, "colour"_a, "out"_a, "threads"_a);
 }

@@ -61,6 +61,15 @@ class Hasty(Fine):
         super().load(pictures, pens)
 
 
+class Shallow(Fine):
+    """Copies what one sees, and forgets where the pen is."""
+
+    def fork(self, source, rows, which=None):
+        pens = self._pens.copy()
+        super().fork(source, rows, which)
+        self._pens = pens
+
+
 class Large(Fine):
     def canvases(self):
         return super().canvases().astype(np.float32)
@@ -76,6 +85,7 @@ class Large(Fine):
         (Thorough, "`reset` must leave alone"),
         (Lenient, "must be refused"),
         (Hasty, "`load` must leave alone"),
+        (Shallow, "same picture as on the source"),
         (Large, "uint8"),
         (VectorEngine, "its name"),
     ],

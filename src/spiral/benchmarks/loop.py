@@ -67,6 +67,10 @@ class TimedEngine:
         """See the protocol."""
         self._engine.load(pictures, pens, which)
 
+    def fork(self, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """See the protocol."""
+        self._engine.fork(source._engine if isinstance(source, TimedEngine) else source, rows, which)
+
     def canvases(self) -> npt.NDArray[np.uint8]:
         """See the protocol."""
         return self._engine.canvases()

@@ -58,6 +58,22 @@ class Engine(Protocol):
         """
         ...
 
+    def fork(self, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Become exact copies of another engine's canvases: the same commands then leave the same pictures.
+
+        Everything is copied that a later command depends on: pixels, pens, brushes, objects and random states.
+
+        Args:
+            source: an engine of the same kind and settings, of any batch; it may be this one.
+            rows: int64 [B], which of its canvases each becomes a copy of.
+            which: bool [B], all when None.
+
+        Raises:
+            InputError: another kind of engine or other settings, a wrong shape, or a row that the source does not
+                have; no canvas is touched then.
+        """
+        ...
+
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`.
 
@@ -277,6 +293,24 @@ def check_load(
     if pens.shape != (engine.batch, 2) or not ((pens >= 0) & (pens <= side)).all():
         raise InputError(f"pens must be {engine.batch} points (x, y) from 0 to {side}")
     return np.ascontiguousarray(pictures), pens
+
+
+def check_fork(
+    engine: Engine, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The rows int64 [B] and the mask bool [B] that `Engine.fork` is handed, checked and contiguous in memory.
+
+    Raises:
+        InputError: another kind of engine or other settings, a wrong shape or type, or a row out of range.
+    """
+    if type(source) is not type(engine) or source.settings != engine.settings:
+        raise InputError(f"a {engine.name!r} engine forks from engines of its own kind and settings only")
+    rows, chosen = np.asarray(rows), check_mask(engine, which)
+    if rows.shape != (engine.batch,) or rows.dtype.kind not in "iu":
+        raise InputError(f"rows must be {engine.batch} whole numbers, got {rows.dtype} {list(rows.shape)}")
+    if ((rows < 0) | (rows >= source.batch))[chosen].any():
+        raise InputError(f"rows must be 0 to {source.batch - 1}")
+    return np.ascontiguousarray(rows, np.int64), chosen
 
 
 def observe(

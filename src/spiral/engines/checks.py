@@ -33,6 +33,7 @@ def check_engine(name: str, settings: Mapping[str, Any] | None = None, seed: int
     _check_chosen(engine, commands)
     _check_refusals(engine, commands)
     _check_loading(engine, commands)
+    _check_forking(engine, commands)
 
 
 def paint(engine: Engine, commands: npt.NDArray[np.int64], seed: int = 0) -> npt.NDArray[np.uint8]:
@@ -105,3 +106,32 @@ def _check_loading(engine: Engine, commands: npt.NDArray[np.int64]) -> None:
         return
     assert np.array_equal(engine.canvases()[chosen], painted[chosen]), "`load` must put the picture onto the canvas"
     assert np.array_equal(engine.canvases()[~chosen], blank[~chosen]), "`load` must leave alone what is not in `which`"
+
+
+def _check_forking(engine: Engine, commands: npt.NDArray[np.int64]) -> None:
+    source, rows = make(engine.name, engine.batch + 1, engine.settings), np.arange(engine.batch)[::-1] + 1
+    chosen, half = np.arange(engine.batch) % 2 == 0, len(commands) // 2
+    paint(source, np.concatenate([commands, commands[:, :1]], axis=1)[:half], seed=7)
+    seen = source.canvases().copy()
+    before = paint(engine, commands)
+    engine.fork(source, rows, chosen)
+    after = engine.canvases().copy()
+    assert np.array_equal(after[~chosen], before[~chosen]), "`fork` must leave alone what is not in `which`"
+    assert np.array_equal(after[chosen], seen[rows[chosen]]), "`fork` must copy the canvases that `rows` names"
+    for command in commands[half:]:
+        engine.step(command, chosen)
+    assert np.array_equal(source.canvases(), seen), "what a fork paints must not touch the source"
+    ahead = np.zeros((source.batch, commands.shape[2]), np.int64)
+    for command in commands[half:]:
+        ahead[rows] = command
+        source.step(ahead, np.isin(np.arange(source.batch), rows[chosen]))
+    assert np.array_equal(engine.canvases()[chosen], source.canvases()[rows[chosen]]), (
+        "after `fork` the same commands must leave the same picture as on the source"
+    )
+    for wrong in (rows + engine.batch, -1 - rows, rows[:-1], rows.astype(np.float64)):
+        try:
+            engine.fork(source, wrong)
+        except InputError:
+            pass
+        else:
+            raise AssertionError("`fork` must refuse rows that the source does not have with an InputError")

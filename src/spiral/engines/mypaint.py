@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.base import check_commands, check_load, check_mask
+from spiral.engines.base import Engine, check_commands, check_fork, check_load, check_mask
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
@@ -142,6 +142,15 @@ class MypaintEngine:
         self._native.load(chosen, pictures, pens, self._pixels, self._threads)
         if self._splines is not None:
             self._splines.reset(chosen.view(bool), pens)
+
+    def fork(self, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Become copies of canvases of another engine; see the protocol."""
+        rows, chosen = check_fork(self, source, rows, which)
+        assert isinstance(source, MypaintEngine)
+        self._native.fork(chosen.view(np.uint8), source._native, rows, self._threads)
+        self._pixels[chosen] = source._pixels[rows[chosen]]
+        if self._splines is not None and source._splines is not None:
+            self._splines.fork(source._splines, rows, chosen)
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.base import check_commands, check_mask
+from spiral.engines.base import Engine, check_commands, check_fork, check_mask
 from spiral.engines.objects import Objects, SceneSettings, geoms
 from spiral.engines.renderer import missing, thread_renderer, workers
 from spiral.engines.sprites import RenderBuffers, can_use_sprites, sprites_for
@@ -67,6 +67,18 @@ class SceneEngine:
             InputError: always.
         """
         raise InputError("a scene cannot begin from a picture")
+
+    def fork(self, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Become copies of canvases of another engine; see the protocol."""
+        rows, chosen = check_fork(self, source, rows, which)
+        assert isinstance(source, SceneEngine)
+        taken = rows[chosen]
+        self._objects.options[chosen] = source._objects.options[taken]
+        self._objects.count[chosen] = source._objects.count[taken]
+        self._painted[chosen] = source._painted[taken]
+        self._buffers.pixels[chosen] = source._buffers.pixels[taken]
+        if self._sprites is not None:
+            self._buffers.depth[chosen] = source._buffers.depth[taken]
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each scene of `which`; see the protocol."""

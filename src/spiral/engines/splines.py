@@ -28,6 +28,12 @@ class Splines:
         for index in np.flatnonzero(chosen):
             self._points[index] = [np.zeros(2, np.float32) if pens is None else pens[index].copy()]
 
+    def fork(self, source: Splines, rows: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> None:
+        """Take over the points of canvases `rows` (int64 [B]) of another engine, on the canvases in `chosen`."""
+        points = [list(source._points[row]) for row in rows[chosen]]
+        for index, taken in zip(np.flatnonzero(chosen), points, strict=True):
+            self._points[index] = taken
+
     def add(
         self, flags: npt.NDArray[np.int64], ends: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]
     ) -> list[Pieces]:

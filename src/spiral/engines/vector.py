@@ -16,7 +16,7 @@ import numpy.typing as npt
 from matplotlib.path import Path
 
 from spiral.engines.agg import DOT, AggCanvas
-from spiral.engines.base import check_commands, check_load, check_mask
+from spiral.engines.base import Engine, check_commands, check_fork, check_load, check_mask
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import POINT, StrokeSettings, decode
 
@@ -67,6 +67,18 @@ class VectorEngine:
             self._pens[index] = pens[index]
         if self._splines is not None:
             self._splines.reset(chosen, pens)
+
+    def fork(self, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
+        """Become copies of canvases of another engine; see the protocol."""
+        rows, chosen = check_fork(self, source, rows, which)
+        assert isinstance(source, VectorEngine)
+        memory = {row: source._memory[row].copy() for row in set(rows[chosen].tolist())}
+        for index in np.flatnonzero(chosen):
+            self._memory[index][...] = memory[int(rows[index])]
+        self._pixels[chosen] = source._pixels[rows[chosen]]
+        self._pens[chosen] = source._pens[rows[chosen]]
+        if self._splines is not None and source._splines is not None:
+            self._splines.fork(source._splines, rows, chosen)
 
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each canvas of `which`; see the protocol."""
