@@ -141,10 +141,10 @@ class Canvas {
   // Become an exact copy of a canvas of the same size with the same brush: pixels, pen, brush and random numbers.
   void fork(const Canvas& source) {
     if (this == &source) return;
-    each_tile([&](MyPaintTiledSurface* tiled, int tx, int ty, size_t bytes) {
+    each_tile([&](MyPaintTiledSurface* tiled, int tx, int ty) {
       const Tile from(reinterpret_cast<MyPaintTiledSurface*>(source.surface_.get()), tx, ty, true);
       const Tile to(tiled, tx, ty, false);
-      std::memcpy(to.pixels(), from.pixels(), bytes);
+      std::memcpy(to.pixels(), from.pixels(), sizeof(uint16_t) * 4 * tiled->tile_size * tiled->tile_size);
     });
     if (random_) replay(source);
     for (const auto setting : kChanging) set(setting, mypaint_brush_get_base_value(source.brush_.get(), setting));
@@ -279,11 +279,13 @@ class Canvas {
     mypaint_brush_stroke_to(brush_.get(), surface, x, y, pressure, kUpright, kUpright, kSubStepSeconds);
   }
 
+  // Tiles may reach beyond the canvas, and a brush that smudges takes up what is there.
   void fill() {
-    each_run(whole(), false, [&](uint16_t* pixels, int, int, int count) {
-      for (int i = 0; i < count; ++i) {
-        std::copy(ground_.begin(), ground_.end(), pixels + 4 * i);
-        pixels[4 * i + 3] = kFullFix15;
+    each_tile([&](MyPaintTiledSurface* tiled, int tx, int ty) {
+      const Tile tile(tiled, tx, ty, false);
+      for (int i = 0; i < tiled->tile_size * tiled->tile_size; ++i) {
+        std::copy(ground_.begin(), ground_.end(), tile.pixels() + 4 * i);
+        tile.pixels()[4 * i + 3] = kFullFix15;
       }
     });
   }
@@ -321,14 +323,14 @@ class Canvas {
     }
   }
 
-  // Visits every tile, of which only the first rows are of use where the canvas is smaller.
+  // Visits every tile.
   template <typename Visit>
   void each_tile(Visit visit) {
     auto* tiled = reinterpret_cast<MyPaintTiledSurface*>(surface_.get());
     const int side = tiled->tile_size;
     for (int ty = 0; ty * side < size_; ++ty)
       for (int tx = 0; tx * side < size_; ++tx)
-        visit(tiled, tx, ty, sizeof(uint16_t) * 4 * side * std::min(side, size_ - ty * side));
+        visit(tiled, tx, ty);
   }
 
   int size_;

@@ -159,7 +159,7 @@ class Agent:
             raise InputError(f"{self.name} wants uint8 pictures {expected}, got {pictures.dtype} {pictures.shape[1:]}")
         if not self.conditional:
             raise InputError(f"{self.name} paints without a target; use `spiral sample`")
-        if candidates > 1 and self.strokes.spline:
+        if candidates > 1 and getattr(self.preset.canvas, "spline", False):
             raise InputError(f"{self.name} paints compound strokes, which cannot be tried one command at a time")
         return self._paint(len(pictures), pictures, seed, temperature, threads, commands, candidates)
 
@@ -251,8 +251,8 @@ class Agent:
                 seeds = np.full(number, seed, np.int64)
                 if candidates > 1 and shown is not None:
                     targets.append(shown)
-                    search = ProposalSearch(engine.name, self.strokes, number, candidates, threads)
-                    done = paint_best_of_n(self.policy, engine, search, shown, seeds, wanted, learning.episode_length)
+                    search = ProposalSearch(engine, candidates, threads)
+                    done = paint_best_of_n(self.policy, search, shown, seeds, wanted, learning.episode_length)
                 else:
                     given = None if shown is None else torch.from_numpy(shown).to(device)
                     episodes = reset_episodes(self.policy, engine, given, seeds)

@@ -43,7 +43,7 @@ def go_on(engine: Engine, commands: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_the_same_commands_after_a_fork_leave_the_same_pixels(kind, seed):
     random = np.random.default_rng(seed)
     source, fork, other = build(kind), build(kind, 5), build(kind)

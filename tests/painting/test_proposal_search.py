@@ -25,9 +25,7 @@ def test_what_is_tried_is_what_would_be_painted(an_agent):
     for engine in engines:
         for commands in past:
             engine.step(commands)
-    search = ProposalSearch("vector", strokes, 3, 5)
-    pens = past[-1][:, specification.names.index("end")]
-    got = search.errors(engines[0].canvases().copy(), targets, pens, options.reshape(15, -1))
+    got = ProposalSearch(engines[0], 5).errors(targets, options.reshape(15, -1))
     for index, engine in enumerate(engines):
         engine.step(options[:, index])
         assert got[:, index] == pytest.approx(errors(observe(engine.canvases(), 16), targets))

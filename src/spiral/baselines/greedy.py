@@ -27,9 +27,8 @@ def greedy(
 ) -> SearchResult:
     """Paint N pictures command by command, each the best of some uniformly random ones.
 
-    All candidates of all pictures are canvases of one batch. Canvases cannot be copied, so that before every command
-    all of a picture's canvases paint its program so far again: T commands cost `candidates` T (T + 1) / 2 strokes. A
-    command that only moves the pen counts as one that changes nothing.
+    All candidates of all pictures are forks of the pictures' canvases, in one batch. A command that only moves the pen
+    counts as one that changes nothing.
 
     Args:
         engine: name of the engine.
@@ -47,31 +46,29 @@ def greedy(
     if commands < 1 or candidates < 1:
         raise InputError(f"a greedy painter needs at least one command and candidate, got {commands} and {candidates}")
     count, size = len(targets), targets.shape[1]
-    painter = make(engine, count * candidates, engine_settings, threads)
+    painter = make(engine, count, engine_settings, threads)
+    forks = make(engine, count * candidates, engine_settings, threads)
     if targets.ndim != 4 or targets.shape[1:] != (size, size, painter.shape[2]):
         raise InputError(f"the targets must be uint8 [N, S, S, {painter.shape[2]}], got {targets.shape}")
     began, inside = time.perf_counter(), 0.0
     goal = np.repeat(targets, candidates, axis=0).astype(np.float32) / 255.0
     streams = [np.random.default_rng([seed, index]) for index in range(count)]
-    seeds = np.full(count * candidates, seed, np.int64)
+    painter.reset(np.full(count, seed, np.int64))
     chosen: list[npt.NDArray[np.int64]] = []
     curve: list[npt.NDArray[np.float64]] = []
     for _ in range(commands):
         drawn = np.concatenate([painter.specification.random(stream, (candidates,)) for stream in streams])
         started = time.perf_counter()
-        painter.reset(seeds)
-        for command in chosen:
-            painter.step(np.repeat(command, candidates, axis=0))
-        painter.step(drawn)
+        forks.fork(painter, np.arange(count).repeat(candidates))
+        forks.step(drawn)
         inside += time.perf_counter() - started
-        errors = squared_errors(painter, goal).reshape(count, candidates)
-        best = errors.argmin(1)
-        chosen.append(drawn.reshape(count, candidates, -1)[np.arange(count), best])
+        errors = squared_errors(forks, goal).reshape(count, candidates)
+        chosen.append(drawn.reshape(count, candidates, -1)[np.arange(count), errors.argmin(1)])
+        painter.step(chosen[-1])
         curve.append(errors.min(1))
         if report is not None:
             report(len(chosen) * candidates, curve[-1])
-    winners = np.arange(count) * candidates + best
-    canvases = painter.canvases()[winners]
+    canvases = painter.canvases().copy()
     rows = np.stack(chosen, axis=1)
     return SearchResult(
         programs=[Program.from_array(painter.specification, one, engine, painter.settings, seed) for one in rows],

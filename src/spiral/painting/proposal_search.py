@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from spiral.engines import Engine, make, observe
-from spiral.engines.strokes import MOVE, StrokeSettings
+from spiral.engines.strokes import MOVE
 from spiral.models.policy import Observation, Policy, State
 from spiral.specification import Specification
 
@@ -21,47 +21,30 @@ MAXIMUM_CANDIDATES = 1024
 
 
 class ProposalSearch:
-    """Small canvases on which proposals are tried."""
+    """N canvases that are painted on, and forks of them on which proposals are tried."""
 
-    def __init__(
-        self, engine: str, strokes: StrokeSettings, pictures: int, candidates: int, threads: int | None = None
-    ) -> None:
-        """Make the canvases.
+    def __init__(self, engine: Engine, candidates: int, threads: int | None = None) -> None:
+        """Make the forks.
 
         Args:
-            engine: its name.
-            strokes: its settings.
-            pictures: N, how many are painted at a time.
+            engine: the N canvases.
             candidates: C, commands that are tried for each.
-            threads: of the engine; all processors when None.
+            threads: of the forks; all processors when None.
         """
-        self.strokes, self.candidates = strokes, candidates
-        self.engine = make(engine, pictures * candidates, strokes.to_json(), threads)
+        self.engine, self.candidates = engine, candidates
+        self.forks = make(engine.name, engine.batch * candidates, engine.settings, threads)
 
-    def errors(
-        self,
-        canvases: npt.NDArray[np.uint8],
-        targets: npt.NDArray[np.uint8],
-        pens: npt.NDArray[np.int64],
-        commands: npt.NDArray[np.int64],
-    ) -> npt.NDArray[np.float64]:
-        """Squared errors [N, C] of N canvases after each of C commands.
+    def errors(self, targets: npt.NDArray[np.uint8], commands: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Squared errors [N, C] of the N canvases after each of C commands; the canvases stay as they are.
 
         Args:
-            canvases: uint8 [N, H, W, 3 or 1], at the engine's size or smaller by a whole factor.
-            targets: uint8 [N, S, S, 3 or 1].
-            pens: int64 [N], the grid cell where each pen is.
+            targets: uint8 [N, S, S, C].
             commands: int64 [N * C, K], those of the first canvas first.
         """
-        side, count = self.engine.shape[0], self.candidates
-        factor = side // canvases.shape[1]
-        large = canvases.repeat(factor, axis=1).repeat(factor, axis=2)
-        row, column = np.divmod(pens, self.strokes.grid)
-        places = np.stack([column, row], axis=1).astype(np.float32) * (side / self.strokes.grid)
-        self.engine.load(np.repeat(large, count, axis=0), np.repeat(places, count, axis=0))
-        self.engine.step(commands)
-        seen = observe(self.engine.canvases(), targets.shape[1]).astype(np.float32)
-        difference = seen.reshape(len(targets), count, -1) - targets.reshape(len(targets), 1, -1)
+        self.forks.fork(self.engine, np.arange(self.engine.batch).repeat(self.candidates))
+        self.forks.step(commands)
+        seen = observe(self.forks.canvases(), targets.shape[1]).astype(np.float32)
+        difference = seen.reshape(len(targets), self.candidates, -1) - targets.reshape(len(targets), 1, -1)
         return np.square(difference).sum(2, dtype=np.float64)
 
 
@@ -73,53 +56,49 @@ class ProposalState:
         previous: int64 [N, K], the last commands.
         effective: bool [N, K], which of their choices had an effect.
         state: the core's state, float32 [N, hidden] twice.
-        pens: int64 [N], the grid cells where the pens are.
     """
 
     previous: npt.NDArray[np.int64]
     effective: npt.NDArray[np.bool_]
     state: State
-    pens: npt.NDArray[np.int64]
 
     @classmethod
     def start(cls, policy: Policy, specification: Specification, pictures: int) -> ProposalState:
-        """Before the first command, the pens in the first cell."""
+        """Before the first command."""
         shape = (pictures, len(specification.choices))
-        pens = np.zeros(pictures, np.int64)
-        return cls(np.zeros(shape, np.int64), np.zeros(shape, bool), policy.initial_state(pictures), pens)
+        return cls(np.zeros(shape, np.int64), np.zeros(shape, bool), policy.initial_state(pictures))
 
 
 def best_of_n(
     policy: Policy,
     search: ProposalSearch,
     proposals: ProposalState,
-    canvases: npt.NDArray[np.uint8],
     targets: npt.NDArray[np.uint8],
     progress: float,
 ) -> tuple[npt.NDArray[np.int64], ProposalState]:
     """Choose the next command of every picture.
 
-    Where no proposal lowers the error, the pen jumps to where the first proposal would have ended, without painting. A
-    single candidate is the policy's most probable command, and is not tried first.
+    Where no proposal lowers the error, the pen jumps to where the first proposal would have ended, without painting;
+    where commands have no such flag, the proposal that does the least harm is taken. A single candidate is the policy's
+    most probable command, and is not tried first.
 
     Args:
         policy: proposes, sampled at temperature 1.
-        search: N * C small canvases.
+        search: the N canvases and their forks.
         proposals: where the N pictures stand.
-        canvases: uint8 [N, H, W, 3 or 1], what has been painted, as `ProposalSearch.errors` takes them.
         targets: uint8 [N, S, S, 3 or 1].
         progress: the share of an episode that is over, as the policy is told.
 
     Returns:
         The commands int64 [N, K], and where the pictures stand when they have been executed.
     """
-    specification, device = search.strokes.specification(), policy.squeeze.weight.device
+    specification, device = search.engine.specification, policy.squeeze.weight.device
     number, count = len(targets), search.candidates
 
     def spread(array: npt.NDArray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device).repeat_interleave(count, 0)
 
-    seen = observe(canvases, targets.shape[1])
+    seen = observe(search.engine.canvases(), targets.shape[1])
     observation = Observation(
         canvas=spread(seen),
         target=spread(targets),
@@ -134,21 +113,18 @@ def best_of_n(
     options = proposed.cpu().numpy()
     best = np.arange(number) * count
     if count > 1:
-        errors = search.errors(canvases, targets, proposals.pens, options)
+        errors = search.errors(targets, options)
         now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
-        helps = errors.min(1) < now
-        best += np.where(helps, errors.argmin(1), 0)
-        flag = specification.index("flag")
+        helps, flag = errors.min(1) < now, specification.index("flag")
+        best += np.where(helps | (flag is None), errors.argmin(1), 0)
         if flag is not None:
             options[best[~helps], flag] = MOVE
     chosen, rows = options[best], torch.from_numpy(best).to(device)
-    ends = chosen[:, specification.names.index("end")]
-    return chosen, ProposalState(chosen, specification.active(chosen), (following[0][rows], following[1][rows]), ends)
+    return chosen, ProposalState(chosen, specification.active(chosen), (following[0][rows], following[1][rows]))
 
 
 def paint_best_of_n(
     policy: Policy,
-    engine: Engine,
     search: ProposalSearch,
     targets: npt.NDArray[np.uint8],
     seeds: npt.NDArray[np.int64],
@@ -159,18 +135,18 @@ def paint_best_of_n(
 
     Args:
         policy: proposes.
-        engine: N canvases.
-        search: N * C small canvases.
+        search: N canvases and their forks.
         targets: uint8 [N, S, S, 3 or 1].
         seeds: int64 [N], of the engine.
         commands: T.
         length: commands in an episode of the policy; beyond it every command is told to be the last.
     """
+    engine = search.engine
     engine.reset(seeds)
     proposals, written = ProposalState.start(policy, engine.specification, len(targets)), []
     for done in range(commands):
         progress = min(done, length - 1) / length
-        chosen, proposals = best_of_n(policy, search, proposals, engine.canvases(), targets, progress)
+        chosen, proposals = best_of_n(policy, search, proposals, targets, progress)
         engine.step(chosen)
         written.append(chosen)
     return np.stack(written)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from spiral.agent import Agent
-from spiral.engines import make, observe
+from spiral.engines import Engine, make, observe
 from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
 from spiral.errors import InputError, require_number
 from spiral.exports.palettes import nearest
@@ -83,7 +83,7 @@ def paint_tiles(
     if palette is not None and "red" not in agent.strokes.choices:
         raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")
     whole = _Canvas(agent, picture, _levels(agent, strokes), seed, palette)
-    search = ProposalSearch(agent.preset.engine, agent.strokes, 1, candidates)
+    search = ProposalSearch(make(agent.preset.engine, 1, agent.strokes.to_json()), candidates)
     shares = np.array(whole.levels) / sum(whole.levels)
     with machine.seeded(seed, agent.device), machine.mixed_precision(agent.device, "float32"):
         for level, upto in zip(whole.levels, np.cumsum(shares), strict=True):
@@ -111,10 +111,13 @@ def _visit(agent: Agent, whole: _Canvas, tile: Tile, steps: int, search: Proposa
     # Where the canvas is no longer blank the agent goes on as in the middle of an episode.
     length = agent.preset.learning.episode_length
     done = length // 2 if whole.strokes else 0
-    proposals = ProposalState.start(agent.policy, whole.local.specification(), 1)
+    specification = whole.local.specification()
+    proposals, end = ProposalState.start(agent.policy, specification, 1), specification.names.index("end")
     for step in range(steps):
         progress = min(done + step, length - 1) / length
-        chosen, proposals = best_of_n(agent.policy, search, proposals, whole.seen(tile)[None], target, progress)
+        # A tile of the whole canvas is no canvas of its own that could be forked.
+        whole.load(tile, proposals.previous[0, end], search.engine)
+        chosen, proposals = best_of_n(agent.policy, search, proposals, target, progress)
         pen = whole.execute(tile, chosen[0], pen)
 
 
@@ -161,6 +164,13 @@ class _Canvas:
         top, left = tile.row * half, tile.column * half
         part = self.engine.canvases()[:, top : top + 2 * half, left : left + 2 * half]
         return observe(part, self.observed)[0]
+
+    def load(self, tile: Tile, pen: int, engine: Engine) -> None:
+        """Put a tile onto the one canvas of an engine, the pen at a cell of it."""
+        factor = engine.shape[0] // self.observed
+        large = self.seen(tile).repeat(factor, axis=0).repeat(factor, axis=1)
+        row, column = divmod(int(pen), self.local.grid)
+        engine.load(large[None], np.array([[column, row]], np.float32) * (engine.shape[0] / self.local.grid))
 
     def worst(self, level: int, visits: Mapping[Tile, int]) -> Tile:
         """The tile with the largest squared error, where one that was visited n times counts 1 / (n + 1)."""
