@@ -83,13 +83,15 @@ def _arrays(data: Dataset) -> tuple[Any, Any]:
 
 def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dataset:
     if path.is_dir():
-        parts = [pair for part in ([split] if split else ["train", "test"]) if (pair := find_idx(path, part))]
+        splits: tuple[Split, ...] = ("train", "test")
+        both = [pair for part in splits if (pair := find_idx(path, part))]
+        if split and len(both) == 1:
+            return _held_out(replace(load_idx(*both[0]), name=str(path)), split)
+        parts = [pair for part in ([split] if split else splits) if (pair := find_idx(path, part))]
         if parts:
             loaded = [load_idx(*pair) for pair in parts]
             labels = [data.labels for data in loaded if data.labels is not None]
             return Dataset(str(path), np.concatenate([data.images for data in loaded]), np.concatenate(labels))
-        if find_idx(path, "train") or find_idx(path, "test"):
-            raise InputError(f"{path} holds no archive of the split {split!r}")
         if not (files := find_images(path)):
             raise InputError(f"{path} holds neither archives of MNIST or OMNIGLOT nor pictures ({' '.join(ENDINGS)})")
         if split:
@@ -100,10 +102,13 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
     if path.suffix.lower() == ".npz":
         data = load_npz(path)
         data = replace(data, programs=programs_beside(path, len(data)))
-        if split is None:
-            return data
-        return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
+        return data if split is None else _held_out(data, split)
     return Dataset(str(path), fit_image(path, size, channels)[None])
+
+
+def _held_out(data: Dataset, split: Split) -> Dataset:
+    """The part of a data set without a split of its own that `spiral.datasets.base.belongs` gives to `split`."""
+    return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
 
 
 def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> Dataset:
