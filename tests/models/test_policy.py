@@ -8,6 +8,7 @@ import torch
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
 from spiral.models.blocks import grid_positions, location_planes
+from spiral.models.locations import crop
 from spiral.models.policy import Observation, Policy, PolicySettings
 from spiral.specification import Category, Location, Specification, When
 
@@ -184,3 +185,31 @@ def test_prototypes_are_drawn_as_targets():
     assert Policy(SPECIFICATION, 32, 1, SMALL).draw_cluster_means(4) is None
     with pytest.raises(InputError, match="sees-target"):
         replace(SMALL, cluster_means=4, sees_target=False)
+
+
+@pytest.mark.parametrize(("size", "grid"), [(32, 16), (32, 32), (16, 5)])
+def test_a_crop_is_what_lies_around_a_cell(size, grid):
+    pictures = torch.randn(grid * grid, 2, size, size)
+    cells = torch.arange(grid * grid)
+    cut = crop(pictures, cells, grid, 8)
+    padded = torch.nn.functional.pad(pictures, (4, 4, 4, 4))
+    for index in range(0, grid * grid, 7):
+        row, column = ((2 * part + 1) * size // (2 * grid) for part in divmod(index, grid))
+        assert torch.equal(cut[index], padded[index, :, row : row + 8, column : column + 8])
+
+
+def test_a_glimpse_tells_of_what_is_at_the_chosen_place():
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, glimpse=8))
+    seen, state = observation(4), policy.initial_state(4)
+    commands, *_ = policy.act(seen, state, 0.0)
+    commands[:, 0] = 1  # strokes, whose sizes come after their places
+    decision, _ = policy.evaluate(seen, commands[None], state)
+    decision.log_probability.sum().backward()
+    assert policy.glimpse is not None and policy.glimpse.fine.weight.grad is not None
+    assert float(policy.glimpse.fine.weight.grad.abs().max()) > 0
+
+
+@pytest.mark.parametrize("wrong", [{"glimpse": 6}, {"glimpse": -4}, {"glimpse": 8, "sees_canvas": False}])
+def test_glimpses_that_cannot_be_are_refused(wrong):
+    with pytest.raises(InputError, match=r"glimpse|look at"):
+        replace(SMALL, **wrong, **({"sees_target": False} if "sees_canvas" in wrong else {}))

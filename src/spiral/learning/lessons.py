@@ -27,7 +27,7 @@ def hindsight(episode: Trajectory) -> Trajectory:
     return replace(episode, before=replace(episode.before, targets=episode.canvases[-1]))
 
 
-def telling(episode: Trajectory, specification: Specification) -> Tensor:
+def informative(episode: Trajectory, specification: Specification) -> Tensor:
     """Which commands the last canvas tells something of: bool [T, B].
 
     Those that changed the canvas, and those without a visible effect that chose where the next one begins.

@@ -16,7 +16,7 @@ from spiral.engines import Engine
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.lessons import Lessons, hindsight, imitation_loss, telling
+from spiral.learning.lessons import Lessons, hindsight, imitation_loss, informative
 from spiral.learning.minibatches import evaluate, minibatches, sample
 from spiral.learning.networks import make_policy
 from spiral.learning.policy_gradient import normalize_advantages, policy_loss
@@ -52,6 +52,11 @@ class PolicyLearner:
         learning = preset.learning
         if (learning.reward != "discriminator" or learning.histogram_weight) and not preset.redraws:
             raise InputError("an L2 or histogram reward needs a target: set --policy.sees-target")
+        if (learning.lessons or learning.hindsight_weight) and not preset.redraws:
+            raise InputError(
+                "lessons and hindsight need an agent that redraws a target: set --learning.lessons 0 "
+                "--learning.hindsight-weight 0"
+            )
         self.preset, self.device = preset, device
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
         self.policy = make_policy(preset, device)
@@ -150,7 +155,7 @@ class PolicyLearner:
             clip_coef=learning.clip_coef,
         )
         if learning.hindsight_weight:
-            figures["hindsight_loss"] = imitation_loss(decisions[1], telling(episode, self.policy.specification))
+            figures["hindsight_loss"] = imitation_loss(decisions[1], informative(episode, self.policy.specification))
             weight = falling(learning.hindsight_weight, learning.hindsight_weight_end, progress)
             loss = loss + weight * figures["hindsight_loss"]
         if lessons is not None:

@@ -1,0 +1,112 @@
+"""Lessons: a program and the picture it paints are an example of each other, whoever wrote the program."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from problems import tiny
+
+from spiral.engines import make, observe
+from spiral.engines.strokes import MOVE, PAINT, StrokeSettings
+from spiral.errors import InputError
+from spiral.learning.lessons import Lessons, hindsight, imitation_loss, informative
+from spiral.learning.networks import make_policy
+from spiral.learning.policy_learner import PolicyLearner
+from spiral.learning.rollout import replay
+from spiral.models.policy import Decision
+from spiral.models.policy_settings import PolicySettings
+from spiral.settings import Preset
+
+CPU = torch.device("cpu")
+
+
+def with_jumps(lines) -> Preset:
+    preset = tiny(lines, unroll_length=6)
+    return replace(preset, canvas=replace(preset.canvas, choices=("flag", "end")))
+
+
+def replayed(preset: Preset, flags: list[int]):
+    engine = make("vector", 1, preset.canvas.to_json())
+    ends = [9, 27, 45, 54, 12, 33][: len(flags)]
+    commands = np.array([[[flag, end]] for flag, end in zip(flags, ends, strict=True)], np.int64)
+    return replay(make_policy(preset), engine, commands, np.zeros(1, np.int64)), engine
+
+
+def test_in_hindsight_the_last_canvas_was_the_target(lines):
+    episode, engine = replayed(with_jumps(lines), [MOVE, PAINT, PAINT])
+    learned = hindsight(episode)
+    assert learned.targets is not None
+    assert np.array_equal(learned.targets.numpy(), observe(engine.canvases(), 16))
+    assert torch.equal(learned.commands, episode.commands) and torch.equal(learned.canvases, episode.canvases)
+    assert np.array_equal(episode.canvases[0, 0].numpy(), np.zeros((16, 16, 1), np.uint8)), "it begins blank"
+
+
+def test_only_what_the_picture_tells_of_is_imitated(lines):
+    preset = with_jumps(lines)
+    episode, _ = replayed(preset, [MOVE, MOVE, PAINT, PAINT, MOVE, MOVE])
+    # The first jump is overruled by the second, which is where the stroke begins; the last ones lead nowhere.
+    expected = [False, True, True, True, False, False]
+    assert informative(episode, preset.canvas.specification())[:, 0].tolist() == expected
+
+
+def test_the_loss_is_the_mean_over_the_commands_that_count():
+    decision = Decision(torch.tensor([-1.0, -2.0, -4.0, -8.0]), torch.zeros(4), torch.zeros(4))
+    assert float(imitation_loss(decision)) == pytest.approx(15.0 / 4)
+    assert float(imitation_loss(decision, torch.tensor([[True, False], [True, False]]))) == pytest.approx(2.5)
+    assert float(imitation_loss(decision, torch.zeros(2, 2, dtype=torch.bool))) == 0.0
+
+
+def test_lessons_show_what_the_engine_paints_and_repeat_with_the_seed(lines):
+    preset = tiny(lines, unroll_length=3, lessons=4, num_minibatches=2)
+    lessons, policy = Lessons(preset), make_policy(preset)
+    torch.manual_seed(1)
+    first, second = lessons.draw(policy), lessons.draw(policy)
+    torch.manual_seed(1)
+    again = lessons.draw(policy)
+    assert torch.equal(first.commands, again.commands) and not torch.equal(first.commands, second.commands)
+    assert first.commands.shape == (3, 8, 1) and first.targets is not None
+    engine = make("vector", 8, preset.canvas.to_json())
+    for command in first.commands.numpy():
+        engine.step(command)
+    assert np.array_equal(first.targets.numpy(), observe(engine.canvases(), 16))
+    assert first.progress[:, 0].tolist() == pytest.approx([0.0, 1 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("settings", [{"lessons": 16}, {"hindsight_weight": 1.0, "hindsight_weight_end": 1.0}])
+def test_a_policy_learns_to_tell_programs_from_their_pictures(lines, settings):
+    """Without any reward: what is learned comes from lessons or hindsight alone."""
+    preset = tiny(
+        lines, unroll_length=1, batch_size=16, num_minibatches=2, entropy_coef=0.0, value_coef=0.0, **settings
+    )
+    learner = PolicyLearner(replace(preset, run=replace(preset.run, precision="float32")), CPU)
+    unseen = Lessons(replace(preset, learning=replace(preset.learning, lessons=32))).draw(learner.policy)
+    untaught = Lessons(tiny(lines, lessons=16, num_minibatches=1)).draw(learner.policy)
+
+    def loss() -> float:
+        with torch.no_grad():
+            seen = learner.policy.evaluate(unseen.observations(), unseen.commands, unseen.before.state)[0]
+        return float(imitation_loss(seen))
+
+    before = loss()
+    for _ in range(60):
+        figures = learner.learn(untaught, torch.zeros(untaught.commands.shape[:2]), 0.0)
+    assert loss() < 0.75 * before, "programs that were never shown are told better"
+    assert ("policy/lesson_loss" if "lessons" in settings else "policy/hindsight_loss") in figures
+
+
+def test_lessons_need_an_agent_that_sees_a_target(lines):
+    with pytest.raises(InputError, match="lessons"):
+        PolicyLearner(tiny(lines, sees_target=False, noise=2, lessons=4), CPU)
+    with pytest.raises(InputError, match="hindsight"):
+        PolicyLearner(tiny(lines, sees_target=False, noise=2, hindsight_weight=0.1), CPU)
+
+
+def test_settings_of_colour_have_lessons_too():
+    canvas = StrokeSettings(
+        size=32, channels=3, choices=("flag", "end", "control", "size", "pressure", "red", "green", "blue"), grid=8
+    )
+    preset = Preset("c", "", "vector", canvas=canvas, policy=PolicySettings(channels=4, hidden=16, residual_blocks=0))
+    preset = replace(preset, learning=replace(preset.learning, lessons=2, batch_size=2))
+    drawn = Lessons(preset).draw(make_policy(preset))
+    assert drawn.targets is not None and drawn.targets.shape == (2, 32, 32, 3)
