@@ -192,7 +192,7 @@ class Agent:
             raise InputError(f"the discriminator of {self.name} judges a canvas beside its target")
         targets = targets if self.discriminator.conditional else None
         # One that compares pictures with each other must see them all at once.
-        size = len(canvases) if self.discriminator.groups else _BATCH
+        size = len(canvases) if self.discriminator.minibatch_stddev else _BATCH
         scores = []
         with machine.mixed_precision(self.device, "float32"):
             for start in range(0, len(canvases), max(1, size)):

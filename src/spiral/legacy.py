@@ -35,6 +35,7 @@ _SETTINGS: dict[str, dict[str, str]] = {
         "gradient_clip": "max_grad_norm",
         "average": "ema_decay",
     },
+    "discriminator": {"groups": "minibatch_stddev"},
     "policy": {
         "spatial": "skip_connections",
         "glances": "local_features",

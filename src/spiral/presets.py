@@ -75,7 +75,7 @@ MNIST_GENERATE = replace(
     name="mnist-generate",
     summary="invent handwritten digits from noise; laptop size",
     policy=replace(MNIST_RECONSTRUCT.policy, noise=10, cluster_means=128, glimpse=0),
-    discriminator=DiscriminatorSettings(channels=32, groups=16),
+    discriminator=DiscriminatorSettings(channels=32, minibatch_stddev=16),
     learning=replace(
         MNIST_RECONSTRUCT.learning,
         num_minibatches=1,

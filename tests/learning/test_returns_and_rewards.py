@@ -39,8 +39,10 @@ def test_temporal_rewards_add_up_to_the_terminal_one(steps, seed):
     temporal, terminal = (from_scores(scores, credit) for credit in ("temporal", "terminal"))
     assert torch.allclose(temporal.sum(0) + scores[0], terminal.sum(0), atol=1e-5)
     assert not terminal[:-1].any()
-    ended = torch.tensor([True, False, True])
-    assert torch.equal(from_scores(scores, "terminal", ended)[-1], scores[-1] * ended), "others have not ended yet"
+    terminated = torch.tensor([True, False, True])
+    assert torch.equal(from_scores(scores, "terminal", terminated)[-1], scores[-1] * terminated), (
+        "others have not terminated yet"
+    )
 
 
 def test_an_unroll_ends_with_the_value_of_what_follows():

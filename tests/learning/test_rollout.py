@@ -42,7 +42,7 @@ def test_unrolls_of_an_episode_continue_it(policy):
     assert torch.equal(torch.cat([part.commands for part in parts]), whole.commands)
     assert torch.equal(parts[-1].canvases[-1], whole.canvases[-1])
     assert torch.equal(torch.cat([part.progress for part in parts]), whole.progress)
-    assert [bool(part.ended.all()) for part in parts] == [False, False, True]
+    assert [bool(part.terminated.all()) for part in parts] == [False, False, True]
     starts = torch.cat([part.starts(engine.specification) for part in parts])
     assert torch.equal(starts, whole.starts(engine.specification)), "an unroll knows what came before it"
     # What each unroll is learned from is what was seen then: reconsidered together or apart, the values agree.
@@ -84,7 +84,7 @@ def test_shares_of_a_batch_put_side_by_side_are_the_batch(lines):
     again = concatenate(parts)
     assert torch.equal(again.canvases, whole.canvases[:, order])
     assert torch.equal(again.log_probability, whole.log_probability[:, order])
-    assert torch.equal(again.ended, whole.ended[order])
+    assert torch.equal(again.terminated, whole.terminated[order])
     assert torch.equal(again.index, whole.index[:, order])
     mine, theirs = again.observations(), whole.observations()
     assert torch.equal(mine.previous.view(3, 64, -1), theirs.previous.view(3, 64, -1)[:, order])

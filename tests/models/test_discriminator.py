@@ -36,7 +36,7 @@ def test_spectral_norm_bounds_how_steep_the_score_is():
 
 
 def test_batch_statistics_tell_twins_from_a_crowd():
-    judge = Discriminator(16, 1, False, DiscriminatorSettings(channels=4, groups=4))
+    judge = Discriminator(16, 1, False, DiscriminatorSettings(channels=4, minibatch_stddev=4))
     crowd = pictures(4, 16)
     twins = crowd[:1].repeat(4, 1, 1, 1)
     assert not torch.allclose(judge.score_images(crowd, None)[0], judge.score_images(twins, None)[0])

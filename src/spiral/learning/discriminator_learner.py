@@ -49,8 +49,8 @@ class DiscriminatorLearner:
         learning, figures = self.preset.learning, {}
         if learning.reward == "l2":
             return figures
-        ended, targets = episode.ended, episode.targets
-        self.replay.add(episode.canvases[-1][ended], None if targets is None else targets[ended])
+        terminated, targets = episode.terminated, episode.targets
+        self.replay.add(episode.canvases[-1][terminated], None if targets is None else targets[terminated])
         for _ in range(learning.discriminator_updates if len(self.replay) else 0):
             figures = self._step(real)
         return figures

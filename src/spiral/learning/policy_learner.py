@@ -91,12 +91,12 @@ class PolicyLearner:
         `progress` is the share of the budget used up, over which the penalty for idleness falls to nothing.
         """
         learning, blank = self.preset.learning, episode.blank()
-        rewards = from_scores(self.scores(episode, discriminator), learning.credit_assignment, episode.ended)
+        rewards = from_scores(self.scores(episode, discriminator), learning.credit_assignment, episode.terminated)
         self.reward_scale.learn(self.all_gather(rewards), self.all_gather(episode.index), self.all_gather(blank))
         starts = episode.starts(self.policy.specification)
         fines = penalties(
             starts,
-            blank & episode.ended,
+            blank & episode.terminated,
             episode.idle() if learning.idle_penalty else torch.zeros_like(starts),
             learning.start_penalty,
             learning.blank_penalty,
@@ -183,10 +183,10 @@ class PolicyLearner:
         values, before = (value.view(rewards.shape) for value in (decision.value, decision.log_probability))
         ratios = (before - episode.log_probability).exp()
         following = torch.zeros_like(episode.bootstrap_value)
-        if not bool(episode.ended.all()):
+        if not bool(episode.terminated.all()):
             with torch.no_grad(), self.mixed():
                 expected = self.policy.bootstrap_value(episode.next_observation(learning.episode_length), state)
-            following = torch.where(episode.ended, 0.0, expected)
+            following = torch.where(episode.terminated, 0.0, expected)
         advantages, targets, weights = v_trace(rewards, values, discount, decay, following, ratios)
         return normalize_advantages(advantages, self.all_gather(advantages)) * weights, targets, before
 

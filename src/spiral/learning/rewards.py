@@ -55,7 +55,7 @@ def _distributions(pictures: Tensor) -> Tensor:
     return (counts.cumsum(-1) / bins.shape[-1]).view(*lead, channels, _BINS)
 
 
-def from_scores(scores: Tensor, credit: Credit, ended: Tensor | None = None) -> Tensor:
+def from_scores(scores: Tensor, credit: Credit, terminated: Tensor | None = None) -> Tensor:
     """Rewards float32 [T, B] of scores [T + 1, B].
 
     `terminal`: 0 but for an episode's last step, which gets the last score (SPIRAL eq. 4). `temporal`: each step gets
@@ -65,12 +65,12 @@ def from_scores(scores: Tensor, credit: Credit, ended: Tensor | None = None) -> 
     Args:
         scores: of the canvases before the first step and after every one.
         credit: which of the two.
-        ended: bool [B], whose episode ends with the last step; all when None.
+        terminated: bool [B], whose episode ends with the last step; all when None.
     """
     if credit == "temporal":
         return scores[1:] - scores[:-1]
     rewards = torch.zeros_like(scores[1:])
-    rewards[-1] = scores[-1] if ended is None else scores[-1] * ended
+    rewards[-1] = scores[-1] if terminated is None else scores[-1] * terminated
     return rewards
 
 

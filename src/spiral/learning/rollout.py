@@ -112,10 +112,10 @@ def unroll(
             engine.step(chosen)
             observe(engine.canvases(), size, out=pixels[step + 1])
         elapsed = episodes.elapsed + steps
-        ended, bootstrap_value = elapsed >= length, torch.zeros(batch, device=device)
-        if not bool(ended.all()):
+        terminated, bootstrap_value = elapsed >= length, torch.zeros(batch, device=device)
+        if not bool(terminated.all()):
             bootstrap_value = torch.where(
-                ended, 0.0, policy.bootstrap_value(seen(steps, elapsed.float() / length), state)
+                terminated, 0.0, policy.bootstrap_value(seen(steps, elapsed.float() / length), state)
             )
     trajectory = Trajectory(
         before=episodes,
@@ -125,7 +125,7 @@ def unroll(
         progress=progress,
         log_probability=log_probability,
         values=values,
-        ended=ended,
+        terminated=terminated,
         bootstrap_value=bootstrap_value,
     )
     return trajectory, replace(episodes, previous=previous, effective=worked, state=state, elapsed=elapsed)
@@ -167,6 +167,6 @@ def replay(policy: Policy, engine: Engine, commands: npt.NDArray[np.int64], seed
         progress=(torch.arange(steps, device=device)[:, None] / steps).expand(steps, batch),
         log_probability=zeros,
         values=zeros,
-        ended=torch.ones(batch, dtype=torch.bool, device=device),
+        terminated=torch.ones(batch, dtype=torch.bool, device=device),
         bootstrap_value=zeros[0],
     )

@@ -14,7 +14,7 @@ from spiral.specification import Specification
 OF_EPISODES = ("targets", "noise", "previous", "effective", "elapsed")
 """Fields of `Episodes` that begin with B."""
 _OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability", "values")
-_OF_ENDS = ("ended", "bootstrap_value")
+_OF_ENDS = ("terminated", "bootstrap_value")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Trajectory:
         progress: float32 [T, B], the share of the episode that was over before each command, in [0, 1).
         log_probability: float32 [T, B], of the commands by the policy that painted them, nats.
         values: float32 [T, B], the return that it expected before each command.
-        ended: bool [B], whose episode was over after the last command.
+        terminated: bool [B], whose episode was over after the last command.
         bootstrap_value: float32 [B], the value of what comes after the last command, 0 where the episode ended.
     """
 
@@ -63,7 +63,7 @@ class Trajectory:
     progress: Tensor
     log_probability: Tensor
     values: Tensor
-    ended: Tensor
+    terminated: Tensor
     bootstrap_value: Tensor
 
     @property

@@ -25,15 +25,15 @@ class DiscriminatorSettings:
     Attributes:
         channels: of the first convolution; every further one has twice as many, up to eight times.
         spectral: spectral normalisation of every layer (SPIRAL++ section 2.1).
-        groups: samples whose deviation from each other becomes one more channel before the last layer, against
-            collapse in unconditional generation; 0 for none.
+        minibatch_stddev: samples whose standard deviation becomes one more channel before the last layer (Karras et al.
+            2018), against collapse in unconditional generation; 0 for none.
         complement: judge one half of a picture beside the other half of its target, instead of the whole picture beside
             the whole target (SPIRAL++). Learning takes a half at random, judging the mean over all four.
     """
 
     channels: int = 64
     spectral: bool = False
-    groups: int = 0
+    minibatch_stddev: int = 0
     complement: bool = False
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class DiscriminatorSettings:
         Raises:
             InputError: naming the one out of range.
         """
-        require_within("discriminator", self, channels=(1, 4096), groups=(0, 4096))
+        require_within("discriminator", self, channels=(1, 4096), minibatch_stddev=(0, 4096))
 
 
 class Discriminator(nn.Module):
@@ -58,7 +58,7 @@ class Discriminator(nn.Module):
         downs = int(math.log2(size // _LAST_SIDE)) if size >= _LAST_SIDE else 0
         if _LAST_SIDE * 2**downs != size or downs < 1:
             raise InputError(f"the observation size must be {_LAST_SIDE} times a power of two, got {size}")
-        self.conditional, self.groups = conditional, settings.groups
+        self.conditional, self.minibatch_stddev = conditional, settings.minibatch_stddev
         if settings.complement and not conditional:
             raise InputError("a complement discriminator needs a target: leave out --discriminator.complement")
         self.complement = settings.complement
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
         self.convolutions = nn.ModuleList(
             normalise(nn.Conv2d(before, after, 4, stride=2, padding=1)) for before, after in itertools.pairwise(widths)
         )
-        self.score = normalise(nn.Linear((widths[-1] + (settings.groups > 0)) * _LAST_SIDE**2, 1))
+        self.score = normalise(nn.Linear((widths[-1] + (settings.minibatch_stddev > 0)) * _LAST_SIDE**2, 1))
 
     def forward(self, pictures: Tensor, targets: Tensor | None, half: int | None = None) -> Tensor:
         """Scores, float32 [N]; higher means more real.
@@ -88,8 +88,8 @@ class Discriminator(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         for convolution in self.convolutions:
             x = functional.leaky_relu(convolution(x), 0.2)
-        if self.groups:
-            x = torch.cat([x, _deviation(x, self.groups)], dim=1)
+        if self.minibatch_stddev:
+            x = torch.cat([x, _deviation(x, self.minibatch_stddev)], dim=1)
         # The score is kept in full precision: rewards are differences of scores.
         with torch.autocast(x.device.type, enabled=False):
             return self.score(x.flatten(1).float())[:, 0]

@@ -66,7 +66,7 @@ def record_playback(agent: Agent, program: Program, target: npt.NDArray[np.uint8
     if target is not None:
         errors = mean_squared_errors(seen, target)
     # A discriminator of groups compares pictures with each other, and moments of one painting are too much alike.
-    if not agent.discriminator.groups and (target is not None or not agent.discriminator.conditional):
+    if not agent.discriminator.minibatch_stddev and (target is not None or not agent.discriminator.conditional):
         scores = agent.score(seen, None if target is None else np.broadcast_to(target, seen.shape))
     return Playback(frames, steps, describe(program), _numbers(program), errors, scores)
 
