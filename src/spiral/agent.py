@@ -26,7 +26,7 @@ from spiral.learning.rollout import reset_episodes, unroll
 from spiral.learning.trajectory import Episodes
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Policy
-from spiral.painting.proposal_search import MAXIMUM_CANDIDATES, ProposalSearch, paint_best_of_n
+from spiral.painting.best_of_n import MAXIMUM_CANDIDATES, ProposalSearch, paint_best_of_n
 from spiral.program import MAXIMUM_COMMANDS, Program
 from spiral.settings import Preset
 
@@ -148,7 +148,7 @@ class Agent:
             commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
                 an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the one that helps
-                most is painted; see `spiral.painting.proposal_search`. With 1 nothing is searched.
+                most is painted; see `spiral.painting.best_of_n`. With 1 nothing is searched.
 
         Raises:
             InputError: pictures of another shape, candidates of compound strokes, an agent without a target,

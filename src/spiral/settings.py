@@ -51,13 +51,12 @@ class LearningSettings:
         unrolls_per_episode: of T commands in an episode; see `episode_length`.
         reward: the discriminator's score (eq. 4), minus the Euclidean distance to the target (section 3.3), or
             `mixed`, their sum.
-        histogram_weight: of minus the earth mover's distance between the colour histograms of canvas and target, which
-            is added to the reward (section 4.5).
+        histogram_weight: weight of minus the earth mover's distance between the colour histograms of canvas and
+            target, which is added to the reward (section 4.5).
         credit_assignment: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
-        reward_scale: what rewards are measured against: the deviation of an episode's return, or what the same
-            `command` of an episode is usually paid, for long episodes whose first commands matter most; see
-            `RewardScale`.
-        gamma: gamma.
+        reward_scale: what rewards are divided by: the running deviation of an `episode`'s return, or that of each
+            `command` of an episode, for long episodes whose first commands matter most; see `RewardScale`.
+        gamma: the discount.
         gae_lambda: lambda of generalised advantage estimation; 1 is plain A2C.
         off_policy_correction: of commands that an older policy painted, as distributed actors do: `v-trace` (section
             3.4), or `none`, the plain advantages.
@@ -66,7 +65,7 @@ class LearningSettings:
         adversarial_loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
         gradient_penalty_weight: lambda of the gradient penalty.
         drift_weight: weight of the pull of D's mean to 0 (section 3.2).
-        matched_pairs: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
+        matched_pairs: the real pairs of a discriminator step have the same targets as its fake pairs.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
         discriminator_updates: discriminator steps for one policy step.
         discriminator_learning_rate: Adam's rate for the discriminator (appendix C: 1e-4).
@@ -76,17 +75,17 @@ class LearningSettings:
         learning_rate_end_factor: the policy's rate at the end of the run, as a share of `policy_learning_rate`; it
             falls linearly.
         warmup_updates: policy steps over which its rate rises from 0.
-        update_epochs: policy steps on the same batch of commands; those after the first use a clipped ratio.
+        update_epochs: passes over a batch of commands.
         num_minibatches: in each pass the B canvases are split at random into so many, an optimiser step each (PPO); the
             papers take one. Whole unrolls stay together.
-        hindsight_weight: of -log pi(commands) where the target is replaced by what the commands painted; see
-            `spiral.learning.lessons`. In neither paper.
+        hindsight_weight: weight of -log pi(commands), where what the commands painted replaces the target; see
+            `spiral.learning.hindsight`. In neither paper.
         hindsight_weight_end: the same at the end of the run; it falls linearly.
-        lessons: random programs in each minibatch, from whose pictures the policy learns to tell them, 0 for none; see
-            `spiral.learning.lessons`. In neither paper.
-        lesson_weight: of -log pi(program) there.
+        lessons: random programs added to each minibatch; the policy learns to write them, given their pictures. 0 for
+            none; see `spiral.learning.lessons`. In neither paper.
+        lesson_weight: weight of -log pi(program given its picture).
         lesson_weight_end: the same at the end of the run; it falls linearly.
-        clip_coef: how far that ratio may leave 1.
+        clip_coef: how far the ratio of a command's probabilities, now and when it was painted, may leave 1 (PPO).
         entropy_coef: weight of the entropy bonus, per nat.
         entropy_coef_end: the same at the end of the run; it falls geometrically.
         value_coef: weight of the value function's squared error.

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spiral.learning.adversarial import ReplayBuffer, discriminator_loss, gradient_penalty
+from spiral.learning.adversarial import discriminator_loss, gradient_penalty
+from spiral.learning.replay_buffer import ReplayBuffer
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
 

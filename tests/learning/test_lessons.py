@@ -10,10 +10,12 @@ from problems import tiny
 from spiral.engines import make, observe
 from spiral.engines.strokes import MOVE, PAINT, StrokeSettings
 from spiral.errors import InputError
-from spiral.learning.lessons import Lessons, hindsight, imitation_loss, informative
+from spiral.learning.hindsight import hindsight, informative
+from spiral.learning.lessons import Lessons
 from spiral.learning.networks import make_policy
+from spiral.learning.policy_gradient import imitation_loss
 from spiral.learning.policy_learner import PolicyLearner
-from spiral.learning.rollout import replay
+from spiral.learning.rollout import rollout_programs
 from spiral.models.policy import Decision
 from spiral.models.policy_settings import PolicySettings
 from spiral.settings import Preset
@@ -30,7 +32,7 @@ def replayed(preset: Preset, flags: list[int]):
     engine = make("vector", 1, preset.canvas.to_json())
     ends = [9, 27, 45, 54, 12, 33][: len(flags)]
     commands = np.array([[[flag, end]] for flag, end in zip(flags, ends, strict=True)], np.int64)
-    return replay(make_policy(preset), engine, commands, np.zeros(1, np.int64)), engine
+    return rollout_programs(make_policy(preset), engine, commands, np.zeros(1, np.int64)), engine
 
 
 def test_in_hindsight_the_last_canvas_was_the_target(lines):

@@ -18,11 +18,11 @@ def test_without_a_target_pictures_are_judged_alone():
     assert real_images(IMAGES, False, 0, CPU).pick(10)[1] is None
 
 
-def test_prototypes_are_the_means_of_cells():
+def test_cluster_means_are_the_means_of_clusters():
     real = real_images(IMAGES, True, 4, CPU)
     assert real.cluster_means is not None and real.conditions is not None
     # Every picture's companion is the mean of eight pictures, itself among them.
-    for prototype in real.cluster_means:
-        mine = (real.conditions == prototype).flatten(1).all(1)
+    for mean in real.cluster_means:
+        mine = (real.conditions == mean).flatten(1).all(1)
         assert mine.sum() == 8
-        assert (real.pictures[mine].float().mean(0) - prototype.float()).abs().max() <= 0.51
+        assert (real.pictures[mine].float().mean(0) - mean.float()).abs().max() <= 0.51

@@ -154,7 +154,7 @@ def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(l
     train(preset, tmp_path / "run", Budget(frames=64 * 20), resume=True)
 
 
-def test_an_agent_with_prototypes_invents_and_carries_them_along(lines, tmp_path):
+def test_an_agent_with_cluster_means_invents_and_carries_them_along(lines, tmp_path):
     agent = load_agent(str(train(tiny(lines, cluster_means=8, noise=2), tmp_path / "run", Budget(frames=64 * 5))))
     images = load(str(lines), 16, 1, "train").images
     assert torch.equal(

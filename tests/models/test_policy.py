@@ -174,7 +174,7 @@ def test_locations_are_drawn_where_they_are():
     assert float(spots[1].max()) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_prototypes_are_drawn_as_targets():
+def test_cluster_means_are_drawn_as_targets():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, cluster_means=4))
     levels = torch.tensor([10, 20, 30, 40], dtype=torch.uint8)
     policy.cluster_means.copy_(levels[:, None, None, None])

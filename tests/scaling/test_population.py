@@ -14,7 +14,7 @@ from problems import line_pictures, tiny
 
 from spiral.agent import load_agent
 from spiral.errors import InputError
-from spiral.evaluation.schedules import lineage, plot_schedules
+from spiral.evaluation.population_plots import lineage, plot_schedules
 
 pytest.importorskip("ray")
 

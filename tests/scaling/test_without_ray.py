@@ -34,7 +34,7 @@ def test_asking_for_more_names_what_to_install(tmp_path):
     for arguments in (("train", "mnist-reconstruct", "--actors", "2"), ("tune", "mnist-reconstruct")):
         done = without_ray(*arguments, "--out", str(tmp_path / "run"))
         assert done.returncode == 2 and not (tmp_path / "run").exists()
-        assert done.stderr.count("\n") == 1 and "pip install 'spiral-actor[ray]'" in done.stderr
+        assert done.stderr.count("\n") == 1 and "pip install 'spiral-painter[ray]'" in done.stderr
 
 
 def test_wrong_clusters_are_refused_in_one_line(tmp_path):

@@ -29,7 +29,7 @@ def tune_command(arguments: Sequence[str]) -> None:
         return
     chosen, (population, output) = parsed
     require_ray("spiral tune")
-    from spiral.evaluation.schedules import plot_schedules
+    from spiral.evaluation.population_plots import plot_schedules
     from spiral.evaluation.summary import generation_metrics
     from spiral.io.files import write_atomically
     from spiral.scaling.population import train_population

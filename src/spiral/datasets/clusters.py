@@ -31,9 +31,9 @@ def balanced_clusters(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[
         InputError: `count` is no power of two, or there are fewer pictures than clusters.
     """
     if count < 1 or count & (count - 1):
-        raise InputError(f"the number of prototypes must be a power of two, got {count}")
+        raise InputError(f"the number of clusters must be a power of two, got {count}")
     if count > len(images):
-        raise InputError(f"{count} prototypes need as many pictures, got {len(images)}")
+        raise InputError(f"{count} clusters need as many pictures, got {len(images)}")
     flat = images.reshape(len(images), -1).astype(np.float32)
     clusters = [np.arange(len(images))]
     while len(clusters) < count:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from spiral.learning.minibatches import evaluate
+from spiral.learning.minibatches import evaluate_actions
 from spiral.learning.trajectory import Trajectory
 from spiral.models.policy import Decision, Policy
 
@@ -26,8 +26,8 @@ class EvaluateActions(nn.Module):
         self.policy = policy
 
     def forward(self, batch: Sequence[Trajectory]) -> list[Decision]:
-        """See `minibatches.evaluate`."""
-        return evaluate(self.policy, batch)
+        """See `minibatches.evaluate_actions`."""
+        return evaluate_actions(self.policy, batch)
 
 
 def all_gather(values: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
-from spiral.learning.adversarial import ReplayBuffer, discriminator_loss
+from spiral.learning.adversarial import discriminator_loss
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.networks import make_discriminator
 from spiral.learning.real_images import RealImages
+from spiral.learning.replay_buffer import ReplayBuffer
 from spiral.learning.trajectory import Trajectory
 from spiral.settings import Preset
 
@@ -37,7 +38,7 @@ class DiscriminatorLearner:
             self.network.parameters(), learning.discriminator_learning_rate, betas, fused=True
         )
         capacity = learning.replay_batches * learning.batch_size
-        self.replay = ReplayBuffer(capacity, (size, size, channels), preset.policy.sees_target, device)
+        self.replay_buffer = ReplayBuffer(capacity, (size, size, channels), preset.policy.sees_target, device)
 
     def learn(self, episode: Trajectory, real: RealImages) -> dict[str, float]:
         """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_updates` times.
@@ -50,8 +51,8 @@ class DiscriminatorLearner:
         if learning.reward == "l2":
             return figures
         terminated, targets = episode.terminated, episode.targets
-        self.replay.add(episode.canvases[-1][terminated], None if targets is None else targets[terminated])
-        for _ in range(learning.discriminator_updates if len(self.replay) else 0):
+        self.replay_buffer.add(episode.canvases[-1][terminated], None if targets is None else targets[terminated])
+        for _ in range(learning.discriminator_updates if len(self.replay_buffer) else 0):
             figures = self._step(real)
         return figures
 
@@ -59,7 +60,7 @@ class DiscriminatorLearner:
         """One step on B real pictures and as many replayed canvases."""
         learning = self.preset.learning
         pictures, conditions = real.pick(learning.batch_size)
-        fake, fake_conditions = self.replay.sample(len(pictures))
+        fake, fake_conditions = self.replay_buffer.sample(len(pictures))
         if learning.matched_pairs and fake_conditions is not None:
             pictures = conditions = fake_conditions
         with self.mixed():
@@ -83,7 +84,7 @@ class DiscriminatorLearner:
         return {
             "discriminator": self.network.state_dict(),
             "discriminator_optimizer": checkpoint.pack_optimizer(self.optimizer),
-            "replay": self.replay.state(),
+            "replay": self.replay_buffer.state(),
         }
 
     def restore(self, state: dict[str, Tensors]) -> None:
@@ -94,4 +95,4 @@ class DiscriminatorLearner:
         """
         checkpoint.fill(self.network, state["discriminator"], "the discriminator's checkpoint")
         checkpoint.unpack_optimizer(self.optimizer, state["discriminator_optimizer"])
-        self.replay.restore(state["replay"])
+        self.replay_buffer.restore(state["replay"])

@@ -45,9 +45,11 @@ class Learner:
         """Learned from so far, by all policies."""
         return sum(policy.commands for policy in self.policies)
 
-    def evaluate(self, engine: Engine, unseen: Dataset, metrics_callback: MetricsCallback | None = None) -> Evaluation:
+    def evaluate(
+        self, engine: Engine, held_out: Dataset, metrics_callback: MetricsCallback | None = None
+    ) -> Evaluation:
         """Let every policy paint the held-out pictures; see `PolicyLearner.evaluate`."""
-        return combine_evaluations([policy.evaluate(engine, unseen, metrics_callback) for policy in self.policies])
+        return combine_evaluations([policy.evaluate(engine, held_out, metrics_callback) for policy in self.policies])
 
     def take_cluster_means(self, real: RealImages) -> None:
         """Hand the policies the cluster_means, if they work with any."""

@@ -1,57 +1,27 @@
-"""Lessons that the engine gives for nothing: a program and the picture it paints (in neither paper; off by default).
+"""Lessons: random programs and the pictures that the engine paints of them (in neither paper; off by default).
 
-Whatever a program is, its canvas is a picture for which that program is an exact answer. `hindsight` learns from the
-programs that the agent itself has painted as if their canvases had been the targets (hindsight experience replay,
-Andrychowicz et al. 2017). `Lessons` learns from programs drawn from the engine's prior, as the sleep phase of
-wake-sleep does (Hinton et al. 1995). Neither looks at a label of the data, nor at a picture of it.
+A program is an exact answer for its own picture. The policy learns to tell programs drawn from the engine's prior from
+their pictures, as the sleep phase of wake-sleep does (Hinton et al. 1995). No label and no picture of the data is used.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
-from torch import Tensor
 
 from spiral.engines import make
-from spiral.learning.rollout import replay
+from spiral.learning.hindsight import hindsight
+from spiral.learning.rollout import rollout_programs
 from spiral.learning.trajectory import Trajectory
-from spiral.models.policy import Decision, Policy
+from spiral.models.policy import Policy
 from spiral.settings import Preset
-from spiral.specification import Location, Specification
-
-
-def hindsight(episode: Trajectory) -> Trajectory:
-    """The same commands, with the canvas after the last of them as the target."""
-    return replace(episode, before=replace(episode.before, targets=episode.canvases[-1]))
-
-
-def informative(episode: Trajectory, specification: Specification) -> Tensor:
-    """Which commands the last canvas tells something of: bool [T, B].
-
-    Those that changed the canvas, and those without a visible effect that chose where the next one begins.
-    """
-    changed = ~episode.idle()
-    places = [i for i, choice in enumerate(specification.choices) if isinstance(choice, Location)]
-    chose = episode.effective[..., places].any(-1)
-    following = torch.cat([changed[1:], torch.zeros_like(changed[:1])])
-    return changed | (chose & following)
-
-
-def imitation_loss(decision: Decision, which: Tensor | None = None) -> Tensor:
-    """-log pi(commands), nats a command: the mean over N = T * B commands, or those of `which`, bool [T, B]."""
-    if which is None:
-        return -decision.log_probability.mean()
-    weight = which.flatten().float()
-    return -(decision.log_probability * weight).sum() / weight.sum().clamp_min(1.0)
 
 
 class Lessons:
     """Random programs and what they paint, `learning.lessons` for each of the minibatches."""
 
     def __init__(self, preset: Preset) -> None:
-        """Canvases of their own, on as many threads as the networks have.
+        """Make canvases for them; the engine gets as many threads as the networks have.
 
         Raises:
             InputError: the engine is not here.
@@ -61,9 +31,9 @@ class Lessons:
         self.engine = make(preset.engine, count, preset.canvas.to_json(), torch.get_num_threads())
 
     def draw(self, policy: Policy) -> Trajectory:
-        """Programs of an episode's length and their pictures as targets, T and B as drawn."""
+        """Programs of an episode's length, T commands in each of B programs, with their pictures as targets."""
         seed = int(torch.randint(2**31, ()))
         length, generator = self.preset.learning.episode_length, np.random.default_rng(seed)
         commands = self.preset.canvas.sample_programs(generator, length, self.engine.batch)
         seeds = generator.integers(2**31, size=self.engine.batch)
-        return hindsight(replay(policy, self.engine, commands, seeds))
+        return hindsight(rollout_programs(policy, self.engine, commands, seeds))

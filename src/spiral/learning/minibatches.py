@@ -12,13 +12,13 @@ from spiral.models.policy import Decision, Policy
 
 
 def minibatches(batch: int, count: int, device: torch.device) -> Sequence[Tensor]:
-    """Rows of `count` minibatches, int64 [B / count] each, in random order; the only one is in order.
+    """Rows of `count` minibatches, int64 [about B / count] each, in random order; the only one is in order.
 
     Unrolls stay whole, since the core of the policy runs over time.
     """
     if count == 1:
         return [torch.arange(batch, device=device)]
-    return torch.randperm(batch, device=device).chunk(count)
+    return torch.randperm(batch, device=device).tensor_split(count)
 
 
 def sample(batch: int, count: int, device: torch.device) -> Tensor:
@@ -26,6 +26,6 @@ def sample(batch: int, count: int, device: torch.device) -> Tensor:
     return torch.randperm(batch, device=device)[:count]
 
 
-def evaluate(policy: Policy, batch: Sequence[Trajectory]) -> list[Decision]:
+def evaluate_actions(policy: Policy, batch: Sequence[Trajectory]) -> list[Decision]:
     """What a policy thinks of the commands of several trajectories, N = T * B each; see `Policy.evaluate`."""
     return [policy.evaluate(part.observations(), part.commands, part.before.state)[0] for part in batch]

@@ -15,7 +15,7 @@ def policy_loss(
     decision: Decision,
     advantages: Tensor,
     value_targets: Tensor,
-    before: Tensor,
+    old_log_probability: Tensor,
     entropy_coef: float,
     value_coef: float,
     clip_coef: float,
@@ -29,7 +29,7 @@ def policy_loss(
         decision: the policy's reconsideration of the commands, N = T * B.
         advantages: float32 [N], R_t - V(s_t) or its estimate, without gradient.
         value_targets: float32 [N], without gradient.
-        before: float32 [N], log probability of the commands when they were painted.
+        old_log_probability: float32 [N], log probability of the commands when they were painted.
         entropy_coef: weight of the entropy bonus, per nat.
         value_coef: weight of the value function's squared error.
         clip_coef: how far the ratio may leave 1 before its gradient is cut.
@@ -37,7 +37,7 @@ def policy_loss(
     Returns:
         The loss and figures for the log, scalars.
     """
-    ratio = (decision.log_probability - before).exp()
+    ratio = (decision.log_probability - old_log_probability).exp()
     gain = torch.minimum(ratio * advantages, ratio.clamp(1 - clip_coef, 1 + clip_coef) * advantages).mean()
     entropy = decision.entropy.mean()
     value_error = (decision.value - value_targets).square().mean()
@@ -60,3 +60,11 @@ def normalize_advantages(advantages: Tensor, among: Tensor | None = None) -> Ten
     """
     among = advantages if among is None else among
     return (advantages - among.mean()) / among.std().clamp_min(LEAST_DEVIATION)
+
+
+def imitation_loss(decision: Decision, which: Tensor | None = None) -> Tensor:
+    """-log pi(commands), nats a command: the mean over N = T * B commands, or those of `which`, bool [T, B]."""
+    if which is None:
+        return -decision.log_probability.mean()
+    weight = which.flatten().float()
+    return -(decision.log_probability * weight).sum() / weight.sum().clamp_min(1.0)

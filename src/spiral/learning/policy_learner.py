@@ -16,14 +16,17 @@ from spiral.engines import Engine
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.lessons import Lessons, hindsight, imitation_loss, informative
-from spiral.learning.minibatches import evaluate, minibatches, sample
+from spiral.learning.ema import update_ema
+from spiral.learning.hindsight import hindsight, informative
+from spiral.learning.lessons import Lessons
+from spiral.learning.minibatches import evaluate_actions, minibatches, sample
 from spiral.learning.networks import make_policy
-from spiral.learning.policy_gradient import normalize_advantages, policy_loss
+from spiral.learning.policy_gradient import imitation_loss, normalize_advantages, policy_loss
 from spiral.learning.returns import generalized_advantage_estimation, v_trace
 from spiral.learning.reward_scale import RewardScale
 from spiral.learning.rewards import discriminator_scores, from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.rollout import rollout
+from spiral.learning.schedules import geometric, linear
 from spiral.learning.trajectory import Trajectory, episode_figures
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Decision
@@ -38,7 +41,7 @@ class PolicyLearner:
 
     Attributes:
         policy: what paints.
-        average: the running average of its weights, which is evaluated, saved as the agent and shipped.
+        ema: the exponential moving average of its weights, which is evaluated, saved as the agent and shipped.
         updates: optimiser steps so far.
         commands: learned from so far.
     """
@@ -65,9 +68,8 @@ class PolicyLearner:
         self.optimizer = torch.optim.Adam(self.policy.parameters(), learning.policy_learning_rate, betas, fused=True)
         self.reward_scale = RewardScale(learning.reward_scale, learning.episode_length, device)
         # `ddp.use_ddp` puts others in their place.
-        self.evaluate_actions: Callable[[Sequence[Trajectory]], list[Decision]] = lambda batch: evaluate(
-            self.policy, batch
-        )
+        self.evaluate_actions: Callable[[Sequence[Trajectory]], list[Decision]]
+        self.evaluate_actions = functools.partial(evaluate_actions, self.policy)
         self.all_gather: Callable[[Tensor], Tensor] = lambda values: values
         self.lessons = Lessons(preset) if learning.lessons else None
         self.updates = self.commands = 0
@@ -123,7 +125,7 @@ class PolicyLearner:
                 norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm)
                 figures |= {"gradient_norm": norm, "reward_unit": self.reward_scale.of(episode.index).mean()}
                 self._update(
-                    falling(
+                    linear(
                         learning.policy_learning_rate,
                         learning.policy_learning_rate * learning.learning_rate_end_factor,
                         progress,
@@ -146,21 +148,20 @@ class PolicyLearner:
             batch.append(lessons)
         with self.mixed():
             decisions = self.evaluate_actions(batch)
-        fall = learning.entropy_coef_end / learning.entropy_coef if learning.entropy_coef > 0 else 1.0
         loss, figures = policy_loss(
             decisions[0],
             *(each.flatten() for each in measured),
-            entropy_coef=learning.entropy_coef * fall ** min(progress, 1.0),
+            entropy_coef=geometric(learning.entropy_coef, learning.entropy_coef_end, progress),
             value_coef=learning.value_coef,
             clip_coef=learning.clip_coef,
         )
         if learning.hindsight_weight:
             figures["hindsight_loss"] = imitation_loss(decisions[1], informative(episode, self.policy.specification))
-            weight = falling(learning.hindsight_weight, learning.hindsight_weight_end, progress)
+            weight = linear(learning.hindsight_weight, learning.hindsight_weight_end, progress)
             loss = loss + weight * figures["hindsight_loss"]
         if lessons is not None:
             figures["lesson_loss"] = imitation_loss(decisions[-1])
-            loss = loss + falling(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
+            loss = loss + linear(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
         return loss, figures
 
     def _advantages(self, episode: Trajectory, rewards: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -197,13 +198,10 @@ class PolicyLearner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * min(1.0, self.updates / max(learning.warmup_updates, 1))
         self.optimizer.step()
-        with torch.no_grad():
-            keep = min(learning.ema_decay, self.updates / (self.updates + 10))
-            for mean, now in zip(self.ema.parameters(), self.policy.parameters(), strict=True):
-                mean.lerp_(now, 1.0 - keep)
+        update_ema(self.ema, self.policy, learning.ema_decay, self.updates)
 
     def evaluate(
-        self, engine: Engine, unseen: Dataset, metrics_callback: MetricsCallback | None = None
+        self, engine: Engine, held_out: Dataset, metrics_callback: MetricsCallback | None = None
     ) -> tuple[dict[str, float], Tensor, Tensor | None]:
         """Paint N held-out pictures with the averaged policy, most probable commands first.
 
@@ -215,9 +213,9 @@ class PolicyLearner:
         """
         redraws = self.preset.redraws
         temperature = 0.0 if redraws else self.preset.temperature
-        targets = torch.from_numpy(unseen.images).to(self.device) if redraws else None
+        targets = torch.from_numpy(held_out.images).to(self.device) if redraws else None
         with machine.seeded(0, self.device), self.mixed():
-            seeds = np.arange(len(unseen))
+            seeds = np.arange(len(held_out))
             episode = rollout(self.ema, engine, targets, self.preset.learning.episode_length, seeds, temperature)
         painted = episode_figures(episode, self.policy.specification)
         figures = {f"held_out/{name}": value for name, value in painted.items()}
@@ -226,7 +224,7 @@ class PolicyLearner:
             figures["mse"] = float((episode.canvases[-1].float() / 255.0 - real).square().mean())
             figures["blank_mse"] = float((episode.canvases[0].float() / 255.0 - real).square().mean())
         elif metrics_callback is not None:
-            seen = metrics_callback(unseen, episode.canvases[-1].cpu().numpy())
+            seen = metrics_callback(held_out, episode.canvases[-1].cpu().numpy())
             figures |= {f"held_out/{name}": value for name, value in seen.items()}
         return figures, episode.canvases[-1], targets
 
@@ -251,8 +249,3 @@ class PolicyLearner:
         checkpoint.unpack_optimizer(self.optimizer, state["policy_optimizer"])
         self.reward_scale.state = state["reward_scale"]["state"].to(self.device)
         self.updates, self.commands = (int(state["counts"][name]) for name in ("updates", "commands"))
-
-
-def falling(start: float, end: float, progress: float) -> float:
-    """A setting that falls linearly from `start` to `end` over a run, of which the share `progress` is over."""
-    return start + (end - start) * min(progress, 1.0)

@@ -144,7 +144,9 @@ def rollout(
     return unroll(policy, engine, reset_episodes(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]
 
 
-def replay(policy: Policy, engine: Engine, commands: npt.NDArray[np.int64], seeds: npt.NDArray[np.int64]) -> Trajectory:
+def rollout_programs(
+    policy: Policy, engine: Engine, commands: npt.NDArray[np.int64], seeds: npt.NDArray[np.int64]
+) -> Trajectory:
     """Execute programs int64 [T, B, K] from blank canvases: the trajectory of a policy that would have written them.
 
     Its log probabilities and values are 0; its targets are blank.

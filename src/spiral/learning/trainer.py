@@ -18,7 +18,7 @@ import torch
 from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import TrainingError
-from spiral.learning import machine, saving
+from spiral.learning import machine, run_checkpoints
 from spiral.learning.actor import Actor
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
@@ -88,15 +88,15 @@ def train(
     run = preset.run
     threads = machine.use_threads(run.threads)
     learner, actors, real = set_up(preset, threads)
-    unseen = load(preset.data.source, preset.data.size, preset.canvas.channels, "test").evenly_spaced(
+    held_out = load(preset.data.source, preset.data.size, preset.canvas.channels, "test").evenly_spaced(
         preset.data.held_out
     )
-    gallery = make(preset.engine, len(unseen), preset.canvas.to_json(), threads)
+    eval_engine = make(preset.engine, len(held_out), preset.canvas.to_json(), threads)
     if start is not None:
         learner.load_agent_weights(start)
     seconds = 0.0
     if resume:
-        state, seconds = saving.read(out, preset)
+        state, seconds = run_checkpoints.read(out, preset)
         learner.restore(state)
     log = RunLog.start(out, preset, resume, seconds)
 
@@ -106,18 +106,18 @@ def train(
             for each in learner.policies:
                 machine.compile_policy(each.policy)
         if not learner.commands:
-            log.evaluated(0, *learner.evaluate(gallery, unseen, metrics_callback))
+            log.evaluated(0, *learner.evaluate(eval_engine, held_out, metrics_callback))
         while (progress := budget.progress(log.seconds, learner.commands)) < 1.0:
             for figures in train_iteration(learner, actors, real, progress, log.phase):
                 stop_if_broken(figures, learner.commands, out)
                 log.step(learner.commands, figures, progress)
             if log.due("evaluate", run.evaluate_seconds):
-                log.evaluated(learner.commands, *learner.evaluate(gallery, unseen, metrics_callback))
+                log.evaluated(learner.commands, *learner.evaluate(eval_engine, held_out, metrics_callback))
             if log.due("checkpoint", run.checkpoint_seconds):
-                saving.save(out, preset, learner.state(), log.seconds)
-        log.evaluated(learner.commands, *learner.evaluate(gallery, unseen, metrics_callback))
-        saving.save(out, preset, learner.state(), log.seconds)
-    return saving.agent_folder(out)
+                run_checkpoints.save(out, preset, learner.state(), log.seconds)
+        log.evaluated(learner.commands, *learner.evaluate(eval_engine, held_out, metrics_callback))
+        run_checkpoints.save(out, preset, learner.state(), log.seconds)
+    return run_checkpoints.agent_folder(out)
 
 
 def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
@@ -129,7 +129,8 @@ def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
     if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
         what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
         raise TrainingError(
-            f"{bad[0]} {what} after {commands} commands; the last good checkpoint is in {out / saving.CHECKPOINTS}: "
+            f"{bad[0]} {what} after {commands} commands; the last good checkpoint is in "
+            f"{out / run_checkpoints.CHECKPOINTS}: "
             "resume with a smaller --learning.policy-learning-rate or discriminator-learning-rate"
         )
 

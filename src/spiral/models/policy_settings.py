@@ -24,8 +24,8 @@ class PolicySettings:
         location_blocks: residual blocks in each location head.
         noise: length of the noise vector z_0 of section 3.1; 0 for none.
         sees_target: reconstruction, section 3.3.
-        cluster_means: not in the paper, for generation on small machines. The target is one of so many cluster_means, a
-            power of two, drawn at random as noise is: mean pictures of cells of similar pictures
+        cluster_means: not in the paper, for generation on small machines. The target is the mean picture of one of
+            so many clusters of similar pictures, a power of two, drawn at random as noise is
             (`spiral.datasets.clusters`).
         sees_canvas: False for the blind agent of section 4.3.
         skip_connections: not in the paper, for small machines. The location heads look at the encoder's feature maps of
@@ -33,9 +33,9 @@ class PolicySettings:
             squeezed through the vector z.
         ordinal: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
             sizes or shades: what is learned of one option is learned of its neighbours, too.
-        local_features: not in the paper, for colour on small machines. With every location chosen, z is told what the
-            canvas, the target and the finest feature map look like there, so that "as red as that place" need not be
-            either.
+        local_features: not in the paper, for colour on small machines. With every location chosen, the values of
+            canvas, target and finest feature map at that place are added to z, so that "as red as that place" need
+            not be squeezed through the vector either.
         glimpse: not in the paper. Side in pixels of a crop of canvas and target around every location chosen, which a
             small network tells z (Mnih et al. 2014, "Recurrent Models of Visual Attention"); a multiple of 4, 0 for
             none.
@@ -73,5 +73,5 @@ class PolicySettings:
             raise InputError("nothing to look at closely: set --policy.sees-canvas or --policy.sees-target")
         if self.cluster_means and not self.sees_target:
             raise InputError(
-                "cluster_means take the place of a target: set --policy.sees-target or --policy.cluster-means 0"
+                "cluster means take the place of a target: set --policy.sees-target or --policy.cluster-means 0"
             )

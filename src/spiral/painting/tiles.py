@@ -21,7 +21,7 @@ from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
 from spiral.errors import InputError, require_number
 from spiral.exports.palettes import nearest
 from spiral.learning import machine
-from spiral.painting.proposal_search import MAXIMUM_CANDIDATES, ProposalSearch, ProposalState, best_of_n
+from spiral.painting.best_of_n import MAXIMUM_CANDIDATES, ProposalSearch, ProposalState, best_of_n
 from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)

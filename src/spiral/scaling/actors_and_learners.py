@@ -145,7 +145,7 @@ class PolicyLearnerProcess:
             self.rank, self.ranks = distributed.get_rank(), distributed.get_world_size()
             use_ddp(self.learner)
         self.scorer = make_discriminator(self.preset, self.device)
-        self.gallery: Any = None
+        self.eval_engine: Any = None
         if compiled:
             machine.compile_policy(self.learner.policy)
         return _placement(self.device)
@@ -166,13 +166,13 @@ class PolicyLearnerProcess:
 
     def evaluate(self, metrics_callback: MetricsCallback | None) -> Any:
         """See `PolicyLearner.evaluate`; as arrays."""
-        if self.gallery is None:
+        if self.eval_engine is None:
             data, canvas = self.preset.data, self.preset.canvas
-            unseen = load(data.source, data.size, canvas.channels, "test").evenly_spaced(data.held_out)
-            engine = make(self.preset.engine, len(unseen), canvas.to_json(), torch.get_num_threads())
-            self.gallery = engine, unseen
-        engine, unseen = self.gallery
-        return to_arrays(self.learner.evaluate(engine, unseen, metrics_callback))
+            held_out = load(data.source, data.size, canvas.channels, "test").evenly_spaced(data.held_out)
+            engine = make(self.preset.engine, len(held_out), canvas.to_json(), torch.get_num_threads())
+            self.eval_engine = engine, held_out
+        engine, held_out = self.eval_engine
+        return to_arrays(self.learner.evaluate(engine, held_out, metrics_callback))
 
     def state(self) -> dict[str, Tensors]:
         """See `PolicyLearner.state`; as arrays."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from spiral.errors import InputError
 
 _CONNECT_SECONDS = 10.0
-INSTALL = "pip install 'spiral-actor[ray]'"
+INSTALL = "pip install 'spiral-painter[ray]'"
 
 
 def require_ray(what: str) -> None:

@@ -28,7 +28,7 @@ from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import InputError, TrainingError
 from spiral.io.files import make_folder, read_bytes, write_atomically
-from spiral.learning import checkpoint, machine, saving
+from spiral.learning import checkpoint, machine, run_checkpoints
 from spiral.learning.policy_learner import MetricsCallback
 from spiral.learning.trainer import load_real_images, set_up, train_iteration, unmeasured
 from spiral.scaling.cluster import connected
@@ -58,10 +58,10 @@ class Member(tune.Trainable):
         base = self.base = Preset.from_json(preset)
         self.frames, self.interval, self.watch = frames, interval, metrics_callback
         self.threads = machine.use_threads(base.run.threads or 1)
-        self.unseen = load(base.data.source, base.data.size, base.canvas.channels, "test").evenly_spaced(
+        self.held_out = load(base.data.source, base.data.size, base.canvas.channels, "test").evenly_spaced(
             base.data.held_out
         )
-        self.gallery = make(base.engine, len(self.unseen), base.canvas.to_json(), self.threads)
+        self.eval_engine = make(base.engine, len(self.held_out), base.canvas.to_json(), self.threads)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -81,7 +81,7 @@ class Member(tune.Trainable):
             progress = learner.commands / self.frames
             for turn in train_iteration(learner, self.actors, self.real, progress, unmeasured):
                 figures = turn
-        seen, _, _ = learner.evaluate(self.gallery, self.unseen, self.watch)
+        seen, _, _ = learner.evaluate(self.eval_engine, self.held_out, self.watch)
         self.seconds += time.perf_counter() - began
         copied_from, self.copied_from = self.copied_from, self.number
         learning = learner.preset.learning
@@ -211,7 +211,7 @@ def train_population(
     if found.checkpoint is not None:
         with found.checkpoint.as_directory() as folder:
             config, state = read_state(Path(folder))
-        saving.save(out, Preset.from_json(config["preset"]), state, float(config["seconds"]))
+        run_checkpoints.save(out, Preset.from_json(config["preset"]), state, float(config["seconds"]))
     return rows
 
 

@@ -10,7 +10,7 @@ import torch
 
 from spiral.errors import TrainingError
 from spiral.io.files import write_atomically
-from spiral.learning import saving
+from spiral.learning import run_checkpoints
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.learner import Learner
 from spiral.learning.policy_learner import MetricsCallback
@@ -53,13 +53,13 @@ def train(
     preset = replace(preset, learning=replace(preset.learning, off_policy_correction="v-trace"))
     cluster.unrolls(preset.learning.batch_size)  # refuses what does not go together, before anything is begun
     run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.population * cluster.learners
-    state, seconds = saving.read(out, preset) if resume else (initial_state(preset, start), 0.0)
+    state, seconds = run_checkpoints.read(out, preset) if resume else (initial_state(preset, start), 0.0)
     with connected(cluster.address, cluster_size), RunLog.start(out, preset, resume, seconds) as log:
         if not resume:
-            saving.save(out, preset, state, 0.0)
+            run_checkpoints.save(out, preset, state, 0.0)
         compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
         coordinator = Coordinator(
-            preset, cluster, lambda: saving.read(out, preset)[0], log.say, budget.frames, compiled
+            preset, cluster, lambda: run_checkpoints.read(out, preset)[0], log.say, budget.frames, compiled
         )
         reached = coordinator.commands
         while (progress := budget.progress(log.seconds, coordinator.commands)) < 1.0:
@@ -75,7 +75,7 @@ def train(
             if log.due("checkpoint", run.checkpoint_seconds) and (state := coordinator.state()):
                 save_if_finite(out, preset, state, log.seconds)
         conclude(coordinator, preset, out, log, metrics_callback, reached)
-    return saving.agent_folder(out)
+    return run_checkpoints.agent_folder(out)
 
 
 def initial_state(preset: Preset, start: Path | None) -> dict[str, Tensors]:
@@ -123,7 +123,7 @@ def save_if_finite(out: Path, preset: Preset, state: dict[str, Tensors], seconds
     for group, tensors in state.items():
         if any(tensor.is_floating_point() and not tensor.isfinite().all() for tensor in tensors.values()):
             raise TrainingError(f"{group} is not finite any more; the last good checkpoint is in {out}: resume from it")
-    saving.save(out, preset, state, seconds)
+    run_checkpoints.save(out, preset, state, seconds)
 
 
 def conclude(

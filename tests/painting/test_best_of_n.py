@@ -5,7 +5,7 @@ import pytest
 
 from spiral.engines import make, observe
 from spiral.errors import InputError
-from spiral.painting.proposal_search import ProposalSearch
+from spiral.painting.best_of_n import ProposalSearch
 
 
 def pictures(count: int) -> np.ndarray:
