@@ -1,4 +1,4 @@
-"""The discriminator's side: replay buffer, losses, one learning step (SPIRAL sections 3.2 to 3.4, appendix C)."""
+"""The discriminator's part: replay buffer, losses, one learning step (SPIRAL sections 3.2 to 3.4, appendix C)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReplayBuffer:
         return min(self.added, len(self.canvases))
 
     def add(self, canvases: Tensor, targets: Tensor | None) -> None:
-        """Put in uint8 [B, S, S, C] canvases and their targets; the oldest make room."""
+        """Add uint8 [B, S, S, C] canvases and their targets in place of the oldest."""
         places = (self.added + torch.arange(len(canvases), device=canvases.device)) % len(self.canvases)
         self.canvases[places] = canvases
         if self.targets is not None and targets is not None:
@@ -42,12 +42,12 @@ class ReplayBuffer:
         return self.canvases[places], None if self.targets is None else self.targets[places]
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors to be saved."""
+        """Tensors to save."""
         state = {"canvases": self.canvases, "added": torch.tensor(self.added)}
         return state if self.targets is None else {**state, "targets": self.targets}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Restore what `state` returned."""
         self.canvases.copy_(state["canvases"])
         if self.targets is not None:
             self.targets.copy_(state["targets"])
@@ -66,16 +66,16 @@ def discriminator_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The discriminator's loss on N real and N painted pictures.
 
-    `wgan-gp`: -E D(real) + E D(fake) + penalty (SPIRAL eq. 1; Gulrajani et al. 2017), and since that fixes D only up
-    to a constant, the mean of D over half real, half fake is pulled to 0. `gan`: the standard loss of SPIRAL++
+    `wgan-gp`: -E D(real) + E D(fake) + penalty (SPIRAL eq. 1; Gulrajani et al. 2017). That fixes D only up to a
+    constant, so the mean of D over half real, half fake is pulled to 0. `gan`: the standard loss of SPIRAL++
     section 2.1, for a spectrally normalised discriminator.
 
     Args:
-        discriminator: what learns.
+        discriminator: the network.
         real: uint8 [N, S, S, C]; when conditional, the targets themselves (the pair is target, target).
         real_targets: likewise, or None.
         fake: uint8 [N, S, S, C], painted canvases.
-        fake_targets: what they were painted for, or None.
+        fake_targets: their targets, or None.
         loss: which loss.
         gradient_penalty_weight: lambda of the gradient penalty; 10 is WGAN-GP's own.
         drift_weight: weight of the squared mean of D.
@@ -111,9 +111,9 @@ def gradient_penalty(
 ) -> Tensor:
     """E (||grad_x D(x)|| - 1)^2 at random points between real and fake (Gulrajani et al. 2017, eq. 3).
 
-    Distances are those of pixels in [0, 1], so that D's slope is 1 per unit of Euclidean distance between pictures as
-    the paper measures it; the planes handed in are in [-1, 1]. A pair (target, target) is paired with (canvas, its
-    target): where targets differ they are mixed as the pictures are.
+    Distances are measured on pixels in [0, 1], so that D's slope is 1 per unit of Euclidean distance between pictures,
+    as in the paper; the planes are in [-1, 1]. A pair (target, target) is mixed with (canvas, its target); if the
+    targets differ, they are mixed as the pictures are.
     """
     share = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = (fake + share * (real - fake)).requires_grad_()

@@ -1,9 +1,9 @@
-"""Lessons that the engine gives for nothing: a program and the picture it paints (in neither paper; off by default).
+"""Lessons: programs with the pictures that they paint, as supervised data (in neither paper; off by default).
 
-Whatever a program is, its canvas is a picture for which that program is an exact answer. `hindsight` learns from the
-programs that the agent itself has painted as if their canvases had been the targets (hindsight experience replay,
-Andrychowicz et al. 2017). `Lessons` learns from programs drawn from the engine's prior, as the sleep phase of
-wake-sleep does (Hinton et al. 1995). Neither looks at a label of the data, nor at a picture of it.
+Every program is an exact solution for the picture that it paints. `hindsight` learns from the agent's own programs, as
+if their canvases had been the targets (hindsight experience replay, Andrychowicz et al. 2017). `Lessons` learns from
+programs drawn from the engine's prior, as in the sleep phase of wake-sleep (Hinton et al. 1995). Neither uses labels or
+pictures of the data.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def hindsight(episode: Trajectory) -> Trajectory:
 
 
 def informative(episode: Trajectory, specification: Specification) -> Tensor:
-    """Which commands the last canvas tells something of: bool [T, B].
+    """Which commands could be inferred from the last canvas: bool [T, B].
 
-    Those that changed the canvas, and those without a visible effect that chose where the next one begins.
+    They changed the canvas, or chose where a following visible command begins.
     """
     changed = ~episode.idle()
     places = [i for i, choice in enumerate(specification.choices) if isinstance(choice, Location)]
@@ -40,7 +40,7 @@ def informative(episode: Trajectory, specification: Specification) -> Tensor:
 
 
 def imitation_loss(decision: Decision, which: Tensor | None = None) -> Tensor:
-    """-log pi(commands), nats a command: the mean over N = T * B commands, or those of `which`, bool [T, B]."""
+    """-log pi(commands), nats per command: the mean over N = T * B commands, or those of `which`, bool [T, B]."""
     if which is None:
         return -decision.log_probability.mean()
     weight = which.flatten().float()
@@ -51,17 +51,17 @@ class Lessons:
     """Random programs and what they paint, `learning.lessons` for each of the minibatches."""
 
     def __init__(self, preset: Preset) -> None:
-        """Canvases of their own, on as many threads as the networks have.
+        """Make an engine, with as many threads as the networks.
 
         Raises:
-            InputError: the engine is not here.
+            InputError: the engine is missing.
         """
         self.preset = preset
         count = preset.learning.lessons * preset.learning.num_minibatches
         self.engine = make(preset.engine, count, preset.canvas.to_json(), torch.get_num_threads())
 
     def draw(self, policy: Policy) -> Trajectory:
-        """Programs of an episode's length and their pictures as targets, T and B as drawn."""
+        """Draw programs of an episode's length, with their pictures as targets."""
         seed = int(torch.randint(2**31, ()))
         length, generator = self.preset.learning.episode_length, np.random.default_rng(seed)
         commands = self.preset.canvas.sample_programs(generator, length, self.engine.batch)

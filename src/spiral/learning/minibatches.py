@@ -12,7 +12,7 @@ from spiral.models.policy import Decision, Policy
 
 
 def minibatches(batch: int, count: int, device: torch.device) -> Sequence[Tensor]:
-    """Rows of `count` minibatches, int64 [B / count] each, in random order; the only one is in order.
+    """Rows of `count` minibatches, int64 [B / count] each, in random order; a single one is in order.
 
     Unrolls stay whole, since the core of the policy runs over time.
     """
@@ -27,5 +27,5 @@ def sample(batch: int, count: int, device: torch.device) -> Tensor:
 
 
 def evaluate(policy: Policy, batch: Sequence[Trajectory]) -> list[Decision]:
-    """What a policy thinks of the commands of several trajectories, N = T * B each; see `Policy.evaluate`."""
+    """Evaluate the commands of several trajectories, N = T * B each; see `Policy.evaluate`."""
     return [policy.evaluate(part.observations(), part.commands, part.before.state)[0] for part in batch]
