@@ -56,8 +56,8 @@ class CanvasSettings:
         raise NotImplementedError
 
     def sample_programs(self, generator: np.random.Generator, length: int, count: int) -> npt.NDArray[np.int64]:
-        """Programs of a sensible prior: int64 [length, count, K]; see `spiral.learning.lessons`.
+        """Draw programs from a prior: int64 [length, count, K]; see `spiral.learning.lessons`.
 
-        Uniformly random commands, unless an engine's settings know better which programs leave something to see.
+        The default is uniformly random commands; an engine's settings may override it with visible programs.
         """
         return self.specification().random(generator, (length, count))

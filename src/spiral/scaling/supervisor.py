@@ -85,11 +85,11 @@ class Supervisor:
         Raises:
             TrainingError: processes in this slot keep dying at the start.
         """
-        self._say(f"{slot.name} was lost ({type(error).__name__}); another one takes its place")
+        self._say(f"{slot.name} was lost ({type(error).__name__}); it is replaced")
         slot.restarts += 1
         slot.failed_starts += 1
         if slot.failed_starts > _MAX_FAILED_STARTS:
-            raise TrainingError(f"{slot.name} dies before it has done anything, again and again: {_first_line(error)}")
+            raise TrainingError(f"{slot.name} keeps dying before its first result: {_first_line(error)}")
         with contextlib.suppress(Exception):
             ray.kill(slot.handle)
         if not isinstance(slot, LearnerSlot):
@@ -149,7 +149,7 @@ class Supervisor:
                 raise TrainingError(
                     f"{slot.name} found no place in the cluster in {self._settings.placement_timeout:.0f} s: "
                     f"it needs {needs}; "
-                    "join a node (`ray start --address ...`) and go on with --resume"
+                    "join a node (`ray start --address ...`) and continue with --resume"
                 )
             if waited > _WARN_SECONDS and not slot.warned:
                 slot.warned = True
@@ -166,7 +166,7 @@ class Supervisor:
             if isinstance(slot, LearnerSlot) and slot.weights is None:
                 self.fetch_weights(slot)
             if slot.restarts:
-                self._say(f"{slot.name} is there again, on {place.host}")
+                self._say(f"{slot.name} runs again, on {place.host}")
 
         def failed(error: Any) -> None:
             if handle is slot.handle:
