@@ -1,4 +1,4 @@
-"""The command `spiral`. Machine-readable output goes to stdout under `--json`, everything for people to stderr.
+"""The command `spiral`. With `--json`, machine-readable output goes to stdout; all other output goes to stderr.
 
 Wrong input ends with exit status 2 and one line that says what and why.
 """

@@ -1,4 +1,4 @@
-"""Commands that list what there is, presets and engines, and draw what needs no agent: scenes."""
+"""Commands that list presets and engines, and draw scenes."""
 
 from __future__ import annotations
 
