@@ -67,7 +67,7 @@ def evaluate_reconstruction(
 def after_commands(
     programs: Sequence[Program], images: npt.NDArray[np.uint8], counts: Sequence[int]
 ) -> list[dict[str, float | None]]:
-    """Metrics of paintings after some of their commands.
+    """Metrics of paintings after each count of commands.
 
     Args:
         programs: N programs of one engine, of at least `max(counts)` commands each.
