@@ -40,7 +40,7 @@ _SHOWN = 64
 
 @dataclass(frozen=True)
 class Paintings:
-    """What an agent painted for N pictures.
+    """An agent's paintings of N pictures.
 
     Attributes:
         programs: N programs.
@@ -244,7 +244,7 @@ class Agent:
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
             for start in range(0, count, most):
                 number = min(most, count - start)
-                # Every batch is seeded by its place, so that painting more pictures does not change the first ones.
+                # Each batch is seeded by its position, so that painting more pictures does not change the first ones.
                 torch.manual_seed(seed + start)
                 engine = make(self.preset.engine, number, settings, threads)
                 shown = None if pictures is None else pictures[start : start + number].copy()

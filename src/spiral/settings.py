@@ -35,7 +35,7 @@ class DataSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         require_within("data", self, size=(8, 1024), held_out=(1, 100_000))
 
@@ -77,7 +77,7 @@ class LearningSettings:
         update_epochs: policy steps on the same batch of commands; those after the first use a clipped ratio.
         num_minibatches: each pass splits the B canvases at random into so many, with an optimiser step each (PPO); the
             papers use one. Unrolls stay whole.
-        hindsight_weight: of -log pi(commands) where the target is replaced by what the commands painted; see
+        hindsight_weight: of -log pi(commands) with the commands' own picture as the target; see
             `spiral.learning.lessons`. In neither paper.
         hindsight_weight_end: the same at the end of the run; it falls linearly.
         lessons: random programs in each minibatch, which the policy learns from their pictures, 0 for none; see
@@ -141,7 +141,7 @@ class LearningSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         counts = dict.fromkeys(
             ("batch_size", "unroll_length", "unrolls_per_episode", "population", "replay_batches"), (1, 1_000_000)
@@ -211,7 +211,7 @@ class RunSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         require_within("run", self, seed=(0, 2**63 - 1), threads=(0, 1024), minutes=(0, 10**9))
         require_within("run", self, evaluate_seconds=(0, 1e12), checkpoint_seconds=(0, 1e12))

@@ -102,7 +102,7 @@ class Loop:
 
 
 def commands_per_second(loop: Loop | ReferenceLoop, seconds: float, threads: int) -> float:
-    """The rate of a loop over whole rounds that take at least so many seconds, with so many threads of torch."""
+    """The rate of a loop over whole rounds for at least `seconds`, with `threads` threads of torch."""
     torch.set_num_threads(threads)
     began, commands = time.perf_counter(), 0
     while (passed := time.perf_counter() - began) < seconds:

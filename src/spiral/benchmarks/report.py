@@ -27,7 +27,7 @@ def measure(preset: Preset, threads: int, repeats: int, seconds: float, brush: s
     Args:
         preset: whose loop is measured; its vector variant if libmypaint is missing.
         threads: of the loop; all processors when 0.
-        repeats: how often every rate is measured, in turns with what it is compared to.
+        repeats: how often every rate is measured, in turns with its reference.
         seconds: length of one measurement of a loop.
         brush: of the engines' strokes.
 

@@ -140,7 +140,7 @@ def program_command(arguments: Sequence[str]) -> None:
     """`spiral program VERB ...`.
 
     Raises:
-        InputError: an unknown verb, or what the verb raises.
+        InputError: an unknown verb, or an error of the verb.
     """
     if not arguments:
         raise InputError(f"name a verb: spiral program {'|'.join(VERBS)}")

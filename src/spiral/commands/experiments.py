@@ -21,7 +21,7 @@ def parse_experiment(command: str, arguments: Sequence[str], **flags: Any) -> tu
 
     Args:
         command: its name.
-        arguments: what comes after it.
+        arguments: those after it.
         flags: the command's own flags, dataclass instances that hold the defaults.
 
     Returns:

@@ -17,7 +17,7 @@ Positional = tyro.conf.Positional
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure an agent: how well it redraws pictures, or how good the pictures are that it invents."""
+    """Measure an agent: the errors of its reconstructions, or the quality of its generated pictures."""
 
     data: str
     """A data set: `mnist-sample`, `glyphs`, a folder, an .npz file, hf:NAME. Generated pictures are compared with as
@@ -27,9 +27,9 @@ class Evaluate:
     mnist-reconstruct-vector if libmypaint is missing."""
     split: str | None = None
     """train or test, where the data set has them; all when left out (mnist-sample, glyphs and OMNIGLOT,
-    and for inventing agents always: test)."""
+    and always for generating agents: test)."""
     limit: int | None = None
-    """At most so many pictures, spread evenly over the data set."""
+    """Largest number of pictures, evenly spread over the data set."""
     seed: int = 0
     """Seed of the brush, and of sampling."""
     commands: tuple[int, ...] = ()

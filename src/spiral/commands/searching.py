@@ -36,7 +36,7 @@ class Search:
     data: str | None = None
     """A data set instead of picture files: `mnist-sample` (its held-out digits), a folder, an .npz file."""
     limit: int | None = None
-    """At most so many pictures of the data set, evenly spread."""
+    """Largest number of pictures of the data set, evenly spread."""
     preset: str = "mnist-reconstruct"
     """Whose engine, commands and picture size are searched."""
     greedy: int = 0

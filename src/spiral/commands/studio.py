@@ -42,7 +42,7 @@ class Studio:
             from spiral.studio.page import served
         except ImportError as error:
             raise InputError(f"the studio needs the extra: pip install 'spiral-painter[studio]' ({error})") from error
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by Ctrl-C or by a service manager alike
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager ends it like Ctrl-C
         try:
             with served(self.runs, self.port, self.host, self.browser) as address:
                 console.print(f"the studio is at {address} ; Ctrl-C ends it")

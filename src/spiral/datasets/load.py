@@ -107,7 +107,7 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
 
 
 def _held_out(data: Dataset, split: Split) -> Dataset:
-    """The part of a data set without a split of its own that `spiral.datasets.base.belongs` gives to `split`."""
+    """The part of a data set without splits that `spiral.datasets.base.belongs` assigns to `split`."""
     return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
 
 

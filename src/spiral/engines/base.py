@@ -1,4 +1,4 @@
-"""What an engine is: commands in, canvases out, always for a batch of B independent canvases."""
+"""Engines: commands in, canvases out, always for a batch of B independent canvases."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ ENGINES: dict[str, Registration] = {
     ),
     "vector": Registration(
         "spiral.engines.vector",
-        "antialiased curves of a width, an opacity and a colour; needs nothing but wheels",
+        "antialiased curves of a width, an opacity and a colour; needs only wheels",
         "pip install spiral-painter",
     ),
     "scene": Registration(
@@ -199,7 +199,7 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
     Args:
         name: of one that is `known`.
         batch: number of canvases B, at least 1.
-        settings: the engine's settings; what is left out takes its default.
+        settings: the engine's settings; others have their defaults.
         threads: how many threads execute commands; the number of processors when None.
 
     Raises:

@@ -120,7 +120,7 @@ def _check_forking(engine: Engine, commands: npt.NDArray[np.int64]) -> None:
     assert np.array_equal(after[chosen], seen[rows[chosen]]), "`fork` must copy the canvases that `rows` names"
     for command in commands[half:]:
         engine.step(command, chosen)
-    assert np.array_equal(source.canvases(), seen), "what a fork paints must not touch the source"
+    assert np.array_equal(source.canvases(), seen), "painting on a fork must not touch the source"
     ahead = np.zeros((source.batch, commands.shape[2]), np.int64)
     for command in commands[half:]:
         ahead[rows] = command

@@ -22,7 +22,7 @@ ADD, SKIP, CHANGE = 0, 1, 2
 TYPES = ("sphere", "box", "cylinder", "capsule")
 COLOURS = ("red", "green", "blue")
 FLOOR = (4.0, 4.53)
-"""Half the width and half the depth of what the grid covers, in metres: a square as the camera sees it."""
+"""Half the width and half the depth of the grid, in metres: a square as the camera sees it."""
 MAXIMUM_OBJECTS = 200
 SAMPLED_OBJECTS = 5
 """Most objects in a scene of `SceneSettings.sample_programs`."""

@@ -1,4 +1,4 @@
-"""MuJoCo's pictures of objects on a floor: one compiled model whose arrays are changed in place, per thread."""
+"""MuJoCo's pictures of objects on a floor: one compiled model per thread, whose arrays change in place."""
 
 from __future__ import annotations
 

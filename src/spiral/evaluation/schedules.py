@@ -16,8 +16,8 @@ _PANELS = (
 def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
     """SVG of a population's record; the same rows give the same bytes.
 
-    The winner and the members whose networks it copied are drawn thick: together they are the schedule with which its
-    networks were trained. Dots mark copies.
+    Thick lines are the winner's, and those of members whose networks it copied, up to the copy: the schedule that
+    trained the final networks. Dots mark copies.
 
     Args:
         rows: of `population.jsonl`; see `spiral.scaling.population.train_population`.

@@ -64,7 +64,7 @@ def _options(program: Program, settings: StrokeSettings, place: int) -> tuple[in
 def _try_out(
     engine: str, settings: StrokeSettings, pairs: Sequence[tuple[int, int]], lengths: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """Width in pixels and opacity, 0 to 1, of a stroke with each pair of size and pressure, so many pixels long."""
+    """Width in pixels and opacity, 0 to 1, of a stroke of a given length with each pair of size and pressure."""
     plain = replace(
         settings, choices=("flag", "end", "size", "pressure"), channels=1, spline=False, aspect=1.0,
         ground=(1.0, 1.0, 1.0), ink=(0.0, 0.0, 0.0),

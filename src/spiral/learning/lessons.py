@@ -48,7 +48,7 @@ def imitation_loss(decision: Decision, which: Tensor | None = None) -> Tensor:
 
 
 class Lessons:
-    """Random programs and what they paint, `learning.lessons` for each of the minibatches."""
+    """Random programs and their pictures, `learning.lessons` for each of the minibatches."""
 
     def __init__(self, preset: Preset) -> None:
         """Make an engine, with as many threads as the networks.

@@ -1,4 +1,4 @@
-"""What the machine can do: device, precision, threads, memory."""
+"""The machine's capabilities: device, precision, threads, memory."""
 
 from __future__ import annotations
 

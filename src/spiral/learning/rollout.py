@@ -34,7 +34,7 @@ def reset_episodes(
         engine: B canvases.
         targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with cluster means then draws some.
         seeds: int64 [B], for the engine's randomness.
-        noise: float32 [B, noise]; drawn anew when None and the policy wants some.
+        noise: float32 [B, noise]; drawn when None and the policy uses noise.
         over: bool [B], which episodes of `running` to reset while the others continue; all when None.
         running: the current episodes.
     """
@@ -77,7 +77,7 @@ def unroll(
     """Paint `steps` commands on every canvas of the engine.
 
     Args:
-        policy: in evaluation or training mode alike (it has no dropout or batch statistics).
+        policy: in evaluation or training mode (it has no dropout or batch statistics).
         engine: B canvases, on which `episodes` have been painted so far.
         episodes: their state.
         steps: T.

@@ -73,7 +73,7 @@ class RunLog:
         make_folder(out)
         path = out / METRICS
         if path.exists() and not resume:
-            raise InputError(f"{out} holds a run already; add --resume to go on with it, or choose another --out")
+            raise InputError(f"{out} holds a run already; add --resume to continue it, or choose another --out")
         try:
             if path.exists():
                 rows = [line for line in path.read_text().splitlines() if _seconds(line) <= seconds]
@@ -120,7 +120,7 @@ class RunLog:
         return True
 
     def rewind(self, commands: int) -> None:
-        """Drop the rows beyond so many commands: a learner was lost, and the commands will be learned again."""
+        """Drop the rows beyond `commands`: a learner was lost, and will learn from these commands again."""
         self._metrics.flush()
         path = self._out / METRICS
         rows = [line for line in path.read_text().splitlines() if json.loads(line)["commands"] <= commands]

@@ -76,8 +76,8 @@ def train(
         preset: the experiment.
         out: the run's folder: `metrics.jsonl`, TensorBoard files, sheets, checkpoints.
         budget: when to stop, counted from the run's beginning even if it is resumed.
-        resume: go on from the last checkpoint in `out`.
-        start: folder of an agent whose networks replace random ones at the beginning.
+        resume: continue from the last checkpoint in `out`.
+        start: folder of an agent with the initial networks; random ones when None.
         metrics_callback: measures the pictures of an agent without targets at every evaluation; not used to learn.
 
     Raises:

@@ -89,7 +89,7 @@ class Glimpse(nn.Module):
     """A crop of the pictures around a chosen cell, and two convolutions (Mnih et al. 2014, section 3.1)."""
 
     def __init__(self, planes: int, side: int) -> None:
-        """For pictures of so many planes and crops of `side` x `side` pixels."""
+        """Encode crops of `side` x `side` pixels of pictures with `planes` planes."""
         super().__init__()
         self.side = side
         self.fine = nn.Conv2d(planes, 16, 4, stride=2, padding=1)

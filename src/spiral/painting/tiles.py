@@ -121,7 +121,7 @@ def _visit(agent: Agent, whole: _Canvas, tile: Tile, steps: int, search: Proposa
 
 
 class _Canvas:
-    """The one canvas that all tiles are parts of, and the program that has been written so far."""
+    """The canvas that contains all tiles, and the program so far."""
 
     def __init__(
         self, agent: Agent, picture: Image.Image, levels: tuple[int, ...], seed: int, palette: Palette | None

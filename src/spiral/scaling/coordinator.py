@@ -87,7 +87,7 @@ class Coordinator:
         return self._lost_commands + self.supervisor.rolled_back
 
     def step(self, progress: float, seconds: float) -> list[dict[str, float]]:
-        """Give work to all free processes, and wait for a result, at most so many seconds.
+        """Give work to all free processes, and wait at most `seconds` for a result.
 
         Args:
             progress: the share of the budget used up, for the schedules.

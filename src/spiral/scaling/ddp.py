@@ -19,10 +19,10 @@ from spiral.scaling.actors_and_learners import PolicyLearnerProcess
 
 
 class DDPGroup:
-    """Stands for a group of learners; an asynchronous Ray actor."""
+    """Represents a group of learners; an asynchronous Ray actor."""
 
     def __init__(self, ranks: int) -> None:
-        """Wait for so many ranks."""
+        """Represent `ranks` ranks."""
         self._queues = [asyncio.Queue() for _ in range(ranks)]
         self._answers = [asyncio.Queue() for _ in range(ranks)]
 
@@ -78,7 +78,7 @@ class DDPGroup:
 
 
 def start_ddp_group(ranks: int, gpus: float) -> Any:
-    """Start so many ranks; returns the Ray actor that stands for them. If a rank dies, so does that actor."""
+    """Start `ranks` ranks; returns the Ray actor that represents them. If a rank dies, so does that actor."""
     group = ray.remote(DDPGroup).options(num_cpus=0, max_concurrency=64).remote(ranks)
     ray.remote(_fit).options(num_cpus=0, num_gpus=0, max_retries=0).remote(group, ranks, gpus > 0)
     return group

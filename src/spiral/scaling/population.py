@@ -1,7 +1,7 @@
 """Population based training (Jaderberg et al. 2017; SPIRAL appendix C): schedules found instead of chosen.
 
 Several members learn side by side, each with its own policy rate and entropy cost. After every interval the worst
-quarter takes over networks and settings from the best one and goes on with both settings multiplied by 1.2 or 0.8.
+quarter copies networks and settings of the best one and continues with both settings multiplied by 1.2 or 0.8.
 They are ranked by the error on held-out pictures. Ray Tune runs as many members at a time as there are processors; the
 others wait as checkpoints. Members are not synchronised: when its interval ends, each is compared with the others' last
 results, which are at most one interval old.
@@ -111,7 +111,7 @@ class Member(tune.Trainable):
 
 
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, checkpoint.Tensors]]:
-    """What `Member.save_checkpoint` wrote."""
+    """Read the files of `Member.save_checkpoint`."""
     place = folder / "state"
     return checkpoint.read_config(place), checkpoint.read_groups(place)
 
@@ -186,13 +186,13 @@ def train_population(
     make_folder(out)
     place = (out / EXPERIMENT).absolute()
     if place.exists() and not resume:
-        raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
+        raise InputError(f"{out} holds a population already; add --resume to continue it, or choose another --out")
     if resume and not tune.Tuner.can_restore(str(place)):
         raise InputError(f"{out} holds no population to go on with")
     settings = {"preset": preset.to_json(), "population": asdict(replace(population, max_concurrent=0, address=None))}
     told = json.dumps(settings, indent=1)
     if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != json.loads(told):
-        raise InputError(f"{out} was begun with other settings; resume with the same ones or choose another --out")
+        raise InputError(f"{out} was made with other settings; resume with the same ones or choose another --out")
     write_atomically(out / SETTINGS, (told + "\n").encode())
     # An error that concerns all members is better raised once than by each.
     load_real_images(preset, torch.device("cpu"))

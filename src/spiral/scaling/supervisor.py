@@ -1,4 +1,4 @@
-"""The supervisor of a distributed run: starts its processes, and replaces those that die."""
+"""The supervisor of a distributed run: starts its processes, and replaces dead ones."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def tab(studio: Studio, opened: gr.State, player: gr.HTML, tabs: gr.Tabs) -> Non
     """
     names = [name for name, preset in handlers.agents(studio.runs).items() if not preset.redraws]
     if not names:
-        gr.Markdown("No agent that invents works here. `apt-get install libmypaint-dev mypaint-brushes` would help.")
+        gr.Markdown("No agent for generation works here. `apt-get install libmypaint-dev mypaint-brushes` adds one.")
         return
     with gr.Row():
         agent = gr.Dropdown(names, value=names[0], label="Agent")

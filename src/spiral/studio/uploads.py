@@ -38,11 +38,11 @@ def drawn_picture(value: str | None) -> Image.Image:
     if not value:
         raise InputError("draw something first, or drop a picture")
     if not isinstance(value, str) or not value.startswith(_PREFIX) or len(value) > MAXIMUM_BYTES:
-        raise InputError("this is not what was drawn on the pad")
+        raise InputError("this is not a drawing of the pad")
     try:
         data = base64.b64decode(value[len(_PREFIX) :], validate=True)
     except binascii.Error as error:
-        raise InputError("this is not what was drawn on the pad") from error
+        raise InputError("this is not a drawing of the pad") from error
     return _kept(decode_picture(data, "the drawing", 3, MAXIMUM_PIXELS))
 
 
