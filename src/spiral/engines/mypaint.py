@@ -2,7 +2,7 @@
 
 A stroke is a quadratic Bezier curve fed to libmypaint in 50 sub-steps of 0.1 s. Its pressure goes linearly from the
 last stroke's to this one's; the first stroke after a jump begins with one sub-step at its start point and has its own
-pressure throughout. A jump resets the brush and sets the pen down at its end at zero pressure.
+pressure throughout. A jump resets the brush and sets the pen down at its end, at zero pressure.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Actor:
         self.episodes: Episodes | None = None
 
     def unroll(self) -> Trajectory:
-        """Paint an unroll of T commands on every canvas, after new episodes replace terminated ones.
+        """Paint an unroll of T commands on every canvas; terminated episodes are reset first.
 
         If an episode has several unrolls, the canvases are staggered, so that every step learns from beginnings
         and ends.

@@ -162,7 +162,7 @@ def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
 
 
 def newest(folder: Path) -> Path:
-    """The newest checkpoint of a run; the name of an incomplete one is no number.
+    """The newest checkpoint of a run; incomplete ones are not named by numbers.
 
     Raises:
         InputError: there is none.

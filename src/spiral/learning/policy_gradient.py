@@ -8,7 +8,7 @@ from torch import Tensor
 from spiral.models.policy import Decision
 
 LEAST_DEVIATION = 0.1
-"""Least divisor of advantages, in the return's deviation; runs that learn have 0.3 to 0.6."""
+"""Least divisor of advantages, in units of the return's deviation; runs that learn have 0.3 to 0.6."""
 
 
 def policy_loss(

@@ -19,7 +19,7 @@ class RealImages:
     Attributes:
         pictures: uint8 [N, S, S, C].
         conditions: uint8 [N, S, S, C], the other half of each pair: in reconstruction the picture itself (the pair is
-            target, target: eq. 6), with cluster_means its cluster's; None without pairs.
+            target, target: eq. 6), with cluster means that of its cluster; or None.
         cluster_means: uint8 [P, S, S, C], the mean picture of every cluster, or None.
     """
 

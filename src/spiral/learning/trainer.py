@@ -57,7 +57,7 @@ class Budget:
 
 
 def worth_compiling(budget: Budget) -> bool:
-    """Whether to compile: a run must be long enough, and one by commands must be repeatable bit for bit instead."""
+    """Whether a run is long enough to compile; one limited by commands is not, to be repeatable bit for bit."""
     timed = budget.minutes is not None and budget.frames is None
     return timed and (budget.minutes or 0.0) >= LONG_ENOUGH and machine.cannot_compile() is None
 
@@ -194,7 +194,7 @@ def update(
     progress: float,
     phase: Phase,
 ) -> dict[str, float]:
-    """Paint B canvases, train the discriminator, score them, train the policy."""
+    """Paint, train the discriminator, score the canvases, train the policy."""
     with phase("paint"), policy.mixed():
         episode = actor.unroll()
     with phase("judge"):

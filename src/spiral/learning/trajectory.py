@@ -169,8 +169,8 @@ def stroke_starts(specification: Specification, effective: Tensor, before: Tenso
 
     A visible command is one whose choices all have an effect; it begins a sequence when the command before it was not
     visible. Specifications without conditional choices have one sequence, which the first command begins. A compound
-    stroke is a sequence of its own, since adding its points is not visible. `before` is that of the preceding unroll's
-    last command, bool [B, K], or None.
+    stroke is a sequence of its own, since adding its points is not visible. `before` is `effective` of the last
+    command before them, bool [B, K], or None.
     """
     visible = effective.all(-1)
     first = torch.zeros_like(visible[:1]) if before is None else before.all(-1)[None]

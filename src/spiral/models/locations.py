@@ -86,7 +86,7 @@ def gather_local_features(finest: Tensor, reduced: list[Tensor], option: Tensor,
 
 
 class Glimpse(nn.Module):
-    """A crop of the pictures around a chosen cell, and two convolutions (Mnih et al. 2014, section 3.1)."""
+    """A crop around a chosen cell, encoded by two convolutions (Mnih et al. 2014, section 3.1)."""
 
     def __init__(self, planes: int, side: int) -> None:
         """Encode crops of `side` x `side` pixels of pictures with `planes` planes."""

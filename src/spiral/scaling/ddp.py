@@ -51,7 +51,7 @@ class DDPGroup:
         return await self._queues[rank].get()
 
     async def answer(self, rank: int, value: Any, error: Exception | None) -> None:
-        """Take its result."""
+        """Take a rank's result."""
         await self._answers[rank].put((value, error))
 
     async def _all(self, method: str, arguments: tuple[Any, ...]) -> Any:

@@ -2,7 +2,7 @@
 
 Several members learn side by side, each with its own policy rate and entropy cost. After every interval the worst
 quarter copies networks and settings of the best one and continues with both settings multiplied by 1.2 or 0.8.
-They are ranked by the error on held-out pictures. Ray Tune runs as many members at a time as there are processors; the
+Members are ranked by the error on held-out pictures. Ray Tune runs as many at a time as there are processors; the
 others wait as checkpoints. Members are not synchronised: when its interval ends, each is compared with the others' last
 results, which are at most one interval old.
 """
