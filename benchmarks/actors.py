@@ -1,10 +1,10 @@
-"""How fast Ray actors paint, beside the acting of the one-machine loop.
+"""Speed of Ray actors, compared with the acting of the one-machine loop.
 
     python benchmarks/actors.py [PRESET] [--actors 1 2] [--seconds 10] [--repeats 5] [--json]
 
-Each actor paints with one thread and is sent new weights for every unroll, as in a run; a sink reads what it sends.
-Nobody learns meanwhile: this is what the actors could deliver to learners that are fast enough. The loop's own acting
-is measured in this process with one thread, in turns with the actors, so that whatever else the machine does hits both.
+Each actor paints with one thread and gets new weights for every unroll, as in a run; a sink reads its unrolls. There is
+no learning: this is the rate that actors could reach with fast enough learners. The loop's own acting is measured in
+this process with one thread, in turns with the actors, so that other load on the machine affects both.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from spiral.scaling.serialization import flatten
 
 
 class Sink:
-    """Takes unrolls in, as a learner does."""
+    """Receives unrolls, as a learner does."""
 
     def take(self, trajectory: Any) -> int:
         return int(trajectory.commands.size)

@@ -1,11 +1,11 @@
-"""Fault drill: kill -9 of each part of a distributed run, and what that costs.
+"""Fault drill: kill -9 of each part of a distributed run, and its cost.
 
     python benchmarks/faults.py [PRESET] [--json] [further flags of `spiral train`]
 
 Three raylets run on this machine: a head without work, one with the learners and an actor, and one with a second actor,
-which joins while the run goes on.
-Whatever is killed, the run must go on; the driver is started again with --resume. Times are to the second, which is how
-often a run writes down its state.
+which joins during the run.
+The run must survive each kill; the driver is restarted with --resume. Times are accurate to a second, the interval at
+which a run writes its status.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Run:
         return self.status()["processes"].get(name, {}).get("pid")
 
     def wait(self, true: Callable[[], bool], what: str) -> float:
-        """Seconds until something is true."""
+        """Seconds until a condition is true."""
         began = time.monotonic()
         while not true():
             if self.process.poll() is not None:
@@ -71,10 +71,10 @@ class Run:
 def strike(
     run: Run, name: str, kill: Callable[[], None], join: Callable[[], None] | None = None, needed: bool = False
 ) -> dict[str, Any]:
-    """Kill something; seconds until anything was learned again, until it is replaced, and commands lost.
+    """Kill a process; returns seconds until learning resumes, until it is replaced, and commands lost.
 
-    Where a node must `join` before there is room for what was killed, the second is counted from then on, and where
-    nothing goes on without it (`needed`), the first as well.
+    If a node must `join` to make room for the replacement, the second time counts from then on; if learning needs the
+    process (`needed`), so does the first.
     """
     before, pid = run.status(), run.pid(name)
     kill()
@@ -83,7 +83,7 @@ def strike(
         time.sleep(2.0)
         join()
         began = time.monotonic()
-    # What was on its way when it died may still arrive: two unrolls more show that things go on.
+    # Unrolls in flight at the kill may still arrive: two more show that learning continues.
     run.wait(lambda: run.status()["commands"] not in range(before["commands"], before["commands"] + 1024), "goes on")
     learned = time.monotonic() - began
     if join is not None and not needed:
@@ -97,7 +97,7 @@ def strike(
 
 
 def drill(preset: str, flags: list[str]) -> dict[str, dict[str, Any]]:
-    """All faults, one after the other, in one and the same run."""
+    """All faults, one after the other, in the same run."""
     os.environ.update(QUIET)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     nodes = {cluster.add_node(num_cpus=3).node_id: 3}

@@ -1,4 +1,4 @@
-"""Random input for the native extension, right and wrong; used by sanitize.sh under the sanitizers."""
+"""Random input for the native extension, valid and invalid; used by sanitize.sh under the sanitizers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def valid(generator: np.random.Generator) -> int:
 
 
 def invalid(generator: np.random.Generator) -> tuple[int, int]:
-    """Arrays of random shapes, types and values straight at the native class; returns how many it took and refused."""
+    """Pass arrays of random shapes, types and values to the native class; returns how many it took and refused."""
     taken = refused = 0
     canvases = native.Canvases(2, 33, 1, read_brush("classic/pen"), [0.0, 0.0, 0.0])
     values = (0.0, 1.0, 0.5, 60.0, -60.0, 1e9, -1e9, float("nan"), float("inf"), 1e-30)

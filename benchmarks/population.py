@@ -1,9 +1,9 @@
-"""Does population based training help? The same members with and without taking over from the best.
+"""The benefit of population based training: the same members with and without copying the best.
 
     python benchmarks/population.py [--members 8] [--frames 40960] [--intervals 16] [--repeats 3] [--json]
 
-On the tests' smallest problem, white lines, with rates and entropy costs drawn from 1e-4..3e-3 and 2e-3..1e-1. Both
-begin with the same networks and settings; takeovers from a member behind make a few intervals more.
+It uses the tests' smallest problem, white lines, with rates and entropy costs drawn from 1e-4..3e-3 and 2e-3..1e-1.
+Both begin with the same networks and settings; copies of a member that is behind add a few intervals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from spiral.scaling.settings import PopulationSettings
 
 
 def scores(folder: Path, settings: PopulationSettings, seed: int) -> list[float]:
-    """Of all members at the end, the best one first."""
+    """The final scores of all members, best first."""
     preset = tiny(line_pictures(folder / "lines.npz"), steps=2)
     preset = replace(preset, run=replace(preset.run, seed=seed))
     rows = train_population(preset, settings, folder / f"{settings.exploit}-{seed}", False)

@@ -1,11 +1,11 @@
-"""What a cluster would do: a simulation of a distributed run's queues, for sizes that are not at hand.
+"""A simulation of a distributed run's queues, for clusters larger than those at hand.
 
     python benchmarks/queues.py --actor-seconds 0.93 --policy-seconds 0.06 --discriminator-seconds 0.03
 
-Actors, learners, network and driver are served as `spiral.scaling.coordinator` serves them: an actor is asked for an
-unroll (two ahead) while few enough are in flight; as many as make a batch go to both learners, the oldest first; every
-unroll is painted with the newest weights when it was asked for. Times are means of gamma distributions with a deviation
-of a tenth. What comes out depends on what goes in: measure that where it will run.
+Actors, learners, network and driver are served as by `spiral.scaling.coordinator`: an actor is asked for an unroll (two
+ahead) while few enough are in flight; each batch of unrolls goes to both learners, oldest first; an unroll is painted
+with the newest weights at its request. Times are means of gamma distributions with a deviation of a tenth. The results
+depend on these times: measure them on the target machines.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ DEVIATION = 0.1
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is served, and how fast.
+    """Sizes and speeds of the run.
 
     Attributes:
         actors: processes that paint.
         actor_seconds: an unroll.
         unrolls: that make a learner's batch; more than one where --canvases-per-actor is less than the batch.
         policy_seconds: a step of the policy learner.
-        discriminator_seconds: what the discriminator learner does for one batch.
+        discriminator_seconds: a step of the discriminator learner.
         driver_seconds: the driver's part of one call.
         unroll_bytes, weights_bytes: on the wire.
         bytes_per_second: of each learner's network interface, in either direction.
@@ -72,7 +72,7 @@ class Counts:
 
 
 def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
-    """Throughput, age and how busy everybody is."""
+    """Throughput, policy lag and load of each part."""
     generator, env, counts = np.random.default_rng(seed), simpy.Environment(), Counts()
     # Unrolls go to two learners and their weights come from one: the busier interface counts.
     driver, inbound, outbound = (simpy.Resource(env, 1) for _ in range(3))
@@ -154,7 +154,7 @@ def simulate(sizes: Sizes, seed: int = 0) -> dict[str, float]:
 
 
 def bottleneck(result: dict[str, float]) -> str:
-    """Who is busiest."""
+    """The busiest part."""
     busy = {name.removeprefix("busy/"): share for name, share in result.items() if name.startswith("busy/")}
     return max(busy, key=lambda name: busy[name])
 

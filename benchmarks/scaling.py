@@ -1,9 +1,9 @@
-"""How cost grows: commands/s and memory over batch, canvas, observation, episode length and threads.
+"""Growth of cost: commands/s and memory over batch, canvas, observation, episode length and threads.
 
     python benchmarks/scaling.py [--seconds 5] [--out docs]
 
-One process for each setting, so that memory is its own; everything else is the preset's. Writes `scaling.json`
-and `scaling.png` and prints the tables of docs/performance.md.
+Each setting runs in a process of its own, to measure its memory; all else is the preset's. Writes `scaling.json` and
+`scaling.png` and prints the tables of docs/performance.md.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Study:
     seconds: float = 5.0
     out: Path = Path("docs")
     redraw: bool = False
-    """Only draw the `scaling.json` that is there."""
+    """Only draw the existing `scaling.json`."""
 
     def __call__(self) -> None:
         record = self.out / "scaling.json"

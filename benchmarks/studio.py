@@ -1,8 +1,8 @@
-"""The studio under load: so many visitors at once, each painting, editing, downloading and inventing without a pause.
+"""The studio under load: visitors who paint, edit, download and generate at once, without a pause.
 
     python benchmarks/studio.py --visitors 20 --seconds 60
 
-prints how long requests took, how many failed, and the server's memory, as a table, or as JSON with --json.
+prints durations of requests, the number that failed, and the server's memory, as a table, or as JSON with --json.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def main(visitors: int = 20, seconds: float = 60.0, json_output: bool = False) -
     """Serve a studio and visit it.
 
     Args:
-        visitors: at once.
-        seconds: for which they go on beginning requests.
+        visitors: how many.
+        seconds: for which they begin requests.
         json_output: print one JSON object on stdout.
     """
     took: dict[str, list[float]] = defaultdict(list)

@@ -1,4 +1,4 @@
-// One libmypaint canvas: a sheet of paper with its brush and pen. Knows strokes in pixels, and nothing of Python.
+// One libmypaint canvas: a sheet of paper with its brush and pen. Takes strokes in pixels, independent of Python.
 #pragma once
 
 #include <algorithm>
@@ -50,7 +50,7 @@ struct SurfaceDeleter {
 using Brush = std::unique_ptr<MyPaintBrush, BrushDeleter>;
 using Surface = std::unique_ptr<MyPaintFixedTiledSurface, SurfaceDeleter>;
 
-// A freshly made brush with the settings of `brush`: its random numbers start from libmypaint's own seed again.
+// A new brush with the settings of `brush`: its random numbers start from libmypaint's own seed.
 inline Brush copy_brush(MyPaintBrush* brush) {
   Brush copy(mypaint_brush_new());
   for (int s = 0; s < MYPAINT_BRUSH_SETTINGS_COUNT; ++s) {
@@ -70,7 +70,7 @@ inline Brush copy_brush(MyPaintBrush* brush) {
   return copy;
 }
 
-// Does any setting of this brush draw random numbers that can be seen?
+// Whether any setting of this brush draws random numbers with a visible effect.
 inline bool is_random(MyPaintBrush* brush) {
   for (const auto setting : {MYPAINT_BRUSH_SETTING_OFFSET_BY_RANDOM, MYPAINT_BRUSH_SETTING_RADIUS_BY_RANDOM,
                              MYPAINT_BRUSH_SETTING_TRACKING_NOISE}) {
@@ -83,7 +83,7 @@ inline bool is_random(MyPaintBrush* brush) {
   return false;
 }
 
-// Can this brush make the canvas transparent?
+// Whether this brush can erase the canvas.
 inline bool can_erase(MyPaintBrush* brush) {
   return mypaint_brush_get_base_value(brush, MYPAINT_BRUSH_SETTING_ERASER) != 0.0f ||
          !mypaint_brush_is_constant(brush, MYPAINT_BRUSH_SETTING_ERASER);
@@ -158,7 +158,7 @@ class Canvas {
     painting_ = source.painting_;
   }
 
-  // Put a picture uint8 [size, size, channels] onto the canvas, the pen lifted at (x, y).
+  // Put a picture uint8 [size, size, channels] onto the canvas, with the pen lifted at (x, y).
   void load(const uint8_t* in, int channels, float x, float y) {
     each_run(whole(), false, [&](uint16_t* pixels, int row, int column, int count) {
       const uint8_t* source = in + (static_cast<size_t>(row) * size_ + column) * channels;
@@ -172,7 +172,7 @@ class Canvas {
 
   void move(float x, float y) { execute({false, 0.0f, 0.0f, x, y, 0.0f, 0.0f}, paper()); }
 
-  // Returns the part of the canvas that was touched.
+  // Returns the part of the canvas that has changed.
   MyPaintRectangle stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
                           const Colour& colour) {
     const Colour hsv = to_hsv(colour);
@@ -181,7 +181,7 @@ class Canvas {
     set(MYPAINT_BRUSH_SETTING_COLOR_V, hsv[2]);
     mypaint_surface_begin_atomic(paper());
     execute({true, control_x, control_y, end_x, end_y, radius, pressure}, paper());
-    // A stroke touches a small part of the canvas: only that is read back.
+    // A stroke changes a small part of the canvas: only that is read back.
     MyPaintRectangle touched{0, 0, 0, 0};
     mypaint_surface_end_atomic(paper(), &touched);
     return touched;
@@ -194,8 +194,8 @@ class Canvas {
   void read(uint8_t* out, int channels, const MyPaintRectangle& part) {
     each_run(part, true, [&](const uint16_t* pixels, int row, int column, int count) {
       uint8_t* target = out + (static_cast<size_t>(row) * size_ + column) * channels;
-      // Colours are multiplied by alpha, and what a brush has erased shows the ground. Most brushes cannot erase: there
-      // the canvas stays opaque. One loop for each number of channels, so that the compiler can vectorise it.
+      // Colours are multiplied by alpha, and erased pixels show the ground. Most brushes cannot erase: then the canvas
+      // stays opaque. There is one loop for each number of channels, so that the compiler can vectorise it.
       if (erases_)
         for (int i = 0; i < count; ++i)
           for (int c = 0; c < channels; ++c)
@@ -212,13 +212,13 @@ class Canvas {
   MyPaintRectangle whole() const { return {0, 0, size_, size_}; }
 
  private:
-  // What the pen did: a stroke, or a jump to its end. Of its colour a brush's random numbers know nothing.
+  // An action of the pen: a stroke, or a jump to its end. Random numbers do not depend on its colour.
   struct Event {
     bool paints;
     float control_x, control_y, end_x, end_y, radius, pressure;
   };
 
-  // A tile of a surface while somebody works on it.
+  // A tile of a surface while it is in use.
   class Tile {
    public:
     Tile(MyPaintTiledSurface* tiled, int tx, int ty, bool readonly) : tiled_(tiled) {
@@ -259,8 +259,8 @@ class Canvas {
     painting_ = event.paints;
   }
 
-  // libmypaint neither tells nor takes the state of a brush's random numbers. What draws them depends on nothing that is
-  // on the paper, so the source's strokes are done once more into nowhere.
+  // libmypaint gives no access to the state of a brush's random numbers. It does not depend on the paper, so the
+  // source's strokes are repeated on a surface that paints nothing.
   void replay(const Canvas& source) {
     seed_ = source.seed_;
     reseed(seed_);
@@ -269,7 +269,7 @@ class Canvas {
     for (const Event& event : source.history_) execute(event, &nowhere.parent);
   }
 
-  // libmypaint recomputes tables at every change of a setting, so what stays the same is left alone.
+  // libmypaint recomputes tables at every change of a setting, so unchanged settings are not set.
   void set(MyPaintBrushSetting setting, float value) {
     if (mypaint_brush_get_base_value(brush_.get(), setting) != value)
       mypaint_brush_set_base_value(brush_.get(), setting, value);
@@ -279,7 +279,7 @@ class Canvas {
     mypaint_brush_stroke_to(brush_.get(), surface, x, y, pressure, kUpright, kUpright, kSubStepSeconds);
   }
 
-  // Tiles may reach beyond the canvas, and a brush that smudges takes up what is there.
+  // Tiles may reach beyond the canvas, and a smudging brush picks up the colour there.
   void fill() {
     each_tile([&](MyPaintTiledSurface* tiled, int tx, int ty) {
       const Tile tile(tiled, tx, ty, false);
@@ -291,7 +291,7 @@ class Canvas {
   }
 
   // libmypaint gives no access to a brush's random numbers: a new brush starts from one fixed seed, and each dab
-  // draws. So a seed is a number of dabs painted into nowhere.
+  // draws. So a seed is a number of dabs on a surface that paints nothing.
   void reseed(uint64_t seed) {
     brush_ = copy_brush(brush_.get());
     seed = (seed + 1) * 0x9E3779B97F4A7C15ull;

@@ -1,7 +1,7 @@
 // A batch of libmypaint canvases. One call executes one stroke on many canvases: the GIL is released, canvases
 // are spread over threads, and each finished canvas is written as uint8 pixels into an array the caller owns.
 //
-// This layer knows strokes in pixels (canvas.h) and nothing of commands; everything it is handed is checked before use.
+// This layer takes strokes in pixels (canvas.h), not commands; all arguments are checked before use.
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -107,7 +107,7 @@ class Canvases {
               "a row is not in the source");
     nb::gil_scoped_release release;
     const Silence silence;
-    // Canvases of one's own that are overwritten meanwhile are set aside first.
+    // When forking from this batch, sources that will be overwritten are copied first.
     std::vector<std::unique_ptr<Canvas>> aside(source.canvases_.size());
     if (&source == this)
       for (size_t i = 0; i < canvases_.size(); ++i) {
@@ -171,9 +171,9 @@ class Canvases {
             "the output array has the wrong shape");
   }
 
-  // Canvases are independent, so which thread takes which cannot change a picture. Each thread has its own canvases, so
-  // that they stay in its processor's cache from one call to the next, takes those with the most work first, and when
-  // it is done helps the others: all end at nearly the same time.
+  // Canvases are independent, so their assignment to threads cannot change a picture. Each thread has its own canvases,
+  // which stay in its processor's cache between calls. It takes those with the most work first, and then helps other
+  // threads: all end at nearly the same time.
   template <typename WorkOf, typename Work>
   void in_parallel(int threads, WorkOf work_of, Work work) {
     const size_t batch = canvases_.size();

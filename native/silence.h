@@ -7,9 +7,9 @@
 #include <tuple>
 #include <utility>
 
-// libmypaint prints "Time is running backwards!" to stdout when rounding makes a sub-step's time negative by a hair
-// (about once in half a million strokes), which would spoil machine-readable output, and to stderr what it does not know
-// of a newer brush. glibc lets us hand C code other streams meanwhile; Python does not write through them.
+// libmypaint prints "Time is running backwards!" to stdout when rounding makes a sub-step's time slightly negative
+// (about once in half a million strokes), which would spoil machine-readable output, and unknown settings of newer
+// brushes to stderr. With glibc, C code can get other streams meanwhile; Python does not write through them.
 class Silence {
  public:
   Silence() {

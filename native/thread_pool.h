@@ -28,7 +28,7 @@ class ThreadPool {
   // Call job(0) here and job(1) to job(count - 1) on other threads; returns when all have ended.
   void run(size_t count, const std::function<void(size_t)>& job) {
     if (count <= 1) return job(0);
-    // After a fork the other threads exist in the parent alone: what is left of them is leaked, and new ones begin.
+    // After a fork the other threads exist only in the parent: their objects are leaked, and new ones start.
     if (state_ && state_->process != getpid()) state_.release();
     if (!state_) state_ = std::make_unique<State>();
     state_->run(count, job);

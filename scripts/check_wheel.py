@@ -1,6 +1,6 @@
-"""Does an installed release wheel paint by itself? Ends with an error where it does not.
+"""Check that an installed release wheel paints by itself; ends with an error otherwise.
 
-Needs nothing but the wheel and what it depends on; run it with the Python the wheel is installed for.
+It needs only the wheel and its dependencies; run it with the Python of that installation.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from spiral.io.images import write_png
 LIBRARIES = {"libmypaint", "libjson-c"}
 LICENCES = {"LICENSE", "NOTICE", "libmypaint.txt", "json-c.txt", "nanobind.txt", "mypaint-brushes.txt"}
 BRUSHES = 196
-"""What mypaint-brushes 2.0 has."""
+"""Brushes in mypaint-brushes 2.0."""
 
 
 def check_contents() -> None:
-    """The libraries whose licences are there, these licences, and the brushes."""
+    """Check the libraries, their licences and the brushes."""
     names = [Path(str(file)) for file in files("spiral-painter") or ()]
     libraries = [name for name in names if re.search(r"\.(so|dylib)(\.|$)", name.name) and "_mypaint" not in name.name]
     found = {re.split(r"[-.]\d|-[0-9a-f]{8}|\.", library.name)[0] for library in libraries}
@@ -39,7 +39,7 @@ def check_contents() -> None:
 
 
 def check_painting(folder: Path) -> None:
-    """A digit nobody trained on is redrawn with libmypaint, and the wheel's own brushes."""
+    """Redraw a held-out digit with libmypaint and the wheel's own brushes."""
     assert missing("mypaint") is None, missing("mypaint")
     target = load("mnist-sample", 64, 1, "test").images[0]
     write_png(folder / "digit.png", target)

@@ -26,13 +26,13 @@ DIGITS = 16
 MINUTES = os.environ.get("SPIRAL_DEMO_MINUTES", "3")
 SIZE = 64
 LEARNED = 0.8
-"""A fresh agent must bring the error below this share of where it began, and of a blank canvas."""
+"""A new agent must reduce the error below this share of the initial one, and of a blank canvas's."""
 
 console = Console(stderr=True)
 
 
 def spiral(*arguments: str) -> None:
-    """Run the installed command, showing what is run."""
+    """Show and run the installed command."""
     console.print(f"[bold]$ spiral {' '.join(arguments)}")
     command = str(Path(sys.executable).with_name("spiral"))
     if status := subprocess.run([command, *arguments], check=False).returncode:
@@ -59,7 +59,7 @@ def paint(agent: str) -> None:
 
 
 def learn(preset: str) -> bool:
-    """Train a fresh agent; write the sheet before/after and tell whether it has learned."""
+    """Train a new agent; write the sheet before/after and return whether it has learned."""
     run = OUT / "run"
     spiral("train", preset, "--minutes", MINUTES, "--out", str(run), "--run.evaluate-seconds", "20")
     rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
@@ -74,7 +74,7 @@ def learn(preset: str) -> bool:
 
 
 def main() -> None:
-    """The whole demo."""
+    """Run the demo."""
     name = "mnist-reconstruct"
     if (reason := missing("mypaint")) is not None:
         name = "mnist-reconstruct-vector"

@@ -1,4 +1,4 @@
-"""Draws the figure of docs/how.md: a digit's canvases, what the discriminator says of each, and the rewards."""
+"""Draw the figure of docs/how.md: a digit's canvases, the discriminator's score of each, and the rewards."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keep what the plots need of runs and searches, small enough to be committed.
+"""Keep the data of runs and searches that the plots need, small enough to commit.
 
 python scripts/keep.py --runs RUN... --out docs/runs/FIGURE
 spiral report docs/runs --out docs/figures        # draws every figure again

@@ -1,7 +1,7 @@
-"""What the documentation's site needs beyond MkDocs: called by mkdocs.yml while it builds.
+"""MkDocs hooks of the documentation's site, called by mkdocs.yml during the build.
 
-- Links that lead out of docs/ work on a code host, where the files are; in the site they lead to what stands for the
-  file there: a module to its reference, a README to a page, anything else to a copy.
+- Links that lead out of docs/ work on a code host, where the files are; in the site they lead to a replacement: for a
+  module its reference, for a README a page, for any other file a copy.
 - Pages for the API reference, the README and the trained agents, from the source tree.
 - Equations as inline SVG, so that neither a script nor a font is needed to read them.
 """
@@ -24,14 +24,14 @@ SOURCE, AGENTS = "src/spiral", "src/spiral/agents"
 FENCE = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 EXAMPLE = re.compile(r"^\[[^\]]+\]\(\.\./(examples/\w+\.py)\)$", re.MULTILINE)
-"""A line that is nothing but a link to an example: the example itself stands there in the site."""
+"""A line with only a link to an example: the site shows the example itself there."""
 EQUATION = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 drawing_style.precision = 2
-drawing_style.svg2 = False  # every reader shows the older kind
+drawing_style.svg2 = False  # every viewer supports the older kind
 
 
 def alone() -> list[str]:
-    """The modules that are no package's own, which share a page."""
+    """The modules outside packages, which share a page."""
     names = (path.stem for path in (ROOT / SOURCE).glob("*.py"))
     return sorted(name for name in names if not name.startswith("_") and name != "cli")
 
@@ -52,7 +52,7 @@ def on_config(config: Any) -> Any:
 
 
 def _present(entries: list[Any]) -> list[Any]:
-    """The navigation without what does not exist, and with what `...` stands for."""
+    """The navigation without missing pages, and with `...` replaced."""
     kept: list[Any] = []
     for entry in entries:
         title, target = next(iter(entry.items())) if isinstance(entry, dict) else (None, entry)
@@ -90,13 +90,13 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def _reference(name: str) -> str:
-    """The page of a package's modules; of those that are no package's for `spiral`."""
+    """The page of a package's modules; for `spiral` that of the modules outside packages."""
     if name == "spiral":
         modules = [name, *(f"spiral.{module}" for module in alone())]
     else:
         inside = sorted(path.stem for path in (ROOT / SOURCE / name).glob("*.py") if not path.stem.startswith("_"))
         modules = [f"spiral.{name}", *(f"spiral.{name}.{module}" for module in inside)]
-    quiet = "---\nsearch:\n  boost: 0.2\n---\n\n"  # whoever searches wants the guides first
+    quiet = "---\nsearch:\n  boost: 0.2\n---\n\n"  # searches show the guides first
     title = name if name == "spiral" else f"spiral.{name}"
     return f"{quiet}# {title}\n\n" + "\n\n".join(f"::: {module}" for module in modules) + "\n"
 
@@ -109,7 +109,7 @@ def _gallery() -> str:
 
 
 def _place(uri: str) -> PurePosixPath:
-    """The folder in the repository in which a page of the site was written."""
+    """The folder of a page of the site in the repository."""
     if uri == "readme.md":
         return PurePosixPath()
     name = PurePosixPath(uri)
@@ -119,7 +119,7 @@ def _place(uri: str) -> PurePosixPath:
 
 
 def _links(markdown: str, uri: str) -> list[tuple[str, str, Path | None]]:
-    """Links out of the folder of the documentation: (as written, where to in the site, what is to be copied there)."""
+    """Links out of the documentation's folder: (as written, destination in the site, file to copy there)."""
     found = []
     prose = FENCE.sub("", markdown)
     for match in LINK.finditer(prose):
@@ -137,13 +137,13 @@ def _links(markdown: str, uri: str) -> list[tuple[str, str, Path | None]]:
 
 
 def _stands_for(path: str, fragment: str) -> tuple[str, Path | None]:
-    """What stands for a file of the repository in the site, and the file where it is to be copied.
+    """The replacement in the site for a file of the repository, and the file if it must be copied.
 
     A module is `:NAME`, an object of the reference.
     """
     anchor = f"#{fragment}" if fragment else ""
     if not (ROOT / path).exists():
-        return path + anchor, None  # MkDocs warns of it
+        return path + anchor, None  # MkDocs warns about it
     if path.startswith("docs/"):
         return path.removeprefix("docs/") + anchor, None
     if path == "README.md":
@@ -197,5 +197,5 @@ def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
 
 
 def _down(offset: float) -> str:
-    """How a formula within a line gets onto the line."""
+    """Vertical alignment of an inline formula."""
     return f"vertical-align: {offset / 16:.3f}em"

@@ -1,9 +1,9 @@
-"""Put a trained agent into the package with the record of how it was made.
+"""Put a trained agent into the package with a record of its training.
 
     python scripts/ship.py --name NAME --runs RUN [RUN ...] --commands "spiral train ..." ["spiral train ..." ...]
 
-The last run's agent is shipped; the runs before it are those it began from (of an agent shipped before, a copy of its
-folder, whose metrics are the whole curve that led to it).
+The last run's agent is shipped; the runs before it are those it started from (for an agent shipped earlier, a copy of
+its folder, whose metrics are its whole curve).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Ship:
     commands: tuple[str, ...]
     """The commands that made the runs, in order."""
     temperature: float | None = None
-    """Of sampling, for an agent that invents, instead of the one in its run's preset."""
+    """Of sampling, for a generating agent, instead of that in its run's preset."""
 
     def __call__(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{self.name}.", dir=AGENTS)) / self.name
@@ -86,7 +86,7 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 `metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
 """
         (folder / "README.md").write_text(text)
-        # Only what is complete takes the place of the agent that is there.
+        # Only a complete folder replaces the existing agent.
         shutil.rmtree(AGENTS / self.name, ignore_errors=True)
         folder.rename(AGENTS / self.name)
         folder.parent.rmdir()

@@ -1,4 +1,4 @@
-"""What several tests need."""
+"""Shared fixtures."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The command line as users call it: results, exit status 2 and one line for whatever is wrong."""
+"""The command line as users call it: results, exit status 2 and one line for wrong input."""
 
 import json
 import os

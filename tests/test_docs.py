@@ -1,4 +1,4 @@
-"""The documentation is true: its commands and its code run, its links lead somewhere."""
+"""The documentation is correct: its commands and code run, its links exist."""
 
 import importlib
 import importlib.util
@@ -53,7 +53,7 @@ NOT_HERE = re.compile(r"^ray |--address|^export RAY_|^make |^source ")
 
 @pytest.fixture(scope="session")
 def presumed(tmp_path_factory) -> Path:
-    """A folder with the files that the pages speak of."""
+    """A folder with the files that the pages mention."""
     folder = tmp_path_factory.mktemp("presumed")
     data = pytest.importorskip("skimage.data")
     photograph = Image.fromarray(data.cat()).reduce(3)
@@ -86,7 +86,7 @@ def desk(presumed, tmp_path, monkeypatch) -> Path:
 
 
 def work_through(page: Path, slowly: bool) -> None:
-    """Run what a page says, from its beginning to its end."""
+    """Run a page's commands and code, from beginning to end."""
     names: dict = {"__name__": "page", "smaller": documents.smaller}
     for block in documents.blocks(page):
         where = f"{page.name}, line {block.line}"
@@ -141,7 +141,7 @@ def run_script(words: list[str], where: str) -> None:
 
 
 def serve(arguments: list[str], where: str) -> None:
-    """Start TensorBoard and ask it for its page."""
+    """Start TensorBoard and request its page."""
     from tensorboard import program
 
     server = program.TensorBoard()
@@ -151,14 +151,14 @@ def serve(arguments: list[str], where: str) -> None:
 
 
 def serve_studio(where: str) -> None:
-    """Open the studio and ask it for its page; its own tests do the rest."""
+    """Start the studio and request its page; its own tests do the rest."""
     page = pytest.importorskip("gradio") and importlib.import_module("spiral.studio.page")
     with page.served(Path("runs")) as address:
         assert urllib.request.urlopen(address, timeout=60).status == 200, where
 
 
 def check(words: list[str], where: str) -> None:
-    """Parse a command with the parser of the program it calls; fails for programs that no rule is for."""
+    """Parse a command with its program's parser; fails for programs without a rule."""
     program, rest = words[0].removeprefix(".venv/bin/"), words[1:]
     if program == "spiral":
         try:
@@ -247,7 +247,7 @@ def test_every_flag_that_is_spoken_of_exists():
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_commands_stand_in_fences_of_a_language(page):
-    """So that none escapes the tests above."""
+    """Otherwise the tests above would miss them."""
     assert not re.search(r"^(    |\t)\S", documents.prose(page), re.MULTILINE) or "!!!" in page.read_text()
     for block in documents.blocks(page):
         assert block.language in ("bash", "python", "text", "toml", "json"), f"{page.name}, line {block.line}"

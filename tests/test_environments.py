@@ -83,4 +83,4 @@ def test_many_environments_hold_the_pictures_once():
     with pytest.raises(ValueError, match="read-only"):
         one._batch._targets[0] = 0
     seen, _ = one.reset(seed=0)
-    seen["target"][0] = 0  # what is observed is the learner's own
+    seen["target"][0] = 0  # observations are copies

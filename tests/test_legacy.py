@@ -1,4 +1,4 @@
-"""Checkpoints from before the settings and weights had the field's names are read all the same."""
+"""Checkpoints with earlier names of settings and weights can still be read."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, and what is committed of their last run is whole."""
+"""The notebooks run from top to bottom, and their committed outputs are complete."""
 
 import re
 import sys

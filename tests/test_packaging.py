@@ -1,4 +1,4 @@
-"""What is published: version, licences, citation, and a wheel that works where it is installed."""
+"""The published package: version, licences, citation, and a wheel that works when installed."""
 
 import importlib.metadata
 import os
@@ -80,7 +80,7 @@ def test_a_wheel_with_its_brushes_paints_in_an_empty_environment(tmp_path):
     venv.create(place, with_pip=True)
     python = str(place / "bin/python")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True)
-    # What spiral depends on is that of this environment, after the new one's own packages.
+    # Dependencies of spiral come from this environment, after the new one's own packages.
     where = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     packages = subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip()
     (Path(packages) / "dependencies.pth").write_text(sysconfig.get_path("purelib"))

@@ -1,4 +1,4 @@
-"""The documentation's site builds without a warning, its links and anchors exist, and it asks nobody for anything."""
+"""The documentation's site builds without a warning, its links and anchors exist, and it loads nothing external."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ pytest.importorskip("mkdocs")
 
 
 class Page(HTMLParser):
-    """What a page links to, what it loads, and which anchors it has."""
+    """The links, loaded files and anchors of a page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def home(site: dict[Path, Page]) -> Path:
 
 
 def lead(page: Path, link: str) -> tuple[Path, str]:
-    """Where a link of a page leads: a file, and an anchor or nothing."""
+    """The destination of a link: a file, and an anchor or nothing."""
     parts = urlsplit(link)
     return (page.parent / unquote(parts.path)).resolve() if parts.path else page, unquote(parts.fragment)
 

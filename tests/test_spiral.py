@@ -1,4 +1,4 @@
-"""The package's front: what `import spiral` offers."""
+"""The public functions of `import spiral`."""
 
 import io
 import subprocess

@@ -39,12 +39,12 @@ gymnasium.register(
 
 
 def load(name: str | os.PathLike[str] | None = None, device: str = "auto") -> Agent:
-    """A trained agent of this package, of a folder, or of the Hugging Face hub.
+    """Load a trained agent of this package, from a folder, or from the Hugging Face hub.
 
     Args:
-        name: of one in this package (`spiral presets` lists them), an agent's or a run's folder, or `hf:OWNER/NAME`
-            (extra `huggingface`); when None the package's agent for digits, of libmypaint, or where that is missing of
-            the vector engine.
+        name: an agent of this package (`spiral presets` lists them), an agent's or a run's folder, or `hf:OWNER/NAME`
+            (extra `huggingface`); when None the package's agent for digits, with libmypaint, or without it the vector
+            engine.
         device: where its networks compute: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
@@ -63,7 +63,7 @@ def paint(
     palette: str | None = None,
     seed: int = 0,
 ) -> Program:
-    """Paint a picture of any size and shape in many strokes, the whole first, then parts of it.
+    """Paint a picture of any size and shape in many strokes, first the whole, then parts of it.
 
     Args:
         picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C].
@@ -75,7 +75,7 @@ def paint(
         seed: of the brush; the same seed writes the same program.
 
     Raises:
-        InputError: something handed over cannot be used.
+        InputError: an argument cannot be used.
     """
     from spiral.agent import default
     from spiral.datasets.pictures import open_image
@@ -91,13 +91,13 @@ def paint(
 def train(
     preset: str | Preset, out: str | os.PathLike[str], minutes: float | None = None, frames: int | None = None
 ) -> Agent:
-    """Train an agent on this machine, as `spiral train PRESET` does; files of the run go to the folder `out`.
+    """Train an agent on this machine, as `spiral train PRESET` does; the run's files go to the folder `out`.
 
     Args:
         preset: an experiment, or the name of one (`spiral presets` lists them).
         out: the run's folder.
         minutes: length of the run; the preset's when neither is given.
-        frames: its length in commands painted instead; makes a run repeatable to the last bit.
+        frames: its length in commands instead; makes a run repeatable bit for bit.
 
     Raises:
         InputError: an unknown preset, a length out of range, or a folder that cannot be written.
@@ -113,7 +113,7 @@ def train(
 
 
 def export(program: Program, path: str | os.PathLike[str], size: int | None = None) -> None:
-    """Execute a program and write it as the file's ending says: .png, .gif, .mp4, .svg, .strip.png or .plot.svg.
+    """Execute a program and write it by the file's extension: .png, .gif, .mp4, .svg, .strip.png or .plot.svg.
 
     Args:
         program: what to show.
@@ -121,7 +121,7 @@ def export(program: Program, path: str | os.PathLike[str], size: int | None = No
         size: the longer side in pixels; the program's own when None.
 
     Raises:
-        InputError: another ending, or a file that cannot be written.
+        InputError: another extension, or the file cannot be written.
     """
     from spiral.exports.documents import write_document
 

@@ -1,4 +1,4 @@
-"""A trained agent: shown a picture, it writes the program that paints it."""
+"""A trained agent: it writes the program that paints a given picture."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from spiral.settings import Preset
 DIGITS, PHOTOS = "mnist-reconstruct", "photos-reconstruct"
 _BATCH = 256
 _SMALL = 50_000_000
-"""Weights that any machine has room for."""
+"""Number of weights that fits any machine."""
 _SHOWN = 64
 """Paintings that a notebook shows."""
 
 
 @dataclass(frozen=True)
 class Paintings:
-    """What an agent painted for N pictures.
+    """An agent's paintings of N pictures.
 
     Attributes:
         programs: N programs.
         canvases: uint8 [N, H, W, C] at the engine's own size.
         observed: uint8 [N, S, S, C] as the agent sees them.
-        targets: uint8 [N, S, S, C], what it had before it, given or drawn from its cluster_means; None without.
+        targets: uint8 [N, S, S, C], given or drawn from its cluster means; None without.
     """
 
     programs: list[Program]
@@ -55,11 +55,11 @@ class Paintings:
     targets: npt.NDArray[np.uint8] | None
 
     def sheet(self, scale: int = 1, columns: int = 16) -> npt.NDArray[np.uint8]:
-        """All of them on one picture uint8 [height, width, 3], targets above canvases; see `contact_sheet`."""
+        """All paintings on one picture uint8 [height, width, 3], targets above; see `contact_sheet`."""
         return contact_sheet([*([] if self.targets is None else [self.targets]), self.canvases], scale, columns=columns)
 
     def _repr_png_(self) -> bytes:
-        """How a notebook shows paintings: a sheet of the first of them."""
+        """Show a sheet of the first paintings in a notebook."""
         first = (
             self.canvases[:_SHOWN],
             self.observed[:_SHOWN],
@@ -71,7 +71,7 @@ class Paintings:
 
 
 class Agent:
-    """A policy, the discriminator it was trained against, and the preset that says how they see and paint."""
+    """A policy, the discriminator it was trained against, and their preset."""
 
     def __init__(self, preset: Preset, policy: Policy, discriminator: Discriminator, name: str) -> None:
         """Use `load_agent`."""
@@ -79,17 +79,17 @@ class Agent:
 
     @property
     def conditional(self) -> bool:
-        """Whether it redraws a target (reconstruction) or invents (generation)."""
+        """Whether it redraws a target (reconstruction), not generates without one."""
         return self.preset.redraws
 
     @property
     def size(self) -> int:
-        """Side S of the pictures it is shown."""
+        """Side S of the pictures it observes."""
         return self.preset.data.size
 
     @property
     def channels(self) -> int:
-        """C of the pictures it is shown."""
+        """C of the pictures it observes."""
         return self.preset.canvas.channels
 
     @property
@@ -97,7 +97,7 @@ class Agent:
         """Settings of its brush strokes.
 
         Raises:
-            InputError: its commands are no strokes.
+            InputError: its commands are not strokes.
         """
         if not isinstance(self.preset.canvas, StrokeSettings):
             raise InputError(f"{self.name} does not paint with a brush, which this is for")
@@ -108,8 +108,8 @@ class Agent:
     ) -> Program:
         """Redraw one picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C]; see `reconstruct`.
 
-        It may be of any size and shape and is squeezed onto the agent's square canvas; `spiral.paint` keeps its shape.
-        Agents of digits and characters expect white on black: for a drawing black on white there is `invert`.
+        It may have any size and shape and is resized to the agent's square canvas; `spiral.paint` keeps its shape.
+        Agents of digits and characters expect white on black: set `invert` for a drawing black on white.
         """
         target = fit_image(picture, self.size, self.channels)
         target = 255 - target if invert else target
@@ -126,7 +126,7 @@ class Agent:
         return abs(float(np.median(border)) / 255.0 - canvas.ground[0]) > 0.5
 
     def sample(self, count: int = 1, seed: int = 0, temperature: float | None = None) -> list[Program]:
-        """Invent `count` pictures; see `generate`."""
+        """Generate `count` pictures; see `generate`."""
         return self.generate(count, seed, temperature).programs
 
     def reconstruct(
@@ -145,14 +145,14 @@ class Agent:
             seed: of the brush, and of sampling where `temperature` is not 0.
             temperature: 0 for the most probable commands, 1 as in training.
             threads: of the engine; all processors when None.
-            commands: how many; the episode it was trained in when None. Asked for more, it goes on as at the end of
-                an episode.
-            candidates: commands that the agent proposes at a time, sampled as in training, of which the one that helps
-                most is painted; see `spiral.painting.best_of_n`. With 1 nothing is searched.
+            commands: how many; the length of an episode in training when None. Further commands continue as at the end
+                of an episode.
+            candidates: commands that the agent proposes at a time, sampled as in training, of which the best is
+                painted; see `spiral.painting.best_of_n`. With 1 there is no search.
 
         Raises:
             InputError: pictures of another shape, candidates of compound strokes, an agent without a target,
-                or no engine for it here.
+                or its engine is missing.
         """
         expected = (self.size, self.size, self.channels)
         if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
@@ -166,10 +166,10 @@ class Agent:
     def generate(
         self, count: int, seed: int = 0, temperature: float | None = None, threads: int | None = None
     ) -> Paintings:
-        """Invent `count` pictures; see `reconstruct`. Where no temperature is given it is the preset's.
+        """Generate `count` pictures; see `reconstruct`. The default temperature is the preset's.
 
         Raises:
-            InputError: the agent needs a target, or no engine for it here.
+            InputError: the agent needs a target, or its engine is missing.
         """
         if self.conditional:
             raise InputError(f"{self.name} redraws a target; use `spiral paint`")
@@ -183,7 +183,7 @@ class Agent:
 
         Args:
             canvases: as the agent sees them.
-            targets: likewise, where the discriminator judges pairs, as it does wherever the agent has targets.
+            targets: likewise, if the discriminator judges pairs, that is, if the agent has targets.
 
         Raises:
             InputError: targets are missing.
@@ -191,7 +191,7 @@ class Agent:
         if self.discriminator.conditional and targets is None:
             raise InputError(f"the discriminator of {self.name} judges a canvas beside its target")
         targets = targets if self.discriminator.conditional else None
-        # One that compares pictures with each other must see them all at once.
+        # A discriminator that compares pictures must see them all at once.
         size = len(canvases) if self.discriminator.minibatch_stddev else _BATCH
         scores = []
         with machine.mixed_precision(self.device, "float32"):
@@ -204,12 +204,12 @@ class Agent:
         return np.concatenate(scores) if scores else np.zeros(0, np.float32)
 
     def with_tools(self, engine: str | None = None, brush: str | None = None) -> Agent:
-        """The same agent with another engine or brush in its hand; what is None stays.
+        """The same agent with another engine or brush; None keeps its own.
 
         The engine `vector` has one brush and ignores the choice.
 
         Raises:
-            InputError: an engine whose commands are others, or a brush for an agent without one.
+            InputError: an engine with other commands, or a brush for an agent without one.
         """
         if engine is not None and not isinstance(self.preset.canvas, type(settings_of(engine, {}))):
             raise InputError(f"{self.name} writes programs for {self.preset.engine}; {engine} cannot execute them")
@@ -244,7 +244,7 @@ class Agent:
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):
             for start in range(0, count, most):
                 number = min(most, count - start)
-                # Every batch is seeded by its place, so that painting more pictures does not change the first ones.
+                # Each batch is seeded by its position, so that painting more pictures does not change the first ones.
                 torch.manual_seed(seed + start)
                 engine = make(self.preset.engine, number, settings, threads)
                 shown = None if pictures is None else pictures[start : start + number].copy()
@@ -274,7 +274,7 @@ class Agent:
         wanted: int,
         temperature: float,
     ) -> npt.NDArray[np.int64]:
-        """Commands int64 [T, B, K] of the policy as it is, an unroll at a time: long episodes need no more memory."""
+        """Commands int64 [T, B, K] without search, an unroll at a time: long episodes need no more memory."""
         learning, written = self.preset.learning, []
         while len(written) < wanted:
             steps = min(learning.unroll_length, wanted - len(written))
@@ -290,9 +290,9 @@ def shipped() -> list[str]:
 
 
 def default(colour: bool = False) -> str:
-    """The shipped agent to paint with when none is named: of digits or photographs, and for an engine that works here.
+    """The default agent: of digits, or of photographs with `colour`, and for an engine that works here.
 
-    Where libmypaint is missing those trained with the vector engine do it.
+    If libmypaint is missing, it is one trained with the vector engine.
     """
     name = PHOTOS if colour else DIGITS
     return name if missing("mypaint") is None else f"{name}-vector"
@@ -319,7 +319,7 @@ def find(name: str) -> Path:
 
 
 def read_preset(folder: Path) -> Preset:
-    """The experiment that an agent's folder is of.
+    """The preset of an agent's folder.
 
     Raises:
         InputError: no such folder, or wrong settings in it.
@@ -334,23 +334,23 @@ def read_preset(folder: Path) -> Preset:
 
 
 def _check_sizes(folder: Path, preset: Preset) -> None:
-    """Refuse settings whose networks are far larger than the weights beside them, before memory is taken for these.
+    """Refuse settings whose networks are far larger than the stored weights, before allocating memory.
 
     Raises:
-        InputError: they are, or sizes do not go together.
+        InputError: they are larger, or sizes are incompatible.
     """
     with torch.device("meta"):
         modules = {"policy": policy_of(preset), "discriminator": discriminator_of(preset)}
     for name, module in modules.items():
         path = folder / f"{name}.safetensors"
         wanted = sum(tensor.numel() for tensor in module.state_dict().values())
-        # Of half precision, each takes two bytes. Small networks are told apart better when they are filled.
+        # In half precision, each takes two bytes. Loading checks small networks better.
         if wanted > _SMALL and path.is_file() and wanted > path.stat().st_size:
             raise InputError(f"{path} holds fewer weights than it asks for")
 
 
 def load_agent(name: str | None = None, device: str = "auto") -> Agent:
-    """Load an agent by whatever `find` takes; `default()` when None.
+    """Load an agent by a name that `find` takes; `default()` when None.
 
     Raises:
         InputError: no such checkpoint, or one with wrong settings or weights.

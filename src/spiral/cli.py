@@ -1,4 +1,4 @@
-"""The command `spiral`. Machine-readable output goes to stdout under `--json`, everything for people to stderr.
+"""The command `spiral`. With `--json`, machine-readable output goes to stdout; all other output goes to stderr.
 
 Wrong input ends with exit status 2 and one line that says what and why.
 """
@@ -45,7 +45,7 @@ def _usage() -> str:
     lines += ["  tune      train a population of agents that learn from each other: spiral tune PRESET"]
     lines += ["  program   edit programs: spiral program show|trim|reorder|recolor"]
     lines += [f"  {name:9} {(command.__doc__ or '').splitlines()[0]}" for name, command in _COMMANDS.items()]
-    return "\n".join([*lines, "", "`spiral COMMAND --help` tells more."])
+    return "\n".join([*lines, "", "`spiral COMMAND --help` has more."])
 
 
 def _dispatch(arguments: Sequence[str]) -> None:
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"spiral: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
-        print("spiral: stopped; `--resume` goes on from the last checkpoint", file=sys.stderr)
+        print("spiral: stopped; `--resume` continues from the last checkpoint", file=sys.stderr)
         return 130
     except BrokenPipeError:
         with contextlib.suppress(OSError):

@@ -16,8 +16,8 @@
 | `step` | Box float32 [1] | share of the episode that is over, 0 to 1 |
 
 **Rewards** `reward="none"`: 0, for agents whose reward comes from elsewhere, such as a discriminator. `reward="l2"`:
-how much the command brought the canvas closer to the target, as the difference of the Euclidean distances of pixels
-in [0, 1] before and after. The rewards of an episode add up to the distance won over the blank canvas.
+how much closer the command brought the canvas to the target, as the difference of the Euclidean distances of pixels
+in [0, 1] before and after. The rewards of an episode add up to the improvement over the blank canvas.
 
 **Episode end** terminated after `steps` commands; never truncated.
 
@@ -96,7 +96,7 @@ class PaintVectorEnv(VectorEnv):
         self._engine = make(engine, num_envs, settings, threads)
         self._steps, self._size, self._reward = steps, size, reward
         channels = self._engine.shape[2]
-        observe(self._engine.canvases(), size)  # says now, not at the first reset, that the sizes do not fit
+        observe(self._engine.canvases(), size)  # raises now, not at the first reset, if sizes do not fit
         self._targets = None if data is None else _pictures(data, size, channels, split)
         specification = self._engine.specification
         picture = spaces.Box(0, 255, (size, size, channels), np.uint8)
@@ -175,7 +175,7 @@ class PaintVectorEnv(VectorEnv):
         if self._targets is not None:
             seen["target"] = self._targets[self._rows]
         seen |= {"previous": self._previous.copy(), "step": progress}
-        # Gymnasium sorts a space's names. Whoever joins the values by position must find them in that order here, too.
+        # Gymnasium sorts a space's names. Code that joins the values by position needs the same order here.
         return {name: seen[name] for name in self.single_observation_space}
 
     def _info(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class InputError(ValueError):
-    """Something a user handed in cannot be used; the message is one line that says what and why.
+    """User input cannot be used; the message is one line that says what and why.
 
     The command line turns it into exit status 2 and that line, never a traceback.
     """
@@ -25,7 +25,7 @@ def require_within(where: str, settings: object, **bounds: tuple[float, float]) 
     """Check that fields of a settings object lie within their bounds, both ends included.
 
     Raises:
-        InputError: naming the first that does not; NaN never does.
+        InputError: one does not; NaN never does.
     """
     for name, (low, high) in bounds.items():
         value = getattr(settings, name)
@@ -34,4 +34,4 @@ def require_within(where: str, settings: object, **bounds: tuple[float, float]) 
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on (a quantity is not finite or exploded); the message names the quantity."""
+    """Training cannot continue (a quantity is not finite or exploded); the message names it."""

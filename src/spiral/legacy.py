@@ -50,7 +50,7 @@ Value = TypeVar("Value")
 
 
 def rename_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A preset's JSON values with today's names."""
+    """A preset's JSON values with current names."""
     return {
         name: {_SETTINGS[name].get(key, key): value for key, value in section.items()}
         if name in _SETTINGS and isinstance(section, Mapping)
@@ -60,13 +60,13 @@ def rename_settings(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rename_group(name: str) -> str:
-    """Today's name of a checkpoint's group of tensors; a member's number after it stays."""
+    """Current name of a checkpoint's group of tensors; a member's number at its end stays."""
     head, dash, member = name.partition("-")
     return _FILES.get(head, head) + dash + member
 
 
 def rename_weights(tensors: Mapping[str, Value]) -> dict[str, Value]:
-    """A policy's weights with today's names."""
+    """A policy's weights with current names."""
     renamed = {}
     for key, value in tensors.items():
         module, dot, rest = key.partition(".")

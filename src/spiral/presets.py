@@ -1,4 +1,4 @@
-"""Every experiment as a typed, frozen value: what changes between them stands here, the loop is one and the same."""
+"""Every experiment as a typed, frozen value: presets differ in settings, the loop is the same."""
 
 from __future__ import annotations
 

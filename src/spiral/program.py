@@ -90,10 +90,10 @@ class Program:
         return replace(self, settings={**self.settings, **changes})
 
     def process(self, size: int | None = None) -> Iterator[npt.NDArray[np.uint8]]:
-        """Execute the commands and show the canvas before the first and after each of them; see `render`.
+        """Execute the commands and yield the canvas before the first and after each of them; see `render`.
 
         Yields:
-            uint8 [H, W, C], T + 1 times, the engine's own memory: copy what is to be kept.
+            uint8 [H, W, C], T + 1 times, the engine's own memory: copy what you keep.
         """
         settings = dict(self.settings) if size is None else {**self.settings, "size": size}
         engine = make(self.engine, 1, settings, threads=1)
@@ -115,7 +115,7 @@ class Program:
             size: side of the picture in pixels; the engine's own setting when None. Brush radii scale with it.
 
         Raises:
-            InputError: the program does not fit the engine it names, or that engine is not to be had here.
+            InputError: the program does not fit the engine it names, or that engine is missing.
         """
         *_, last = self.process(size)
         return last.copy()
@@ -144,11 +144,11 @@ class Program:
         return "\n".join(f"{number:{digits}}  {line}" for number, line in enumerate(self.lines(), 1))
 
     def __repr__(self) -> str:
-        """How many commands of which choices, for which engine: the commands themselves may be thousands."""
+        """The number of commands, their choices and engine; the commands themselves may be thousands."""
         return f"<Program: {len(self.commands)} commands ({', '.join(self.specification.names)}) for {self.engine}>"
 
     def _repr_png_(self) -> bytes | None:
-        """How a notebook shows a program: its picture, or, where that cannot be painted here, the words of `repr`."""
+        """Show a program's picture in a notebook, or its `repr` if it cannot be painted here."""
         from spiral.io.images import stretch, to_image
 
         try:

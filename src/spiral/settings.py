@@ -1,4 +1,4 @@
-"""What an experiment is made of: typed, frozen settings; `spiral.presets` has the experiments themselves."""
+"""The settings of an experiment, typed and frozen; `spiral.presets` has the experiments themselves."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ class DataSettings:
         source: `mnist-sample`, a folder, an `.npz` file or `hf:NAME`; see `spiral.datasets.load`.
         size: side S of the pictures as the networks observe them, 8 times a power of two; the engine's own canvas
             may be larger by a whole factor.
-        held_out: number of held-out pictures, evenly spread over all, on which a run measures its error from time
-            to time.
+        held_out: number of held-out pictures, evenly spread over all, on which a run is evaluated.
     """
 
     source: str = "mnist-sample"
@@ -36,7 +35,7 @@ class DataSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         require_within("data", self, size=(8, 1024), held_out=(1, 100_000))
 
@@ -47,25 +46,25 @@ class LearningSettings:
 
     Attributes:
         batch_size: B, canvases painted at a time, and pictures in a discriminator step (appendix C: 64).
-        unroll_length: T, commands that are learned from at a time.
+        unroll_length: T, commands in an unroll.
         unrolls_per_episode: of T commands in an episode; see `episode_length`.
         reward: the discriminator's score (eq. 4), minus the Euclidean distance to the target (section 3.3), or
             `mixed`, their sum.
-        histogram_weight: weight of minus the earth mover's distance between the colour histograms of canvas and
-            target, which is added to the reward (section 4.5).
+        histogram_weight: weight of minus the earth mover's distance between the colour histograms of canvas and target, added
+            to the reward (section 4.5).
         credit_assignment: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
-        reward_scale: what rewards are divided by: the running deviation of an `episode`'s return, or that of each
-            `command` of an episode, for long episodes whose first commands matter most; see `RewardScale`.
+        reward_scale: the deviation that divides rewards: that of an `episode`'s return, or of the rewards of the same
+            `command` in each episode, for long episodes whose first commands matter most; see `RewardScale`.
         gamma: the discount.
         gae_lambda: lambda of generalised advantage estimation; 1 is plain A2C.
         off_policy_correction: of commands that an older policy painted, as distributed actors do: `v-trace` (section
             3.4), or `none`, the plain advantages.
-        population: how many learn side by side before one and the same discriminator (++: a population); each
-            paints and learns from its own B canvases.
+        population: number of policies that share one discriminator (++: a population); each paints and learns from its
+            own B canvases.
         adversarial_loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
         gradient_penalty_weight: lambda of the gradient penalty.
         drift_weight: weight of the pull of D's mean to 0 (section 3.2).
-        matched_pairs: the real pairs of a discriminator step have the same targets as its fake pairs.
+        matched_pairs: the real pairs of a discriminator step have the targets of its fake pairs, not others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
         discriminator_updates: discriminator steps for one policy step.
         discriminator_learning_rate: Adam's rate for the discriminator (appendix C: 1e-4).
@@ -76,14 +75,14 @@ class LearningSettings:
             falls linearly.
         warmup_updates: policy steps over which its rate rises from 0.
         update_epochs: passes over a batch of commands.
-        num_minibatches: in each pass the B canvases are split at random into so many, an optimiser step each (PPO); the
-            papers take one. Whole unrolls stay together.
-        hindsight_weight: weight of -log pi(commands), where what the commands painted replaces the target; see
+        num_minibatches: each pass splits the B canvases at random into so many, with an optimiser step each (PPO); the
+            papers use one. Unrolls stay whole.
+        hindsight_weight: weight of -log pi(commands) with the commands' own picture as the target; see
             `spiral.learning.hindsight`. In neither paper.
         hindsight_weight_end: the same at the end of the run; it falls linearly.
-        lessons: random programs added to each minibatch; the policy learns to write them, given their pictures. 0 for
-            none; see `spiral.learning.lessons`. In neither paper.
-        lesson_weight: weight of -log pi(program given its picture).
+        lessons: random programs in each minibatch, which the policy learns from their pictures, 0 for none; see
+            `spiral.learning.lessons`. In neither paper.
+        lesson_weight: weight of -log pi(program) there.
         lesson_weight_end: the same at the end of the run; it falls linearly.
         clip_coef: how far the ratio of a command's probabilities, now and when it was painted, may leave 1 (PPO).
         entropy_coef: weight of the entropy bonus, per nat.
@@ -93,10 +92,9 @@ class LearningSettings:
         start_penalty: cost of beginning a continuous sequence of strokes (section 4.3).
         blank_penalty: cost of a canvas left blank (section 4.3).
         idle_penalty: cost of a command that leaves the canvas as it was, at the beginning of a run; it falls linearly
-            to 0. Not in the paper: where nearly every first attempt makes a picture worse, doing nothing is learned
-            before anything else.
-        ema_decay: share of the old in the running average of the policy's weights, which is what gets evaluated,
-            saved as the agent and shipped.
+            to 0. Not in the paper: if most early commands make a picture worse, the policy first learns to do nothing.
+        ema_decay: share of the old in the running average of the policy's weights, which is evaluated, saved as the
+            agent and shipped.
     """
 
     batch_size: int = 64
@@ -143,7 +141,7 @@ class LearningSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         counts = dict.fromkeys(
             ("batch_size", "unroll_length", "unrolls_per_episode", "population", "replay_batches"), (1, 1_000_000)
@@ -175,7 +173,7 @@ class LearningSettings:
         require_within("learning", self, update_epochs=(1, 100), clip_coef=(0.0, 1e6))
         require_within("learning", self, num_minibatches=(1, self.batch_size), lessons=(0, 1_000_000))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
-        lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a cost that falls geometrically never gets to 0
+        lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a geometric schedule never reaches 0
         require_within("learning", self, entropy_coef_end=(lowest, 1e6), max_grad_norm=(1e-12, 1e12))
 
     @property
@@ -186,7 +184,7 @@ class LearningSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is carried out; what is learned changes by `seed`, and by the rounding of `precision` and `compile`.
+    """How a run is executed; only `seed`, and rounding by `precision` and `compile`, change what is learned.
 
     Attributes:
         minutes: length of a run that names neither minutes nor frames.
@@ -194,8 +192,8 @@ class RunSettings:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `bfloat16` mixed precision, `float32`, or `auto`: bfloat16 where the processor multiplies it.
         threads: of the networks and of the engine; 0 for all processors.
-        compile: let `torch.compile` make the policy faster. `auto` does in runs of at least 20 minutes where a C++
-            compiler is found; the rounding differs from `off`, and runs with `--frames` are never compiled by it.
+        compile: compile the policy with `torch.compile`. `auto` does so in runs of at least 20 minutes if there is a
+            C++ compiler; the rounding differs from `off`, and runs with `--frames` are never compiled by it.
         evaluate_seconds: time between evaluations on held-out pictures.
         checkpoint_seconds: time between checkpoints.
     """
@@ -213,7 +211,7 @@ class RunSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         require_within("run", self, seed=(0, 2**63 - 1), threads=(0, 1024), minutes=(0, 10**9))
         require_within("run", self, evaluate_seconds=(0, 1e12), checkpoint_seconds=(0, 1e12))
@@ -233,7 +231,7 @@ class Preset:
         discriminator: sizes; it judges pairs where the policy sees a target.
         learning: the algorithm.
         run: seed, device, timing.
-        temperature: of sampling where an agent invents and none is asked for; 1 as in training.
+        temperature: default of sampling for generation; 1 as in training.
     """
 
     name: str
@@ -257,7 +255,7 @@ class Preset:
 
     @property
     def redraws(self) -> bool:
-        """Whether the agent redraws a given picture (reconstruction) or invents (generation)."""
+        """Whether the agent redraws a given picture (reconstruction), not generates."""
         return self.policy.sees_target and not self.policy.cluster_means
 
     def to_json(self) -> dict[str, Any]:

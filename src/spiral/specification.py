@@ -1,7 +1,7 @@
-"""What a command is: one option picked from each of several named discrete choices (SPIRAL section 4.2).
+"""Commands: one option picked from each of several named discrete choices (SPIRAL section 4.2).
 
-A `Location` picks a cell of a square grid, a `Category` one of several options. A `Specification` is the choices in the
-order in which an agent decides them. It is all that an agent sees of an engine.
+A `Location` picks a cell of a square grid, a `Category` one of several options. A `Specification` lists the choices in
+the order in which an agent decides them. It is all that an agent knows of an engine.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Metropolis-Hastings search: it finds, repeats itself, follows its rule, and its programs paint what it says."""
+"""The Metropolis-Hastings search: results, repeatability, acceptance rule, and canvases of its programs."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""`spiral bench` measures what it says, and its yardstick really trains the same networks."""
+"""`spiral bench` measures correctly, and its reference loop trains the same networks."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What `spiral paint` tells whoever hands it something that the agent does not expect."""
+"""Hints of `spiral paint` for pictures that the agent does not expect."""
 
 from PIL import Image, ImageOps
 

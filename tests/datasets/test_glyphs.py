@@ -1,4 +1,4 @@
-"""The drawn characters: OMNIGLOT's shape, the same for the same seed, unlike from hand to hand."""
+"""The drawn characters: OMNIGLOT's shape, the same for the same seed, different between drawers."""
 
 import numpy as np
 import pytest

@@ -193,7 +193,7 @@ def test_pictures_of_cameras_stand_upright_and_print_colours_become_screen_colou
     pixels[:8] = 255  # the upper half is white
     picture = Image.fromarray(pixels)
     held = picture.getexif()
-    held[0x0112] = 6  # the camera was turned: what is stored as the top belongs to the right
+    held[0x0112] = 6  # the camera was turned: the stored top belongs to the right
     picture.save(tmp_path / "turned.png", exif=held)
     turned = fit_image(tmp_path / "turned.png", 16, 1)[..., 0]
     assert turned[:, 8:].min() > 250 and turned[:, :8].max() < 5

@@ -15,7 +15,7 @@ ALPHABETS = {"background": {"Greek": 3, "Latin": 2}, "evaluation": {"Tibetan": 2
 
 
 def drawing(drawer: int, size: int = 105) -> bytes:
-    """A picture as the archives have them: 1 bit, black on white; the line's place tells the drawer."""
+    """A picture as the archives have them: 1 bit, black on white; the line's place marks the drawer."""
     picture = Image.new("1", (size, size), 1)
     ImageDraw.Draw(picture).line([(20, 5 * drawer), (80, 5 * drawer)], fill=0, width=3)
     stream = io.BytesIO()
@@ -64,7 +64,7 @@ def test_drawers_can_be_held_out_instead(official):
     train, test = (load(f"by-drawer:{official}", 105, 1, split) for split in ("train", "test"))
     assert (len(train), len(test)) == (112, 28)
     assert set(train.labels) == set(test.labels)
-    # The line's place tells the drawer: 17 to 20 are held out.
+    # The line's place marks the drawer: 17 to 20 are held out.
     assert {int(picture[:, 50, 0].argmax()) // 5 for picture in test.images} <= {16, 17, 18, 19, 20}
     assert max(int(picture[:, 50, 0].argmax()) for picture in train.images) < 81
 

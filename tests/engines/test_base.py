@@ -1,4 +1,4 @@
-"""Every engine of brush strokes keeps the protocol's promises; the same tests run on all that work here."""
+"""Every engine of brush strokes follows the protocol; the same tests run on all that work here."""
 
 import numpy as np
 import pytest

@@ -62,7 +62,7 @@ class Hasty(Fine):
 
 
 class Shallow(Fine):
-    """Copies what one sees, and forgets where the pen is."""
+    """Copies the pixels, but not the pen's place."""
 
     def fork(self, source, rows, which=None):
         pens = self._pens.copy()

@@ -1,4 +1,4 @@
-"""Forked canvases go on exactly as those they are copies of, whatever the engine and its brush."""
+"""Forked canvases continue exactly like their sources, with every engine and brush."""
 
 import numpy as np
 import pytest

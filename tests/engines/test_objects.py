@@ -1,4 +1,4 @@
-"""What commands do to a scene, without rendering it."""
+"""Effects of commands on a scene, without rendering."""
 
 import numpy as np
 import pytest

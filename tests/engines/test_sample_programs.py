@@ -1,4 +1,4 @@
-"""The priors over programs: valid commands that leave something to see, and then rest."""
+"""The priors over programs: valid commands with visible results, padded with rests."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the strokes of the vector engine look like; the promises of every engine are in test_base.py."""
+"""The look of the vector engine's strokes; tests of the protocol are in test_base.py."""
 
 import matplotlib as mpl
 import numpy as np

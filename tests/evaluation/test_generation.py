@@ -1,4 +1,4 @@
-"""Figures of invented pictures, against independent computations and cases whose answer is known."""
+"""Metrics of generated pictures, against independent computations and known cases."""
 
 import math
 

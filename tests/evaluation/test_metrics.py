@@ -51,7 +51,7 @@ def test_likeness_is_that_of_the_definitions():
 
 
 def test_error_falls_with_the_commands_that_are_counted():
-    """What is measured after n commands is what a program of n commands paints."""
+    """The canvas measured after n commands is that of a program of n commands."""
     agent = load_agent("mnist-reconstruct-vector")
     data = load("mnist-sample", agent.size, agent.channels, "test").evenly_spaced(8)
     figures = evaluate_reconstruction(agent, data, counts=(12, 4))

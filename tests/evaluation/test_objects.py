@@ -1,4 +1,4 @@
-"""How right a scene is, counted by hand."""
+"""Accuracy of scenes, counted by hand."""
 
 import numpy as np
 import pytest

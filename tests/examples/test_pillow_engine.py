@@ -1,4 +1,4 @@
-"""The example of an engine of one's own: what the documentation says of it."""
+"""The example of a new engine behaves as documented."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""Strokes are shown as wide and as opaque as they come out."""
+"""Strokes are shown with their painted width and opacity."""
 
 from dataclasses import replace
 

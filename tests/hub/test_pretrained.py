@@ -1,4 +1,4 @@
-"""Agents on the Hugging Face hub: saved, put there, fetched, and refused where they are spoilt."""
+"""Agents on the Hugging Face hub: saved, pushed, fetched, and refused if corrupt."""
 
 import json
 import pickle
@@ -37,7 +37,7 @@ def saved(agent, tmp_path):
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    """Makes the hub's client ask at an address, with a cache of its own."""
+    """Makes the hub's client use an address, with a cache of its own."""
 
     def at(address: str) -> None:
         constants = "huggingface_hub.constants"
@@ -52,7 +52,7 @@ def hub(monkeypatch, tmp_path):
 
 def test_a_saved_agent_paints_and_judges_the_same(agent, saved):
     loaded = PretrainedAgent.from_pretrained(saved)
-    # Weights are saved in half precision, so what is saved again is the same to the last bit.
+    # Weights are saved in half precision, so saving them again gives the same bits.
     loaded.save_pretrained(saved.parent / "again")
     for file in FILES:
         assert (saved.parent / "again" / file).read_bytes() == (saved / file).read_bytes()
@@ -182,7 +182,7 @@ def test_an_agent_is_fetched_once_and_nothing_else_of_its_repository(saved, hub)
         assert set(asked) == set(FILES)
         with pytest.raises(spiral.InputError, match="cannot load hf:me/other: there is no such repository"):
             spiral.load("hf:me/other")
-    # Without the network what was fetched still serves.
+    # Without the network the cache still serves.
     assert spiral.load("hf:me/tiny").reconstruct(PICTURES).programs == wanted
     assert PretrainedAgent.from_pretrained("me/tiny", local_files_only=True).name == "hf:me/tiny"
 

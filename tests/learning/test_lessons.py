@@ -1,4 +1,4 @@
-"""Lessons: a program and the picture it paints are an example of each other, whoever wrote the program."""
+"""Lessons: any program is an example of how to paint its picture."""
 
 from dataclasses import replace
 
@@ -77,7 +77,7 @@ def test_lessons_show_what_the_engine_paints_and_repeat_with_the_seed(lines):
 
 @pytest.mark.parametrize("settings", [{"lessons": 16}, {"hindsight_weight": 1.0, "hindsight_weight_end": 1.0}])
 def test_a_policy_learns_to_tell_programs_from_their_pictures(lines, settings):
-    """Without any reward: what is learned comes from lessons or hindsight alone."""
+    """Without rewards, the policy learns from lessons or hindsight alone."""
     preset = tiny(
         lines, unroll_length=1, batch_size=16, num_minibatches=2, entropy_coef=0.0, value_coef=0.0, **settings
     )

@@ -31,7 +31,7 @@ def small() -> tuple[Policy, Observation]:
 def test_a_compiled_policy_does_what_the_plain_one_does(monkeypatch, tmp_path):
     policy, seen = small()
     plain, _ = small()
-    # The graph that torch traces is what could go wrong here; generating C++ from it takes a minute and is torch's.
+    # Only tracing the graph could fail here; generating C++ from it takes a minute and is torch's code.
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     monkeypatch.setattr(machine, "cannot_compile", lambda: None)
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))

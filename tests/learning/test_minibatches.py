@@ -1,4 +1,4 @@
-"""Minibatches are whole unrolls, each canvas in one; what is recorded while acting holds for the first step."""
+"""Minibatches are whole unrolls, each canvas in one; log probabilities of the actor hold for the first step."""
 
 import pytest
 import torch

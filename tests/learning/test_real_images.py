@@ -1,4 +1,4 @@
-"""What is imitated, and beside what it is judged."""
+"""Real pictures and their conditions."""
 
 import numpy as np
 import torch

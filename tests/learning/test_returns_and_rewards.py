@@ -128,7 +128,7 @@ def test_v_trace_without_lag_is_the_result_on_policy(steps, gamma, gae_lambda, s
 
 
 def test_v_trace_does_not_follow_what_the_policy_would_not_do():
-    """Commands that the policy now hardly ever writes teach nothing, and the value before them is left as it is."""
+    """Commands that the policy hardly ever writes now have no effect, not on the value before them either."""
     rewards, values = torch.full((3, 1), 5.0), torch.zeros(3, 1)
     _, targets, weights = v_trace(rewards, values, 1.0, 1.0, None, torch.tensor([[1.0], [0.0], [1.0]]))
     assert targets[:, 0].tolist() == [5.0, 0.0, 5.0]

@@ -8,13 +8,13 @@ CPU = torch.device("cpu")
 
 
 def paid(index: torch.Tensor) -> torch.Tensor:
-    """Rewards whose deviation falls from 40 to 0.2 over an episode of 20, as a photograph's do."""
+    """Rewards whose deviation falls from 40 to 0.2 over an episode of 20, as on photographs."""
     sizes = torch.logspace(1.6, -0.7, 20)
     return sizes[index] * torch.randn(index.shape, generator=torch.Generator().manual_seed(int(index[0, 0])))
 
 
 def places(turn: int) -> torch.Tensor:
-    """5 commands on each of 64 canvases, whose episodes of 20 stand at different unrolls."""
+    """5 commands on each of 64 canvases, whose episodes of 20 are at different unrolls."""
     return (torch.arange(64) + turn)[None] % 4 * 5 + torch.arange(5)[:, None]
 
 
@@ -43,7 +43,7 @@ def test_units_of_commands_nobody_is_paid_for_are_not_nothing():
 
 
 def test_values_in_units_of_their_own_give_the_same_advantages():
-    """A change of unit changes the numbers, not what they mean."""
+    """A change of unit changes the numbers, not their meaning."""
     rewards, values = torch.randn(2, 6, 3)
     after, unit = torch.randn(3), torch.rand(7, 3) + 0.5
     plain, plain_targets = generalized_advantage_estimation(rewards, values, 0.9, 0.8, after)

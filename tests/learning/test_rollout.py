@@ -45,7 +45,7 @@ def test_unrolls_of_an_episode_continue_it(policy):
     assert [bool(part.terminated.all()) for part in parts] == [False, False, True]
     starts = torch.cat([part.starts(engine.specification) for part in parts])
     assert torch.equal(starts, whole.starts(engine.specification)), "an unroll knows what came before it"
-    # What each unroll is learned from is what was seen then: reconsidered together or apart, the values agree.
+    # Unrolls keep their observations: evaluated together or apart, the values agree.
     together, _ = policy.evaluate(whole.observations(), whole.commands, whole.before.state)
     values = together.value.view(6, 3)
     for index, part in enumerate(parts):
@@ -69,7 +69,7 @@ def test_episodes_that_are_over_make_room_while_others_go_on(policy):
     assert torch.equal(fresh.state[0][1], running.state[0][1])
     assert (engine.canvases()[1] == before[1]).all()
     assert (engine.canvases()[0] == 255).all()
-    # The ones that went on were not taken for blank ones.
+    # The continued ones were not taken for blank ones.
     assert fresh.blank.unique().tolist() == [255]
 
 

@@ -1,4 +1,4 @@
-"""Training on tiny problems: it learns, repeats itself, survives being killed, and says why it stops."""
+"""Training on tiny problems: it learns, is repeatable, survives kills, and reports why it stops."""
 
 import json
 import os

@@ -108,7 +108,7 @@ def test_probabilities_of_all_commands_add_up_to_one():
         decision, _ = policy.evaluate(wide, commands[None], policy.initial_state(36))
     chances = decision.log_probability.exp()
     jumps = commands[:, 0] == 0
-    # After a jump the size has no effect: both of its options stand for one and the same command.
+    # After a jump the size has no effect: both of its options give the same command.
     assert float(chances[jumps].sum() / 2 + chances[~jumps].sum()) == pytest.approx(1.0, abs=1e-4)
 
 

@@ -45,7 +45,7 @@ def a_program(settings: StrokeSettings, count: int = 12, seed: int = 3) -> Progr
 
 
 def on_top(program: Program, number: int) -> np.ndarray:
-    """What one stroke alone paints."""
+    """The canvas of one stroke alone."""
     return trim(program, number, number).render()
 
 

@@ -16,7 +16,7 @@ def photograph(width: int = 90, height: int = 60) -> Image.Image:
 
 @pytest.mark.parametrize("level", [1, 2, 4])
 def test_a_stroke_on_a_tile_is_the_agents_own_stroke(an_agent, level):
-    """What the agent sees of the whole canvas is what it would have painted on a canvas of its own."""
+    """The agent sees the same on a tile of the whole canvas as on a separate canvas."""
     agent = an_agent()
     whole = _Canvas(agent, photograph(64, 64), LEVELS[:3], 0, None)
     tile = Tile(level, 0 if level == 1 else level, 0 if level == 1 else 1)

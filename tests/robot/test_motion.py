@@ -1,4 +1,4 @@
-"""When the brush is to be where, and the same as G-code."""
+"""The planned motion of the brush, and its G-code."""
 
 import re
 

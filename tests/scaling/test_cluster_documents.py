@@ -1,4 +1,4 @@
-"""What the cluster guide hands out: the launcher's YAML, and the simulation behind its tables."""
+"""Files of the cluster guide: the launcher's YAML, and the simulation behind its tables."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""The fault drill of the documentation, as it stands there."""
+"""The fault drill, as documented."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Population based training: who is bad learns from who is good, and a crash costs an interval at most."""
+"""Population based training: bad members copy good ones, and a crash costs an interval at most."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
     taken = 0
     for number, event in enumerate(events):
         if event["copied_from"] != event["member"]:
-            # It took over when its interval before this one had ended, by what was known of all then.
+            # It copied at the end of its previous interval, by the results known then.
             before = max(i for i in range(number) if events[i]["member"] == event["member"])
             known = {one["member"]: one["score"] for one in events[: before + 1]}
             assert known[event["member"]] == max(known.values()) and known[event["copied_from"]] == min(known.values())

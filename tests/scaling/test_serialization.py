@@ -44,7 +44,7 @@ def test_weights_are_one_array_whatever_their_types():
     }
     like["d"] = like["d"].t()
     weights = flatten(like)
-    weights.flags.writeable = False  # as Ray hands it over
+    weights.flags.writeable = False  # as from Ray
     back = unflatten(weights, like)
     assert all(torch.equal(back[name], value) and back[name].dtype == value.dtype for name, value in like.items())
     other = unflatten(weights, dict(reversed(like.items())))

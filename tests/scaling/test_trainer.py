@@ -1,4 +1,4 @@
-"""Distributed runs on a small Ray cluster of this machine's own: they learn, count, mend themselves, and go on."""
+"""Distributed runs on a small local Ray cluster: they learn, count, recover from failures, and resume."""
 
 import json
 import os

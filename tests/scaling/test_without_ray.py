@@ -1,4 +1,4 @@
-"""Without Ray one machine does all that it did, and whoever asks for more is told what to install."""
+"""Without Ray one machine works as before, and distributed runs name what to install."""
 
 import subprocess
 import sys

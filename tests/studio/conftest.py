@@ -1,4 +1,4 @@
-"""What the studio's visitors bring along."""
+"""Pictures of the studio's visitors."""
 
 import pytest
 from PIL import Image, ImageDraw

@@ -1,4 +1,4 @@
-"""The studio as somebody sees it: a real browser draws, paints, edits, downloads, compares and invents.
+"""The studio in a real browser, which draws, paints, edits, downloads, compares and generates.
 
 Needs playwright and Chromium: `pip install playwright`, `apt-get install chromium`. With SPIRAL_SCREENSHOTS=FOLDER it
 leaves pictures of every step there.
@@ -50,7 +50,7 @@ def browser():
 
 
 class Visitor:
-    """A page, what went wrong on it, and which other hosts it asked."""
+    """A page, its errors, and the other hosts that it contacted."""
 
     def __init__(self, browser, address: str, width: int, height: int) -> None:
         self.page = browser.new_page(viewport={"width": width, "height": height}, accept_downloads=True)

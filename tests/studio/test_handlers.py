@@ -1,4 +1,4 @@
-"""What the studio's buttons do, without a browser."""
+"""Functions of the studio's buttons, without a browser."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""The page over HTTP, as a browser's requests are."""
+"""The page over HTTP, with a browser's requests."""
 
 import json
 import subprocess
@@ -141,7 +141,7 @@ def test_a_port_that_is_taken_is_told(address, capsys):
 
 @pytest.mark.parametrize("name", ["picture", "paint"])
 def test_nothing_is_fetched_for_a_visitor(client, name, monkeypatch):
-    """A request may name an address where a file belongs; Gradio would download it."""
+    """A request may name an address in place of a file; Gradio would download it."""
     asked = []
     monkeypatch.setattr("httpx.AsyncClient.send", lambda *given, **more: asked.append(given))
     elsewhere = {"path": "https://example.org/large.png", "meta": {"_type": "gradio.FileData"}}

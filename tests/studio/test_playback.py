@@ -1,4 +1,4 @@
-"""A painting as it came about."""
+"""The process of a painting."""
 
 import json
 

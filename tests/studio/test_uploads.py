@@ -1,4 +1,4 @@
-"""What comes from a browser is a picture, or is refused in one line."""
+"""An upload is a picture, or is refused in one line."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""What the documentation tells people to type: fenced blocks and inline commands, and the real parsers of both."""
+"""Commands in the documentation: fenced blocks and inline commands, and the real parsers of both."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def commands(text: str) -> Iterator[list[str]]:
 
 
 def arguments_of_spiral(words: list[str]) -> list[str] | None:
-    """What comes after `spiral`; None where another program is called."""
+    """The arguments after `spiral`; None for another program."""
     return words[1:] if _SPIRAL.match(words[0]) else None
 
 
 def check_spiral(arguments: list[str]) -> None:
-    """Parse a command line of `spiral` as it does itself, and run nothing.
+    """Parse a command line of `spiral` with its own parser, without running it.
 
     Raises:
         SystemExit: it is wrong; argparse's and tyro's way.
@@ -92,7 +92,7 @@ def check_spiral(arguments: list[str]) -> None:
 
 
 def is_whole(arguments: list[str]) -> bool:
-    """Whether an inline command says enough to be parsed: `spiral train` and `spiral paint --strokes` only name it."""
+    """Whether an inline command is complete: `spiral train` and `spiral paint --strokes` only name one."""
     named = len(arguments) == 2 and arguments[1].startswith("--")
     return (len(arguments) > 1 and not named) or arguments[:1] in (["presets"], ["engines"], ["bench"])
 
@@ -131,7 +131,7 @@ def shortened(arguments: list[str], largest: dict[str, int], added: dict[str, st
             word = str(min(int(word), largest[flag]))
         result.append(word)
     more = shlex.split(added.get(arguments[0], ""))
-    if "--start" in arguments:  # its networks have the sizes that they have
+    if "--start" in arguments:  # its networks have fixed sizes
         more = [word for pair in zip(more[::2], more[1::2], strict=True) if ".channels" not in pair[0]
                 and not pair[0].startswith("--policy") for word in pair]  # fmt: skip
     if arguments[0] == "train" and "--frames" not in result and "--help" not in result:

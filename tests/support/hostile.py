@@ -1,11 +1,11 @@
-"""Files that mean no good."""
+"""Malicious files."""
 
 import struct
 import zlib
 
 
 def png(width: int, height: int) -> bytes:
-    """A grey picture that is small as a file however large it is."""
+    """A grey picture whose file is small at any size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""A Hugging Face hub on the loopback interface: as much of it as downloading a repository needs."""
+"""A Hugging Face hub on the loopback interface, with only what downloads need."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Problems that a tiny agent solves in seconds, for the tests of whatever trains."""
+"""Problems that a tiny agent solves in seconds, for tests of training."""
 
 import json
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What the agents are compared with."""
+"""Baselines for the agents."""

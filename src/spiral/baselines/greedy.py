@@ -1,4 +1,4 @@
-"""A greedy painter without an agent: of many random strokes the best one stays, then the next is looked for."""
+"""A greedy painter without an agent: it keeps the best of many random strokes, then seeks the next."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def greedy(
     """Paint N pictures command by command, each the best of some uniformly random ones.
 
     All candidates of all pictures are forks of the pictures' canvases, in one batch. A command that only moves the pen
-    counts as one that changes nothing.
+    counts as one without effect.
 
     Args:
         engine: name of the engine.

@@ -1,7 +1,7 @@
 """Metropolis-Hastings search over programs, the paper's baseline for inverse graphics (SPIRAL section 4.6).
 
-A state is a trace of at most T commands, each present or absent. A step picks one position and draws its block, that
-is its presence and all its choices, anew from the uniform prior; the likelihood is a Gaussian around the target with
+A state is a trace of at most T commands, each present or absent. A step picks one position and redraws its block, its
+presence and all its choices, from the uniform prior; the likelihood is a Gaussian around the target with
 a fixed diagonal covariance. Nothing is learned, so every picture costs as many renderings as the search is given.
 """
 
@@ -31,10 +31,10 @@ class SearchSettings:
 
     Attributes:
         commands: T, positions of a trace (paper: 20).
-        chains: independent chains a picture, which share its evaluations; the best of them counts.
+        chains: independent chains per picture, which share its evaluations; the best one counts.
         variance: of a pixel's value around the target's, values in [0, 1] (paper: 0.25).
         temperature: divides the log likelihood; 1 is Metropolis-Hastings itself.
-        temperature_end: the same at the end; it changes geometrically (simulated annealing where it falls).
+        temperature_end: the same at the end; it changes geometrically (simulated annealing if it falls).
     """
 
     commands: int = 20
@@ -47,7 +47,7 @@ class SearchSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         positive = dict.fromkeys(("variance", "temperature", "temperature_end"), (1e-9, 1e9))
         require_within("search", self, commands=(1, 1000), chains=(1, 4096), **positive)
@@ -55,11 +55,11 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found for N pictures.
+    """The result of a search for N pictures.
 
     Attributes:
         programs: the best program of each picture, its present commands only.
-        canvases: uint8 [N, H, W, C], what they paint, at the engine's own size.
+        canvases: uint8 [N, H, W, C], their canvases at the engine's size.
         observed: uint8 [N, S, S, C], the same at the targets' size.
         evaluations: int64 [P], renderings a picture at the points of the curve.
         errors: float64 [P, N], squared error of the best program so far, summed over the picture, values in [0, 1].
@@ -90,7 +90,7 @@ def search(
 ) -> SearchResult:
     """Search for the programs that paint N pictures; all chains of all pictures are rendered as one batch.
 
-    The same seed finds the same programs, and more pictures do not change what is found for the first ones.
+    The same seed finds the same programs; more pictures do not change the results of the first ones.
 
     Args:
         engine: name of the engine.
@@ -141,7 +141,7 @@ def search(
         proposed = renderer.errors(trace, goal)
         fall = settings.temperature_end / settings.temperature
         temperature = settings.temperature * fall ** (step / steps)
-        # Uniform proposals from a uniform prior: the rule of acceptance is the ratio of the likelihoods.
+        # Uniform proposals from a uniform prior: the acceptance ratio is that of the likelihoods.
         accept = np.log(lot) < (error - proposed) / (2.0 * settings.variance * temperature)
         trace[rows[~accept], place[~accept]] = before[~accept]
         error = np.where(accept, proposed, error)
@@ -183,7 +183,7 @@ def squared_errors(engine: Engine, goal: npt.NDArray[np.float32]) -> npt.NDArray
 
 
 class _Renderer:
-    """Executes traces and measures them; keeps count of the time inside the engine."""
+    """Executes traces and measures them and the time inside the engine."""
 
     def __init__(
         self, name: str, settings: Mapping[str, Any], batch: int, size: int, seed: int, threads: int | None
@@ -194,7 +194,7 @@ class _Renderer:
     def execute(self, trace: npt.NDArray[np.int64]) -> None:
         """Paint the present commands of traces int64 [B, T, 1 + K], each on its own blank canvas."""
         absent = trace[:, :, 0] == 0
-        # Present commands first, in their order, so that a canvas which has no more of them is left out.
+        # Present commands come first, in their order, so that canvases without further ones are skipped.
         order = np.argsort(absent, axis=1, kind="stable")
         packed = np.take_along_axis(trace, order[:, :, None], axis=1)
         lengths = (~absent).sum(1)
@@ -202,7 +202,7 @@ class _Renderer:
         self.engine.reset(self.seeds)
         for position in range(int(lengths.max(initial=0))):
             self.engine.step(packed[:, position, 1:], lengths > position)
-        self.engine.canvases()  # some engines paint only when they are asked for the picture
+        self.engine.canvases()  # some engines paint only when the canvases are read
         self.seconds += time.perf_counter() - began
 
     def errors(self, trace: npt.NDArray[np.int64], goal: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

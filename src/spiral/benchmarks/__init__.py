@@ -1,1 +1,1 @@
-"""What `spiral bench` measures: engines against plain C, and the training loop against a plain one."""
+"""The measurements of `spiral bench`: engines against plain C, the training loop against a plain one."""

@@ -1,7 +1,7 @@
 """Strokes per second of the engines, the `mypaint` engine beside a plain C loop over libmypaint.
 
-All of them paint the same strokes on 256 canvases of 64x64, interleaved, so that whatever else the machine does hits
-all alike. The plain loop only paints; the engine also checks its commands and delivers every canvas as uint8 pixels.
+All of them paint the same strokes on 256 canvases of 64x64, interleaved, so that other load on the machine affects all
+alike. The plain loop only paints; the engine also checks its commands and returns every canvas as uint8 pixels.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from spiral.engines.strokes import StrokeSettings, decode
 
 BATCH, SIZE = 256, 64
 WARM_UP = 3
-"""Commands a canvas before the clock starts: memory is touched for the first time, threads are started."""
+"""Warm-up commands per canvas: memory is touched for the first time, threads are started."""
 Rates = dict[str, list[float]]
 
 
 def measure_engines(folder: Path, repeats: int = 7, strokes: int = 30, brush: str = "classic/dry_brush") -> Rates:
-    """Strokes per second, one value a repeat, by name: `plain_c`, and `ENGINE_N_threads` for every engine here.
+    """Strokes per second, one value per repeat, by name: `plain_c`, and `ENGINE_N_threads` for every engine here.
 
     Args:
         folder: an empty folder for the plain loop; without libmypaint, a C compiler or pkg-config there is none.

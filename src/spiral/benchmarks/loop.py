@@ -27,7 +27,7 @@ WARM_UP = 3
 
 @dataclass
 class Clock:
-    """Seconds spent by name; names may be entered again and again."""
+    """Seconds spent by name; names may be entered repeatedly."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Loop:
     """The training loop of a preset, one round at a time."""
 
     def __init__(self, preset: Preset, threads: int) -> None:
-        """Everything that `train` sets up, without a run's folder."""
+        """Set up what `train` does, without a run's folder."""
         self.preset, self.threads, self.clock = preset, machine.use_threads(threads), Clock()
         self.learner, self.actors, self.pictures = set_up(preset, self.threads)
         if preset.run.compile == "on":
@@ -90,19 +90,19 @@ class Loop:
             actor.engine = TimedEngine(actor.engine, self.clock)
 
     def round(self) -> int:
-        """One turn of the loop; returns the number of commands painted."""
+        """Run one iteration; returns the number of commands painted."""
         before = self.learner.commands
         self.turn(self.clock)
         return self.learner.commands - before
 
     def turn(self, phase: Phase) -> None:
-        """One turn of the loop, measured by `phase`."""
+        """Run one iteration, measured by `phase`."""
         for _ in train_iteration(self.learner, self.actors, self.pictures, 0.0, phase):
             pass
 
 
 def commands_per_second(loop: Loop | ReferenceLoop, seconds: float, threads: int) -> float:
-    """The rate of a loop over whole rounds that take at least so many seconds, with so many threads of torch."""
+    """The rate of a loop over whole rounds for at least `seconds`, with `threads` threads of torch."""
     torch.set_num_threads(threads)
     began, commands = time.perf_counter(), 0
     while (passed := time.perf_counter() - began) < seconds:
@@ -117,7 +117,7 @@ def measure_loops(preset: Preset, threads: int, repeats: int, seconds: float) ->
         preset: a reconstruction by WGAN-GP.
         threads: of the loop; all processors when 0.
         repeats: how often each is measured.
-        seconds: at least so long each time.
+        seconds: at least, for each.
     """
     ours, plain = Loop(preset, threads), ReferenceLoop(preset)
     for _ in range(WARM_UP):
@@ -135,8 +135,8 @@ def measure_phases(preset: Preset, threads: int, seconds: float) -> dict[str, An
     """Where the time of the loop goes.
 
     Returns:
-        For `paint`, `judge` and `learn` each `milliseconds` a round, `share` of the loop, `commands_per_second` as if
-        there were nothing else, `flops` a round and `of_matrix_rate`, the achieved share of `matrix_flops_per_second`;
+        For `paint`, `judge` and `learn` each `milliseconds` a round, `share` of the loop, `commands_per_second` of the
+        phase alone, `flops` a round and `of_matrix_rate`, the achieved share of `matrix_flops_per_second`;
         `engine_share`, the part of the loop spent waiting for the engine; `peak_megabytes` of the process.
     """
     flops = count_flops(Loop(replace(preset, run=replace(preset.run, compile="off")), threads))
@@ -165,7 +165,7 @@ def measure_phases(preset: Preset, threads: int, seconds: float) -> dict[str, An
 
 
 class FlopCounter(TorchDispatchMode):
-    """Adds up what torch's own registry says of every operation; torch's counter cannot follow a second derivative."""
+    """Adds up flops from torch's registry; torch's own counter does not support second derivatives."""
 
     total = 0
 
@@ -211,7 +211,7 @@ def fastest(work: Callable[[], object], repeats: int) -> float:
 
 
 def peak_megabytes(device: torch.device) -> float:
-    """The most memory this process has held: of the GPU where it computes there, else of the machine (Linux: KiB)."""
+    """Peak memory of this process: of the GPU if it computes there, else of the machine (Linux: KiB)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

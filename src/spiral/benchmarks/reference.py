@@ -1,8 +1,7 @@
-"""The yardstick: SPIRAL's training loop written plainly, on the same networks and the same batch.
+"""The reference: SPIRAL's training loop written plainly, on the same networks and the same batch.
 
-Eager PyTorch in float32, one command after the other from the first line of the paper's algorithm to the last: no
-threads of its own, no mixed precision, no compilation, no reuse of work between steps. What `learning/trainer.py` gains
-is measured against this, side by side.
+Eager PyTorch in float32, the paper's algorithm line by line: no threads of its own, no mixed precision, no compilation,
+no reuse of work between steps. The speed-up of `learning/trainer.py` is measured against this.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ class ReferenceLoop:
     """A plain advantage actor-critic against a plain WGAN-GP critic, with temporal credit, for reconstruction."""
 
     def __init__(self, preset: Preset) -> None:
-        """Networks, optimisers, an engine on one thread and the pictures of a preset that reconstructs by WGAN-GP."""
+        """Make networks, optimisers and an engine on one thread for a preset that reconstructs by WGAN-GP."""
         torch.manual_seed(preset.run.seed)
         self.learning, self.size, channels = preset.learning, preset.data.size, preset.canvas.channels
         self.engine = make(preset.engine, self.learning.batch_size, preset.canvas.to_json(), 1)
@@ -39,7 +38,7 @@ class ReferenceLoop:
         self.replay: list[tuple[Tensor, Tensor]] = []
 
     def round(self) -> int:
-        """Paint, learn to judge, judge, learn to paint; returns the number of commands painted."""
+        """Paint, train the discriminator, score, train the policy; returns the number of commands."""
         learning = self.learning
         targets = self._pick()
         seen, commands, canvases = self._paint(targets)

@@ -1,4 +1,4 @@
-"""All measurements of `spiral bench` in one run, as one JSON object and as tables for people."""
+"""All measurements of `spiral bench` in one run, as one JSON object and as tables."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PHASES = ("paint", "judge", "learn")
 
 
 def measure(preset: Preset, threads: int, repeats: int, seconds: float, brush: str) -> dict[str, Any]:
-    """Engines, loops and phases, one after the other.
+    """Measure engines, loops and phases, in this order.
 
     Args:
-        preset: whose loop is measured; its vector twin where libmypaint is missing.
+        preset: whose loop is measured; its vector variant if libmypaint is missing.
         threads: of the loop; all processors when 0.
-        repeats: how often every rate is measured, in turns with what it is compared to.
+        repeats: how often every rate is measured, in turns with its reference.
         seconds: length of one measurement of a loop.
         brush: of the engines' strokes.
 
@@ -59,7 +59,7 @@ def measure(preset: Preset, threads: int, repeats: int, seconds: float, brush: s
 
 
 def ratios(rates: Mapping[str, Sequence[float]], name: str, over: str) -> list[float]:
-    """Ratios of neighbouring measurements, none where one of them is missing."""
+    """Ratios of neighbouring measurements; empty if one of them is missing."""
     return [a / b for a, b in zip(rates.get(name, ()), rates.get(over, ()), strict=False)]
 
 
@@ -75,7 +75,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def show(figures: Mapping[str, Any], console: Console) -> None:
-    """The same as tables."""
+    """Print them as tables."""
     for title, unit in (("strokes_per_second", "strokes/s"), ("commands_per_second", "commands/s")):
         table = Table(title.replace("_", " "), f"median {unit}", "min", "max")
         for name, values in figures[title].items():

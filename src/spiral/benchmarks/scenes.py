@@ -1,8 +1,8 @@
 """Pictures a second of the scene engine beside a plain loop of `mujoco.Renderer`; `python -m spiral.benchmarks.scenes`.
 
-Both execute the same random commands on the same scenes and deliver a picture of every scene after every command. The
-plain loop changes the model's arrays in place and renders one scene after the other, with as many threads as MuJoCo's
-OpenGL takes by itself; it runs in a process of its own, since the engine tells that library to take none.
+Both execute the same random commands on the same scenes and return a picture of every scene after every command. The
+plain loop changes the model's arrays in place and renders one scene after the other, with the default threads of
+MuJoCo's OpenGL; it runs in a process of its own, since the engine disables those threads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CHANGING = "changing"
 
 
 def commands(seed: int, changing: bool) -> npt.NDArray[np.int64]:
-    """One episode of random commands int64 [T, B, 7]; with `changing` none of them leaves a scene as it was."""
+    """One episode of random commands int64 [T, B, 7]; with `changing` each of them changes its scene."""
     generator = np.random.default_rng(seed)
     drawn = SceneSettings().specification().random(generator, (LENGTH, BATCH))
     if changing:
@@ -39,7 +39,7 @@ def commands(seed: int, changing: bool) -> npt.NDArray[np.int64]:
 
 
 def plain(seconds: float, changing: bool, out: Path) -> None:
-    """The plain loop; prints its pictures a second and saves those of its first episode."""
+    """Run the plain loop; print its pictures per second and save those of its first episode."""
     mujoco, settings = library(), SceneSettings()
     world = model(settings)
     data = mujoco.MjData(world)
@@ -65,7 +65,7 @@ def plain(seconds: float, changing: bool, out: Path) -> None:
 
 
 def engine(seconds: float, changing: bool) -> tuple[float, npt.NDArray[np.uint8]]:
-    """The engine's pictures a second, and those of its first episode uint8 [T, B, S, S, 3]."""
+    """The engine's pictures per second, and those of its first episode uint8 [T, B, S, S, 3]."""
     scenes, shown, done, episode = make("scene", BATCH), [], 0, 0
     seeds = np.zeros(BATCH, np.int64)
     for warm in range(40):  # until nearly every sprite is known
@@ -87,7 +87,7 @@ def engine(seconds: float, changing: bool) -> tuple[float, npt.NDArray[np.uint8]
 
 
 def measure(seconds: float = 5.0) -> dict[str, dict[str, float]]:
-    """Rates in turns, and the largest difference of a pixel, for random commands and for commands that all change."""
+    """Alternating rates and the largest pixel difference, for random and for always changing commands."""
     result: dict[str, dict[str, float]] = {}
     environment = {**os.environ, "LP_NUM_THREADS": str(os.cpu_count())}  # Mesa's own choice
     for name in ("random", _CHANGING):

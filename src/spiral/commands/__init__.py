@@ -1,1 +1,1 @@
-"""What `spiral COMMAND` does, one dataclass of typed flags a command."""
+"""The commands of `spiral`, each a dataclass of typed flags."""

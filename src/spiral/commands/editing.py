@@ -73,7 +73,7 @@ class Trim:
     first: int = 1
     """The first stroke to keep, counted from 1."""
     last: int | None = None
-    """The last one to keep; the very last when left out."""
+    """The last one to keep; all further ones when left out."""
     without: tuple[int, ...] = ()
     """Strokes to leave out, by their numbers in the whole program."""
 
@@ -113,8 +113,8 @@ class Recolor:
     out: Path
     """The file to write."""
     palette: str | None = None
-    """Colours as #102030,#ffcc00: each stroke takes the nearest, or, where all strokes are of one colour, they share
-    the colours out from the first stroke to the last."""
+    """Colours as #102030,#ffcc00: each stroke takes the nearest, or, if all strokes have one colour, the colours are
+    assigned in turn from the first stroke to the last."""
     ground: str | None = None
     """Colour of the paper, as #ffffff."""
 
@@ -140,7 +140,7 @@ def program_command(arguments: Sequence[str]) -> None:
     """`spiral program VERB ...`.
 
     Raises:
-        InputError: an unknown verb, or what the verb raises.
+        InputError: an unknown verb, or an error of the verb.
     """
     if not arguments:
         raise InputError(f"name a verb: spiral program {'|'.join(VERBS)}")

@@ -21,14 +21,14 @@ def parse_experiment(command: str, arguments: Sequence[str], **flags: Any) -> tu
 
     Args:
         command: its name.
-        arguments: what comes after it.
+        arguments: those after it.
         flags: the command's own flags, dataclass instances that hold the defaults.
 
     Returns:
-        The preset and the flags as given; None where only help was asked for, and has been printed.
+        The preset and the flags as given; None after a request for help, which has been printed.
 
     Raises:
-        InputError: no preset, or one that there is not.
+        InputError: no preset, or an unknown one.
     """
     if not arguments or arguments[0].startswith("-"):
         if arguments and arguments[0] in ("-h", "--help"):
@@ -54,7 +54,7 @@ def parse_experiment(command: str, arguments: Sequence[str], **flags: Any) -> tu
 
 
 def _on_engine(base: Preset, arguments: Sequence[str]) -> Preset:
-    """The preset, with the canvas that `--engine NAME` has where that engine's settings are of another kind."""
+    """The preset, with a default canvas if `--engine NAME` has another kind of settings."""
     named = dict(itertools.pairwise(arguments)).get("--engine")
     named = next((one.partition("=")[2] for one in arguments if one.startswith("--engine=")), named)
     if named is None:

@@ -1,4 +1,4 @@
-"""Commands that list what there is, presets and engines, and draw what needs no agent: scenes."""
+"""Commands that list presets and engines, and draw scenes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Presets:
 
 @dataclass(frozen=True)
 class Engines:
-    """List the engines, what is missing here and how to get it."""
+    """List the engines, and how to install missing ones."""
 
     brushes: Path | None = None
     """A PNG to write with a chart of all brushes that work here."""

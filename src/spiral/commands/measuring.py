@@ -17,28 +17,27 @@ Positional = tyro.conf.Positional
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure an agent: how well it redraws pictures, or how good the pictures are that it invents."""
+    """Measure an agent: the errors of its reconstructions, or the quality of its generated pictures."""
 
     data: str
-    """A data set: `mnist-sample`, `glyphs`, a folder, an .npz file, hf:NAME. What an inventing agent paints is compared
-    with as many of its held-out pictures, at most 10,000."""
+    """A data set: `mnist-sample`, `glyphs`, a folder, an .npz file, hf:NAME. Generated pictures are compared with as
+    many of its held-out pictures, at most 10,000."""
     checkpoint: str | None = None
-    """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; mnist-reconstruct, or where libmypaint is
-    missing mnist-reconstruct-vector, when left out."""
+    """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; when left out mnist-reconstruct, or
+    mnist-reconstruct-vector if libmypaint is missing."""
     split: str | None = None
     """train or test, where the data set has them; all when left out (mnist-sample, glyphs and OMNIGLOT,
-    and for inventing agents always: test)."""
+    and always for generating agents: test)."""
     limit: int | None = None
-    """At most so many pictures, spread evenly over the data set."""
+    """Largest number of pictures, evenly spread over the data set."""
     seed: int = 0
     """Seed of the brush, and of sampling."""
     commands: tuple[int, ...] = ()
-    """Measure a redrawing agent after so many commands each, as 5 20 200; the largest is how many it paints."""
+    """Measure a redrawing agent after each of these numbers of commands, as 5 20 200; it paints the largest."""
     candidates: int = 1
-    """Commands that a redrawing agent proposes at a time, of which the one that helps most is painted; 1 is the agent
-    alone."""
+    """Commands that a redrawing agent proposes at a time, of which the best is painted; with 1 there is no search."""
     temperature: float | None = None
-    """Of sampling; when left out 0 for redrawing (the most probable commands), for inventing the preset's own."""
+    """Temperature; when left out 0 for redrawing (the most probable commands), the preset's for generation."""
     json: bool = False
     """Print one JSON object on stdout."""
 

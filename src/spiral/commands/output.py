@@ -1,4 +1,4 @@
-"""What commands tell: tables and messages to stderr, one JSON object to stdout where it is asked for."""
+"""Output of commands: tables and messages on stderr, one JSON object on stdout on request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def output_names(images: Sequence[Path]) -> list[str]:
     """Names for the results of picture files.
 
     Raises:
-        InputError: no pictures, or two of one name.
+        InputError: no pictures, or two with one name.
     """
     names = [path.stem for path in images]
     if not names:
@@ -49,10 +49,10 @@ def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[P
 
 @contextlib.contextmanager
 def progress_bar(description: str, total: int) -> Iterator[Callable[..., None]]:
-    """A progress bar that appears with the first report: what refuses its inputs says only that.
+    """A progress bar that appears with the first report, so that errors on inputs stay alone.
 
     Yields:
-        A function to call with how much is done, and with another description where it has changed.
+        A function to call with the amount done, and with a new description if any.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console)
@@ -68,7 +68,7 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[..., None]]:
 
 
 def show_figures(figures: dict[str, Any], as_json: bool) -> None:
-    """Print figures: one JSON object on stdout, or a table for people."""
+    """Print figures: one JSON object on stdout, or a table."""
     if as_json:
         print(json.dumps(figures))
         return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Positional = tyro.conf.Positional
 SHEET = 400
 LARGE = 1024
-"""Longer side of a picture painted in tiles, in pixels, where no size is named."""
+"""Default longer side of a picture painted in tiles, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Paint:
     out: Path
     """Folder for the results."""
     strokes: int | None = None
-    """Paint the picture in its own shape with so many strokes, the whole first, then tiles of it; when left out, the
-    agent paints it once, squeezed onto its square canvas, as it was trained."""
+    """Paint the picture in its own shape with so many strokes, first the whole, then tiles of it; when left out, the
+    agent paints it once, resized to its square canvas, as in training."""
     size: int | None = None
     """The longer side of the result in pixels."""
     invert: bool = False
-    """Turn dark and light over first: for drawings black on white, where the agent paints white on black."""
+    """Invert the picture first: for drawings black on white, if the agent paints white on black."""
     checkpoint: str | None = None
     """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; when left out photos-reconstruct with
-    --strokes, else mnist-reconstruct, and what paints with the vector engine where libmypaint is missing."""
+    --strokes, else mnist-reconstruct, or their vector variants if libmypaint is missing."""
     engine: str | None = None
     """Another engine than the agent was trained with: mypaint or vector."""
     brush: str | None = None
@@ -51,7 +51,7 @@ class Paint:
     palette: str | None = None
     """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
     candidates: int = 16
-    """Strokes that the agent proposes at a time, of which the one that helps most is painted; 1 is the agent alone.
+    """Strokes that the agent proposes at a time, of which the best is painted; with 1 there is no search.
     With --strokes."""
     seed: int = 0
     """Seed of the brush and of sampling."""
@@ -80,7 +80,7 @@ class Paint:
         else:
             paintings = self._tiles(agent, images, self.strokes)
         write_paintings(self.out, names, paintings)
-        for hint in hints:  # not before all has gone well: what fails says only that
+        for hint in hints:  # only after success: errors stay alone
             console.print(hint)
 
     def _once(self, agent: Agent, images: list[Path], hints: list[str]) -> Iterator[tuple[Program, Any]]:
@@ -100,7 +100,7 @@ class Paint:
         return ((program, picture(program)) for program in sized)
 
     def _hints(self, agent: Agent, images: list[Path], pictures: Iterable[Any]) -> list[str]:
-        """What somebody may not know who is surprised by the result."""
+        """Hints for likely causes of a poor result."""
         hints = []
         pairs = zip(images, pictures, strict=True)
         if turned := [path.name for path, target in pairs if agent.looks_inverted(target)]:
@@ -142,7 +142,7 @@ class Sample:
     seed: int = 0
     """Seed of everything random."""
     temperature: float | None = None
-    """1 samples as in training, below 1 the agent is more cautious, above wilder; its preset's own when left out."""
+    """1 samples as in training, lower values more probable commands, higher ones less; the preset's when left out."""
     sheet: Path | None = None
     """A PNG to write with the pictures side by side, the first 400 of them."""
 
@@ -165,7 +165,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Render:
-    """Show a program as a picture, SVG, GIF or video; the format follows from the file's ending."""
+    """Show a program as a picture, SVG, GIF or video; the file's ending sets the format."""
 
     program: Positional[Path]
     """A program's JSON file."""

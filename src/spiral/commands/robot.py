@@ -1,4 +1,4 @@
-"""The command that lets a robot paint."""
+"""The command for painting with a robot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Robot:
     out: Path
     """The file: .mp4, .gif or .gcode."""
     pace: float = 4.0
-    """How many times faster than it was the film shows it."""
+    """Speed of the film, as a multiple of real time."""
     sheet: Path | None = None
     """A PNG to write with the finished sheet."""
     json: bool = False
@@ -62,7 +62,7 @@ class Robot:
                 simulation = simulate(program, lambda frame: frames.append(frame[::2, ::2].copy()), GIF_RATE, self.pace)
                 write_gif(self.out, frames, round(1000 / GIF_RATE))
             else:
-                # Written as it is painted: the frames of a long program would fill the memory.
+                # Frames are written at once: those of a long program would fill the memory.
                 simulation = film_video(
                     self.out, lambda add: simulate(program, add, VIDEO_RATE, self.pace), round(VIDEO_RATE)
                 )

@@ -36,12 +36,12 @@ class Search:
     data: str | None = None
     """A data set instead of picture files: `mnist-sample` (its held-out digits), a folder, an .npz file."""
     limit: int | None = None
-    """At most so many pictures of the data set, evenly spread."""
+    """Largest number of pictures of the data set, evenly spread."""
     preset: str = "mnist-reconstruct"
     """Whose engine, commands and picture size are searched."""
     greedy: int = 0
-    """Instead of Metropolis-Hastings, a greedy painter: of so many random commands the best one stays, and so on for as
-    many commands as the evaluations allow."""
+    """Use a greedy painter instead of Metropolis-Hastings: it keeps the best of so many random commands, again and
+    again until the evaluations are used up."""
     seed: int = 0
     """Seed of the search and of the brush."""
     settings: tyro.conf.OmitArgPrefixes[SearchSettings] = field(default_factory=SearchSettings)

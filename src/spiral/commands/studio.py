@@ -22,10 +22,10 @@ class Studio:
     """Serve a web page on which one draws and watches agents paint."""
 
     port: int | None = None
-    """The first free port from 7860 on when left out."""
+    """The port; the first free one from 7860 when left out."""
     host: str = "127.0.0.1"
-    """The address to listen on. Any other than this one lets other machines in: everybody who reaches it may paint, and
-    read the training runs."""
+    """The address to listen on. Any other than this one lets other machines in, whose users may paint and read the
+    training runs."""
     runs: Path = Path("runs")
     """Folder with training runs: their curves are shown, and their agents can paint."""
     browser: bool = False
@@ -35,14 +35,14 @@ class Studio:
         """Run it."""
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InputError(f"--port must be 1 to 65535, got {self.port}")
-        # Nothing is to be sent anywhere; Gradio reads these when it is imported.
+        # Gradio must not send anything; it reads these when it is imported.
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         _share_one_heap()
         try:
             from spiral.studio.page import served
         except ImportError as error:
             raise InputError(f"the studio needs the extra: pip install 'spiral-painter[studio]' ({error})") from error
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by Ctrl-C or by a service manager alike
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager ends it like Ctrl-C
         try:
             with served(self.runs, self.port, self.host, self.browser) as address:
                 console.print(f"the studio is at {address} ; Ctrl-C ends it")
@@ -55,10 +55,10 @@ class Studio:
 
 
 def _share_one_heap() -> None:
-    """Have all threads take memory from one heap.
+    """Let all threads allocate from one heap.
 
-    With a heap of its own for every thread, as glibc has it, a process that hands buffers from thread to thread grows
-    by some 50 KiB a request, without end in sight. It must be said before there are threads.
+    By default glibc has a heap for each thread, and a process that passes buffers between threads grows by some 50 KiB
+    a request, without limit. This must be set before threads start.
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)

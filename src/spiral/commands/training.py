@@ -22,11 +22,11 @@ class RunOptions:
     minutes: float | None = None
     """Length of the run in minutes."""
     frames: int | None = None
-    """Length of the run in commands painted; makes a run repeatable to the last bit."""
+    """Length of the run in commands painted; makes a run repeatable bit for bit."""
     resume: bool = False
-    """Go on from the run's last checkpoint."""
+    """Continue from the run's last checkpoint."""
     start: str | None = None
-    """Begin with the networks of this agent instead of random ones."""
+    """Start from the networks of this agent, not random ones."""
 
 
 def train_command(arguments: Sequence[str]) -> None:

@@ -14,12 +14,12 @@ from spiral.scaling.settings import PopulationSettings
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Where a population is."""
+    """A population's folder."""
 
     out: Path | None = None
     """The population's folder; runs/PRESET-population when left out."""
     resume: bool = False
-    """Go on with the population in that folder."""
+    """Continue the population in that folder."""
 
 
 def tune_command(arguments: Sequence[str]) -> None:

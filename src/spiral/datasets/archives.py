@@ -104,7 +104,7 @@ def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int)
 
     Args:
         path: the archive.
-        wanted: told a file's path inside, says whether it is to be read.
+        wanted: whether to read a file, by its path in the archive.
         limit: the most bytes a file may have.
 
     Raises:
@@ -119,7 +119,7 @@ def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int)
                 if entry.is_dir() or "__MACOSX" in inside.parts or not wanted(inside):
                     continue
                 with archive.open(entry) as stream:
-                    data = stream.read(limit + 1)  # what the archive claims of its sizes need not be true
+                    data = stream.read(limit + 1)  # the sizes in the archive's header may be wrong
                 if len(data) > limit:
                     raise InputError(f"{path}: {entry.filename} has more than {limit} bytes")
                 yield entry.filename, data

@@ -1,4 +1,4 @@
-"""What a data set is, and the checks that every loader's result passes."""
+"""Data sets, and the checks of every loader's result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Dataset:
         name: where they came from.
         images: uint8 [N, H, W, C], C 1 or 3.
         labels: int64 [N], or None.
-        programs: int64 [N, T, K], what drew them, where that is known.
+        programs: int64 [N, T, K], the programs that drew them, if known.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Dataset:
         """Check shapes and types.
 
         Raises:
-            InputError: no pictures, wrong shapes or types, or not one label a picture.
+            InputError: no pictures, wrong shapes or types, or not one label per picture.
         """
         images, labels = self.images, self.labels
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
@@ -56,12 +56,12 @@ class Dataset:
         return self.rows(np.arange(len(self))[rows])
 
     def rows(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Dataset:
-        """The pictures of some rows, with whatever is known of them."""
+        """The pictures of some rows, with their labels and programs."""
         labels, programs = (None if part is None else part[rows] for part in (self.labels, self.programs))
         return Dataset(self.name, self.images[rows], labels, programs)
 
     def evenly_spaced(self, limit: int | None) -> Dataset:
-        """At most `limit` pictures, evenly spread over all of them, for archives sort them by class."""
+        """At most `limit` pictures, evenly spread over all, since archives sort them by class."""
         if limit is None or limit >= len(self):
             return self
         rows = np.linspace(0, len(self) - 1, limit).round().astype(int) if limit > 1 else np.zeros(1, int)
@@ -74,6 +74,6 @@ def is_called(source: str, name: str) -> bool:
 
 
 def belongs(index: int, count: int, split: Split) -> bool:
-    """Whether picture `index` of `count` is in a split, where the source has none of its own; a lone one is in both."""
+    """Whether picture `index` of `count` is in a split of a source without splits; a single one is in both."""
     held_out = index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, count) - 1
     return count == 1 or held_out == (split == "test")

@@ -1,7 +1,7 @@
 """CelebA's aligned faces (Liu et al. 2015) from the official files, cropped and reduced to the size of SPIRAL 4.5.
 
-A folder holds `img_align_celeba.zip`, or the folder that was in it, and `list_eval_partition.txt`, which says of every
-picture whether it is to train (0), to validate (1) or to test (2). Pictures are 178x218.
+A folder holds `img_align_celeba.zip`, or its unpacked folder, and `list_eval_partition.txt`, which assigns each picture
+to training (0), validation (1) or test (2). Pictures are 178x218.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from spiral.io.files import read_bytes
 
 FOLDER, PARTITION = "img_align_celeba", "list_eval_partition.txt"
 CROP = 160
-"""Side of the centre square that is kept; the paper says no more than 64x64."""
+"""Side of the centre square that is kept; the paper only says 64x64."""
 _PICTURE_BYTES = 2**20
 _PARTITION_BYTES = 64 * 2**20
 _AT_A_TIME = 1024
@@ -31,8 +31,8 @@ _PARTS = {"train": (0,), "test": (2,), None: (0, 1, 2)}
 
 
 def is_celeba(folder: Path) -> bool:
-    """Whether a folder holds CelebA's archive, or the folder that was in it."""
-    # os.path answers False where pathlib raises: names too long, folders that may not be read.
+    """Whether a folder holds CelebA's archive, or its unpacked folder."""
+    # os.path returns False where pathlib raises: names too long, unreadable folders.
     return os.path.isfile(folder / f"{FOLDER}.zip") or os.path.isdir(folder / FOLDER)
 
 
@@ -48,7 +48,7 @@ def load_celeba(folder: Path, split: Split | None, size: int, channels: int) -> 
         channels: 1 or 3.
 
     Raises:
-        InputError: the partition is missing or broken, or a picture it names is.
+        InputError: the partition or one of its pictures is missing or broken.
     """
     names = _names(folder / PARTITION, split)
     places = {name: index for index, name in enumerate(names)}

@@ -1,10 +1,9 @@
 """Pictures sorted into equal clusters of similar ones, without labels.
 
-A generator that draws one shape and then chases the discriminator from shape to shape is kept from it by drawing a
-cluster with its noise and judging what it paints beside the pictures of that cluster: self-conditioning (Liu et al.
-2020, "Diverse image generation via self-conditioned GANs", arXiv 2006.10728), with equal clusters instead of their
-k-means clusters, so that a cluster drawn uniformly at random is as frequent as in the data, and a cluster's mean
-picture instead of its number.
+Against mode collapse, a generator draws a cluster with its noise, and its pictures are judged beside those of that
+cluster: self-conditioning (Liu et al. 2020, "Diverse image generation via self-conditioned GANs", arXiv 2006.10728).
+Here clusters are equal instead of k-means clusters, so that a cluster drawn uniformly at random is as frequent as in
+the data, and the condition is a cluster's mean picture instead of its number.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ _POWER_STEPS = 20
 def balanced_clusters(images: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
     """The cluster of every picture, int64 [N] in [0, count).
 
-    All pictures are halved at the median along their first principal component, each half again along its own, and so
-    on; clusters differ by one picture at most a halving.
+    The pictures are split at the median along their first principal component, each half again along its own, and so
+    on; each split makes sizes differ by at most one picture.
 
     Args:
         images: uint8 [N, S, S, C].
@@ -52,7 +51,7 @@ def means_of_clusters(images: npt.NDArray[np.uint8], clusters: npt.NDArray[np.in
 
 def _halve(flat: npt.NDArray[np.float32], cluster: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
     centred = flat[cluster] - flat[cluster].mean(0)
-    # Power iteration, which needs no covariance matrix; begun from the picture furthest from the mean.
+    # Power iteration needs no covariance matrix; it starts at the picture furthest from the mean.
     axis = centred[np.square(centred).sum(1).argmax()]
     for _ in range(_POWER_STEPS):
         axis = centred.T @ (centred @ axis)

@@ -1,7 +1,7 @@
-"""Characters of many scripts as if drawn by hand: a stand-in for OMNIGLOT where its archives cannot be had.
+"""Characters of many scripts as if drawn by hand: a substitute if OMNIGLOT's archives are not available.
 
-Of OMNIGLOT's shape: 1,623 characters of 50 alphabets, 20 drawers each, 105x105, 30 alphabets to train and 20 held out.
-A character is a letter of a Noto font; a drawer slants, stretches and bends it in a way of their own, a little
+They have OMNIGLOT's shape: 1,623 characters of 50 alphabets, 20 drawers each, 105x105, 30 alphabets to train and 20
+held out. A character is a letter of a Noto font; each drawer slants, stretches and bends it in a personal way, a little
 differently each time, and draws its middle line with a round pen.
 
 The fonts are Debian's `fonts-noto-core`; the same fonts and seed give the same pictures. An alphabet is drawn once and
@@ -30,7 +30,7 @@ DRAWERS = 20
 FOLDERS = ("/usr/share/fonts/truetype/noto", "/usr/local/share/fonts", "~/.local/share/fonts", "~/Library/Fonts")
 INSTALL = "apt-get install fonts-noto-core"
 _VERSION = 1
-"""Goes up when the same fonts and seed would be drawn differently."""
+"""Increased when the same fonts and seed give other pictures."""
 _BOX = 76
 """Longest side of a character in pixels, before it is distorted."""
 
@@ -102,7 +102,7 @@ EVALUATION = (
 
 
 def missing() -> str | None:
-    """Why the characters cannot be drawn here and what to do, in one line, or None when they can."""
+    """Why the characters cannot be drawn here and what to do, in one line, or None if they can."""
     absent = sorted({alphabet.font for alphabet in BACKGROUND + EVALUATION if _font(alphabet.font) is None})
     if absent:
         names = ", ".join(absent[:3]) + (f" and {len(absent) - 3} more" if len(absent) > 3 else "")
@@ -140,12 +140,12 @@ def draw_alphabet(alphabet: Alphabet, seed: int = 0, drawers: int = DRAWERS) -> 
     """Draw an alphabet's letters: uint8 [count, drawers, 105, 105], white on black.
 
     Raises:
-        InputError: its font is not here, or has too few letters.
+        InputError: its font is missing, or has too few letters.
     """
     letters = _letters(alphabet)
     result = np.empty((len(letters), drawers, SIZE, SIZE), np.uint8)
     for drawer in range(drawers):
-        # crc32 would do, too; what counts is that a name's number never changes, as Python's own hash does.
+        # A name's number must not change between processes, as that of Python's hash does.
         name = int.from_bytes(hashlib.sha256(alphabet.name.encode()).digest()[:4], "little")
         random = np.random.default_rng([seed, name, drawer])
         habit = _Habit.of(random)
@@ -195,7 +195,7 @@ def _by_hand(printed: npt.NDArray[np.uint8], habit: _Habit, random: np.random.Ge
     bent = ndimage.map_coordinates(printed, where, order=1) > 127
     line = skeletonize(bent)
     if not line.any():
-        line = bent  # a dot so small that nothing of it is left
+        line = bent  # thinning removed a small dot
     pen = habit.pen * random.uniform(0.9, 1.1)
     distance = np.asarray(ndimage.distance_transform_edt(~line))
     return np.where(distance <= pen, np.uint8(255), np.uint8(0))
@@ -259,7 +259,7 @@ def _cached(alphabet: Alphabet, seed: int) -> npt.NDArray[np.uint8]:
         except OSError:
             pass  # a broken file is drawn anew
     drawn = draw_alphabet(alphabet, seed)
-    # One tall black-and-white picture: small, and to be looked at.
+    # One tall black-and-white picture: small, and viewable.
     sheet = Image.fromarray(drawn.reshape(-1, SIZE)).convert("1")
     write_atomically(kept, lambda temporary: sheet.save(temporary, format="PNG"))
     return drawn

@@ -71,7 +71,7 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
 
 
 def default_split(source: str | Path) -> Split | None:
-    """The split to measure on when none is named: what sources with a split of their own hold out, else everything."""
+    """The default split for evaluation: the held-out part of sources that have splits, else everything."""
     plain = str(source).removeprefix(BY_DRAWER)
     splits = plain in BUILT_IN or is_photos(plain) or is_scenes(plain)
     return "test" if splits or is_omniglot(Path(plain)) or is_celeba(Path(plain)) else None
@@ -107,7 +107,7 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
 
 
 def _held_out(data: Dataset, split: Split) -> Dataset:
-    """The part of a data set without a split of its own that `spiral.datasets.base.belongs` gives to `split`."""
+    """The part of a data set without splits that `spiral.datasets.base.belongs` assigns to `split`."""
     return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
 
 
@@ -128,6 +128,6 @@ def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> D
         labels = np.asarray(rows["label"], np.int64) if "label" in rows.features else None
     except StopIteration as error:
         raise InputError(f"hf:{name} has no column of pictures") from error
-    except Exception as error:  # whatever the hub's client raises: no network, no such data set, a broken file
+    except Exception as error:  # the hub's client may raise anything: no network, no such data set, a broken file
         raise InputError(f"cannot load hf:{name}: {' '.join(str(error).split())[:300]}") from error
     return Dataset(f"hf:{name}", images, labels)

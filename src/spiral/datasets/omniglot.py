@@ -25,7 +25,7 @@ from spiral.io.files import read_bytes
 
 SIZE = 105
 HELD_OUT_DRAWERS = 4
-"""The last of the 20 are held out where characters are split by drawer."""
+"""In splits by drawer, the last of the 20 are held out."""
 _PICTURE = re.compile(r"([^/]+)/(character\d+)/\d+_(\d\d)\.png$")
 _PICTURE_BYTES = 2**20
 _PICTURES = 100_000
@@ -37,8 +37,8 @@ Characters = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.
 
 
 def is_omniglot(folder: Path) -> bool:
-    """Whether a folder holds OMNIGLOT's archives, or the folders that were in them."""
-    # os.path answers False where pathlib raises: names too long, folders that may not be read.
+    """Whether a folder holds OMNIGLOT's archives, or their unpacked folders."""
+    # os.path returns False where pathlib raises: names too long, unreadable folders.
     archives = (folder / f"images_{part}.zip" for part in PARTS)
     return any(os.path.isfile(path) or os.path.isdir(path.with_suffix("")) for path in archives)
 
@@ -46,7 +46,7 @@ def is_omniglot(folder: Path) -> bool:
 def load_characters(source: str | Path, split: Literal["train", "test"] | None, by_drawer: bool) -> Dataset:
     """OMNIGLOT from a folder, or the drawn stand-in `glyphs`.
 
-    Pictures are turned to white on black, as MNIST's are, so that agents of one can be shown the other. Labels number
+    Pictures are inverted to white on black, like MNIST's, so that agents of one can redraw the other. Labels number
     the characters, those of the evaluation alphabets after the others.
 
     Args:

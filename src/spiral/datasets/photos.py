@@ -1,8 +1,8 @@
 """Random crops of photographs: of any folder of pictures, or of those that ship inside scikit-image and scikit-learn.
 
 Whole photographs are held out, never parts of one. Each photograph gives equally many crops: squares of a side drawn
-log-uniformly between the crop's own size and the whole photograph, at a random place, half of them mirrored. Those to
-train on have their red, green and blue in random order: a dozen photographs know too few colours otherwise.
+log-uniformly between the crop's own size and the whole photograph, at a random place, half of them mirrored. Training
+crops have red, green and blue in random order: a dozen photographs have too few colours otherwise.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spiral.errors import InputError
 PREFIX = "photos"
 CROPS = {"train": 10_000, "test": 1_000}
 _SHORTER_SIDE = 512
-"""Photographs are first reduced to this, so that any number of pixels costs the same."""
+"""Photographs are first reduced to this, so that the cost does not depend on their size."""
 
 _IMAGE, _LEARN = ("skimage", "data"), ("sklearn", "datasets/images")
 _TRAIN = {
@@ -49,7 +49,7 @@ def is_photos(source: str) -> bool:
 
 
 def load_photos(source: str, split: Split | None, size: int, channels: int) -> Dataset:
-    """Random crops, the same ones every time.
+    """Random crops, the same every time.
 
     Args:
         source: `photos` for the photographs in the packages of the extra `data`, `photos:FOLDER` for a folder's, of

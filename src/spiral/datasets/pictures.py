@@ -16,12 +16,12 @@ from spiral.io.files import read_bytes
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
-"""What Pillow may take a file for; others it would hand to programs of their own, such as EPS to Ghostscript."""
+"""Formats that Pillow may decode; it would pass others to external programs, such as EPS to Ghostscript."""
 MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 64 * 2**20
 
 Picture = str | os.PathLike[str] | Image.Image | npt.NDArray[np.uint8]
-"""What may be handed over as one picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, 1 or 3]."""
+"""One picture as an argument: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, 1 or 3]."""
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -98,7 +98,7 @@ def decode_picture(data: bytes, name: str, channels: int, limit: int = MAXIMUM_P
                 if picture.width * picture.height > limit:
                     raise InputError(f"{name} has {picture.width}x{picture.height} pixels, more than {limit}")
                 picture.load()
-                # Cameras write pictures as the sensor lies and note how they were held.
+                # Cameras store pictures as the sensor lies, with the rotation as metadata.
                 return _convert(ImageOps.exif_transpose(picture), channels)
     except InputError:
         raise
@@ -112,7 +112,7 @@ def decode_picture(data: bytes, name: str, channels: int, limit: int = MAXIMUM_P
 
 def _convert(picture: Image.Image, channels: int) -> Image.Image:
     if picture.mode == "I;16":
-        # Pillow clips 16-bit grey to 255 when it converts.
+        # Pillow's conversion clips 16-bit grey to 255.
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if "A" in picture.getbands() or "transparency" in picture.info:
         layered = picture.convert("RGBA")

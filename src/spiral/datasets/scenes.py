@@ -1,8 +1,8 @@
 """Random scenes of the scene engine, with the programs that build them (SPIRAL section 4.6).
 
-The paper trains on 50,000 scenes of at most five objects and holds out 100. Here a scene is drawn from a seed: how many
-objects, then for each of them place, type, size and colour, all uniformly, but that objects do not stand inside each
-other.
+The paper trains on 50,000 scenes of at most five objects and holds out 100. Here a scene is drawn from a seed: the
+number of objects, then for each of them place, type, size and colour, all uniformly, except that objects do not
+overlap.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def is_scenes(source: str) -> bool:
 
 
 def load_scenes(source: str, split: Split | None, size: int) -> Dataset:
-    """Scenes by seed, the same ones every time.
+    """Scenes by seed, the same every time.
 
     Args:
         source: `scenes` for 10,000 to train on, `scenes:COUNT` for another number.
@@ -60,7 +60,7 @@ def draw_scenes(
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """Pictures uint8 [N, size, size, 3] and programs int64 [N, most, 7] of random scenes with 1 to `most` objects.
 
-    Programs of fewer objects end with commands that do nothing. More scenes begin with the same ones.
+    Programs of fewer objects end with commands that do nothing. A larger N begins with the same scenes.
 
     Raises:
         InputError: MuJoCo is missing.
@@ -95,7 +95,7 @@ def programs_beside(path: Path, count: int) -> npt.NDArray[np.int64] | None:
     try:
         record = json.loads(read_bytes(beside, _MAXIMUM_BYTES))
         if not isinstance(record, dict) or record.get("format") != _FORMAT:
-            return None  # somebody else's file
+            return None  # a file of another program
         settings = SceneSettings.parse(record["settings"])
         programs = settings.specification().check(record["programs"])
     except (ValueError, KeyError, TypeError) as error:
@@ -106,7 +106,7 @@ def programs_beside(path: Path, count: int) -> npt.NDArray[np.int64] | None:
 
 
 def _scene(generator: np.random.Generator, settings: SceneSettings, most: int) -> npt.NDArray[np.int64]:
-    """A program int64 [most, 7]; where an object finds no room the scene has fewer, but never none."""
+    """A program int64 [most, 7]; an object without room is left out, but a scene is never empty."""
     specification = settings.specification()
     program = np.zeros((most, len(specification.choices)), np.int64)
     program[:, 0] = SKIP
@@ -117,7 +117,7 @@ def _scene(generator: np.random.Generator, settings: SceneSettings, most: int) -
         command[0] = ADD
         stand = geoms(settings, np.concatenate([program[:placed, 1:], command[None, 1:]]))
         distance = np.linalg.norm(stand.centre[:-1, :2] - stand.centre[-1, :2], axis=-1)
-        # Half heights, which are as wide as objects get.
+        # Half heights are the largest half widths of objects.
         if (distance >= stand.centre[:-1, 2] + stand.centre[-1, 2]).all():
             program[placed] = command
             placed += 1

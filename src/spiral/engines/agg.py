@@ -23,7 +23,7 @@ class AggCanvas:
     memory: npt.NDArray[np.uint8]
 
     def __init__(self, size: int) -> None:
-        """Pixels that are still all zero.
+        """Make pixels that are all zero.
 
         Args:
             size: S.

@@ -1,4 +1,4 @@
-"""What an engine is: commands in, canvases out, always for a batch of B independent canvases."""
+"""Engines: commands in, canvases out, always for a batch of B independent canvases."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Engine(Protocol):
         pens: npt.NDArray[np.float32],
         which: npt.NDArray[np.bool_] | None = None,
     ) -> None:
-        """Put pictures onto canvases, to paint on from there: to look ahead, to undo, to paint over a photograph.
+        """Put pictures onto canvases, for example to look ahead, to undo or to paint over a photograph.
 
         Args:
             pictures: uint8 [B, H, W, C], opaque.
-            pens: float32 [B, 2], where the pens are lifted, (x, y) in pixels, on the canvas.
+            pens: float32 [B, 2], positions of the lifted pens, (x, y) in pixels, on the canvas.
             which: bool [B], all when None.
 
         Raises:
@@ -61,11 +61,11 @@ class Engine(Protocol):
     def fork(self, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Become exact copies of another engine's canvases: the same commands then leave the same pictures.
 
-        Everything is copied that a later command depends on: pixels, pens, brushes, objects and random states.
+        All state that later commands depend on is copied: pixels, pens, brushes, objects and random states.
 
         Args:
             source: an engine of the same kind and settings, of any batch; it may be this one.
-            rows: int64 [B], which of its canvases each becomes a copy of.
+            rows: int64 [B], the source's canvas to copy for each.
             which: bool [B], all when None.
 
         Raises:
@@ -96,7 +96,7 @@ _STROKES = "spiral.engines.strokes:StrokeSettings"
 
 @dataclass(frozen=True)
 class Registration:
-    """Where an engine lives, how to get what it needs, and which class its settings are of.
+    """An engine's module, installation and class of settings.
 
     Attributes:
         module: has `build(batch, settings, threads) -> Engine` and `missing() -> str | None`; imported when needed.
@@ -119,7 +119,7 @@ ENGINES: dict[str, Registration] = {
     ),
     "vector": Registration(
         "spiral.engines.vector",
-        "antialiased curves of a width, an opacity and a colour; needs nothing but wheels",
+        "antialiased curves of a width, an opacity and a colour; needs only wheels",
         "pip install spiral-painter",
     ),
     "scene": Registration(
@@ -129,23 +129,23 @@ ENGINES: dict[str, Registration] = {
         "spiral.engines.objects:SceneSettings",
     ),
 }
-"""Every engine that is known so far: those of this package, and those that were registered; see `known`."""
+"""Engines of this package, and those registered so far; see `known`."""
 ENTRY_POINTS = "spiral.engines"
 """The group of entry points by which an installed package offers engines: `NAME = "MODULE:REGISTRATION"`."""
 
 
 def register(name: str, registration: Registration) -> None:
-    """Make an engine of one's own known to `make`, to programs that name it, to presets and to the environments.
+    """Make another engine known to `make`, programs, presets and environments.
 
     It holds for this process. A package that offers a `Registration` by an entry point of the group `spiral.engines`
-    is found in every process, by the command line, too:
+    is found in every process, and by the command line:
 
         [project.entry-points."spiral.engines"]
         ellipses = "pillow_engine:REGISTRATION"
 
     Args:
-        name: as typed after `--engine`, and as programs name it.
-        registration: where the engine lives.
+        name: as in `--engine` and in programs.
+        registration: the engine.
 
     Raises:
         InputError: the name is taken by another engine.
@@ -155,9 +155,9 @@ def register(name: str, registration: Registration) -> None:
 
 
 def known() -> dict[str, Registration]:
-    """Every engine there is here, by name: this package's, registered ones, and those of installed packages.
+    """All engines by name: this package's, registered ones, and those of installed packages.
 
-    An installed engine that cannot be loaded is left out with a warning; one that has the name of another, silently.
+    An installed engine that cannot be loaded is left out with a warning; one with the name of another, silently.
     """
     for name in set(_offered()) - set(ENGINES):
         try:
@@ -177,7 +177,7 @@ def _load(name: str) -> None:
     point = _offered()[name]
     try:
         registration = point.load()
-    except Exception as error:  # whatever a stranger's module raises when it is imported
+    except Exception as error:  # a foreign module may raise anything when imported
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"the engine {name!r} of {point.value!r} cannot be loaded: {reason}") from error
     if not isinstance(registration, Registration):
@@ -199,7 +199,7 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
     Args:
         name: of one that is `known`.
         batch: number of canvases B, at least 1.
-        settings: the engine's settings; what is left out takes its default.
+        settings: the engine's settings; others have their defaults.
         threads: how many threads execute commands; the number of processors when None.
 
     Raises:
@@ -252,7 +252,7 @@ def _module(name: str) -> Any:
 
 
 def check_commands(engine: Engine, commands: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """What `Engine.step` is handed, checked: int64 [B, K].
+    """Check the commands of `Engine.step`: int64 [B, K].
 
     Raises:
         InputError: a wrong shape or an option out of range.
@@ -264,10 +264,10 @@ def check_commands(engine: Engine, commands: npt.NDArray[np.int64]) -> npt.NDArr
 
 
 def check_mask(engine: Engine, which: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_]:
-    """The `which` that an engine is handed, checked and contiguous in memory: bool [B], all true for None.
+    """Check a `which` and make it contiguous in memory: bool [B], all true for None.
 
     Raises:
-        InputError: a wrong shape, or not bool: numbers may be meant as indices.
+        InputError: a wrong shape, or not bool: integers could be meant as indices.
     """
     if which is None:
         return np.ones(engine.batch, bool)
@@ -280,7 +280,7 @@ def check_mask(engine: Engine, which: npt.NDArray[np.bool_] | None) -> npt.NDArr
 def check_load(
     engine: Engine, pictures: npt.NDArray[np.uint8], pens: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """What `Engine.load` is handed, checked and contiguous in memory.
+    """Check the arguments of `Engine.load` and make them contiguous in memory.
 
     Raises:
         InputError: a wrong shape or type, or a pen off the canvas.
@@ -298,7 +298,7 @@ def check_load(
 def check_fork(
     engine: Engine, source: Engine, rows: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """The rows int64 [B] and the mask bool [B] that `Engine.fork` is handed, checked and contiguous in memory.
+    """Check the rows int64 [B] and the mask bool [B] of `Engine.fork` and make them contiguous in memory.
 
     Raises:
         InputError: another kind of engine or other settings, a wrong shape or type, or a row out of range.
@@ -316,7 +316,7 @@ def check_fork(
 def observe(
     canvases: npt.NDArray[np.uint8], size: int, out: npt.NDArray[np.uint8] | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Canvases at the size an agent observes them: uint8 [B, H, W, C] to uint8 [B, size, size, C].
+    """Canvases at the size that an agent observes: uint8 [B, H, W, C] to uint8 [B, size, size, C].
 
     Each pixel is the mean over its block, rounded to nearest.
 

@@ -1,4 +1,4 @@
-"""Whether an engine keeps the promises of the protocol; for whoever writes one, as Gymnasium's `check_env` is."""
+"""A check that an engine follows the protocol, for authors of engines, like Gymnasium's `check_env`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CANVASES, _STEPS = 4, 5
 
 
 def check_engine(name: str, settings: Mapping[str, Any] | None = None, seed: int = 0) -> None:
-    """Execute random commands and look at what the canvases do.
+    """Execute random commands and check the canvases.
 
     Args:
         name: of the engine.
@@ -23,7 +23,7 @@ def check_engine(name: str, settings: Mapping[str, Any] | None = None, seed: int
         seed: of the random commands.
 
     Raises:
-        AssertionError: naming the promise that it does not keep.
+        AssertionError: the engine breaks the protocol.
         InputError: there is no such engine, or it does not work here.
     """
     engine = make(name, _CANVASES, settings)
@@ -96,7 +96,7 @@ def _check_refusals(engine: Engine, commands: npt.NDArray[np.int64]) -> None:
 
 
 def _check_loading(engine: Engine, commands: npt.NDArray[np.int64]) -> None:
-    """An engine whose canvases cannot begin from a picture, as scenes cannot, says so."""
+    """Check `load`; an engine without it, like scenes, raises an InputError."""
     painted, pens = paint(engine, commands), np.zeros((engine.batch, 2), np.float32)
     chosen = np.arange(engine.batch) == 0
     blank = paint(engine, commands[:0])
@@ -120,7 +120,7 @@ def _check_forking(engine: Engine, commands: npt.NDArray[np.int64]) -> None:
     assert np.array_equal(after[chosen], seen[rows[chosen]]), "`fork` must copy the canvases that `rows` names"
     for command in commands[half:]:
         engine.step(command, chosen)
-    assert np.array_equal(source.canvases(), seen), "what a fork paints must not touch the source"
+    assert np.array_equal(source.canvases(), seen), "painting on a fork must not touch the source"
     ahead = np.zeros((source.batch, commands.shape[2]), np.int64)
     for command in commands[half:]:
         ahead[rows] = command

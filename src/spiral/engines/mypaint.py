@@ -2,7 +2,7 @@
 
 A stroke is a quadratic Bezier curve fed to libmypaint in 50 sub-steps of 0.1 s. Its pressure goes linearly from the
 last stroke's to this one's; the first stroke after a jump begins with one sub-step at its start point and has its own
-pressure throughout. A jump resets the brush and sets the pen down at zero pressure where it landed.
+pressure throughout. A jump resets the brush and sets the pen down at its end, at zero pressure.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ STYLES = {
     "watercolor": "deevad/watercolor_expressive",
     "oil": "tanda/oil-01-paint",
 }
-"""Short names of brushes that stand for a manner of painting."""
+"""Short names of brushes, by style of painting."""
 
 
 def missing() -> str | None:
@@ -57,7 +57,7 @@ def missing() -> str | None:
 
 
 def brush_folders() -> list[Path]:
-    """Folders with brushes that exist here: SPIRAL_BRUSHES of the environment, the system's, the package's own."""
+    """Existing folders with brushes: SPIRAL_BRUSHES of the environment, the system's, the package's own."""
     chosen = os.environ.get("SPIRAL_BRUSHES")
     folders = [Path(folder) for folder in (*((chosen,) if chosen else ()), *BRUSH_FOLDERS, OWN_BRUSHES)]
     return [folder for folder in folders if folder.is_dir()]

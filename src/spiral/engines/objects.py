@@ -1,7 +1,7 @@
 """Scenes as programs: each command places an object on a floor (SPIRAL sections 4.2 and 4.6).
 
-A command says what to do (add an object, do nothing, or change the object placed last), and then the object's place,
-type, size and colour: 3 * 16^2 * 4 * 3 * 4^3 settings, as in the paper. This module knows nothing of rendering.
+A command chooses an action (add an object, do nothing, or change the object placed last), and then the object's place,
+type, size and colour: 3 * 16^2 * 4 * 3 * 4^3 settings, as in the paper. This module does no rendering.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ ADD, SKIP, CHANGE = 0, 1, 2
 TYPES = ("sphere", "box", "cylinder", "capsule")
 COLOURS = ("red", "green", "blue")
 FLOOR = (4.0, 4.53)
-"""Half the width and half the depth of what the grid covers, in metres: a square as the camera sees it."""
+"""Half the width and half the depth of the grid, in metres: a square as the camera sees it."""
 MAXIMUM_OBJECTS = 200
 SAMPLED_OBJECTS = 5
-"""The most in a scene that `SceneSettings.sample_programs` draws."""
+"""Most objects in a scene of `SceneSettings.sample_programs`."""
 _PLACING = When("action", (ADD, CHANGE))
 
 
@@ -39,7 +39,7 @@ class SceneSettings(CanvasSettings):
         grid: cells on a side of the floor; row 0 is the farthest from the camera.
         sizes: half heights of objects in metres; the floor is 8 metres wide.
         levels: of red, green and blue, spread evenly over 0 to 1.
-        objects: the most that a scene holds; what is added beyond them is not there.
+        objects: the most that a scene holds; further ones are not added.
         shadows: whether the light casts shadows, which takes about three times as long.
         samples: of multisampling at the edges; None takes 4 on canvases of more than 128 pixels and none on smaller
             ones, where it would take twice as long.
@@ -57,7 +57,7 @@ class SceneSettings(CanvasSettings):
         """Check the values.
 
         Raises:
-            InputError: naming the setting that is out of range.
+            InputError: a setting is out of range.
         """
         rules = (
             self.size_rule(),
@@ -86,9 +86,9 @@ class SceneSettings(CanvasSettings):
         )
 
     def sample_programs(self, generator: np.random.Generator, length: int, count: int) -> npt.NDArray[np.int64]:
-        """Programs of 1 to 5 objects, those farthest away first, and then of commands that do nothing.
+        """Draw programs of 1 to 5 objects, farthest first, followed by commands that do nothing.
 
-        Each stands in a cell of its own; everything else about them is uniform.
+        The objects stand in different cells; all other options are uniform.
         """
         specification = self.specification()
         commands = specification.random(generator, (length, count))
@@ -108,7 +108,7 @@ class Objects:
 
     Attributes:
         options: int64 [B, N, 6], the options of place, type, size, red, green and blue.
-        count: int64 [B], how many there are; what stands beyond them in `options` means nothing.
+        count: int64 [B], how many there are; later entries of `options` are meaningless.
     """
 
     options: npt.NDArray[np.int64]
@@ -125,7 +125,7 @@ class Objects:
         A change where nothing has been placed yet does nothing.
 
         Returns:
-            Which scenes are no longer as they were, bool [B].
+            Which scenes have changed, bool [B].
         """
         action, options = commands[:, 0], commands[:, 1:]
         adds = which & (action == ADD) & (self.count < self.options.shape[1])
@@ -140,7 +140,7 @@ class Objects:
 
 
 def objects_after(settings: SceneSettings, commands: npt.NDArray[np.int64]) -> Objects:
-    """The objects that whole programs leave: N scenes from checked commands int64 [T, N, 7]."""
+    """The objects that whole programs place: N scenes from checked commands int64 [T, N, 7]."""
     objects = Objects.none(settings, commands.shape[1])
     for step in commands:
         objects.execute(step, np.ones(len(step), bool))
@@ -149,7 +149,7 @@ def objects_after(settings: SceneSettings, commands: npt.NDArray[np.int64]) -> O
 
 @dataclass(frozen=True)
 class Geoms:
-    """Objects in metres, as a renderer wants them.
+    """Objects in metres, for a renderer.
 
     Attributes:
         types: int64 [..., N], indices into `TYPES`.
@@ -171,7 +171,7 @@ _HEIGHTS = np.array([1.0, 0.8, 1.0, 1.0])
 
 
 def geoms(settings: SceneSettings, options: npt.NDArray[np.int64]) -> Geoms:
-    """What objects int64 [..., N, 6] are in metres."""
+    """Objects int64 [..., N, 6] in metres."""
     place, types, size = options[..., 0], options[..., 1], options[..., 2]
     row, column = np.divmod(place, settings.grid)
     width, depth = FLOOR

@@ -13,14 +13,14 @@ import numpy.typing as npt
 
 @functools.cache
 def library() -> Any:
-    """MuJoCo; without a display it must be told how to render before it is imported.
+    """Import MuJoCo; without a display, set its rendering backend before.
 
     Raises:
         ImportError: it is not installed.
     """
     if sys.platform.startswith("linux"):
         os.environ.setdefault("MUJOCO_GL", "egl")
-        # Mesa's software renderer would start threads of its own for each of ours.
+        # Mesa's software renderer would start more threads for each of ours.
         os.environ.setdefault("LP_NUM_THREADS", "0")
     import mujoco
 
@@ -28,7 +28,7 @@ def library() -> Any:
 
 
 class OffscreenRenderer:
-    """An OpenGL context for pictures of one model; it belongs to the thread which made it."""
+    """An OpenGL context for pictures of one model; it belongs to the thread that made it."""
 
     def __init__(self, model: Any, width: int, height: int) -> None:
         """Make the context.
@@ -51,7 +51,7 @@ class OffscreenRenderer:
         self._view = mujoco.MjrRect(0, 0, width, height)
 
     def render(self, data: Any, depth: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.uint8]:
-        """What the model's first camera sees: uint8 [H, W, 3].
+        """Render the view of the model's first camera: uint8 [H, W, 3].
 
         Args:
             data: `mujoco.MjData`.
@@ -69,12 +69,12 @@ class OffscreenRenderer:
         return pixels[::-1]  # OpenGL's first row is the lowest
 
     def upload(self, texture: int) -> None:
-        """Show what has been written into one of the model's textures."""
+        """Upload one of the model's textures after a change."""
         self._context.make_current()
         library().mjr_uploadTexture(self.model, self._renderer, texture)
 
     def close(self) -> None:
-        """Give the context back."""
+        """Free the context."""
         self._context.make_current()
         self._renderer.free()
         self._context.free()

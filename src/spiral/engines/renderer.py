@@ -1,4 +1,4 @@
-"""MuJoCo's pictures of objects on a floor: one compiled model whose arrays are changed in place, per thread."""
+"""MuJoCo's pictures of objects on a floor: one compiled model per thread, whose arrays change in place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spiral.engines.opengl import OffscreenRenderer, library
 
 Result = TypeVar("Result")
 _CONTEXTS = 4
-"""Renderers a thread keeps, for settings seen lately."""
+"""Renderers that a thread keeps, for recent settings."""
 _SMALL = 128
 """Canvases up to this side are rendered without multisampling unless it is asked for."""
 _SAMPLES = 4
@@ -38,9 +38,9 @@ WORLD = """
   </worldbody>
 </mujoco>
 """
-"""The camera looks down at 62 degrees and is orthographic: the cells of the grid are squares of the picture, but
-for its margin: what a policy sees at a place is what stands in that cell. All lights are white, and together they do
-not exceed 1: `spiral.engines.sprites` relies on it."""
+"""The camera looks down at 62 degrees and is orthographic: the cells of the grid are squares of the picture, apart
+from its margin, so that a policy sees an object at its cell. All lights are white, and together they do not exceed 1:
+`spiral.engines.sprites` relies on it."""
 _OBJECT = '<geom type="sphere" size="1 1 1" rgba="0 0 0 0"/>'
 
 
@@ -49,14 +49,14 @@ def missing() -> str | None:
     """Why scenes cannot be rendered here, in one line, or None when they can."""
     try:
         with_renderer(SceneSettings(size=8), lambda renderer: None)
-    except Exception as error:  # whatever the loader of OpenGL raises: no library, no driver, no display
+    except Exception as error:  # the loader of OpenGL may raise anything: no library, no driver, no display
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         return f"MuJoCo or OpenGL is missing ({reason})"
     return None
 
 
 def samples(settings: SceneSettings) -> int:
-    """Of multisampling, as the settings ask for or as the size suggests."""
+    """Samples of multisampling, from the settings or else the size."""
     if settings.samples is not None:
         return settings.samples
     return _SAMPLES if settings.size > _SMALL else 0
@@ -75,7 +75,7 @@ def model(settings: SceneSettings) -> Any:
 
 
 def fill(model: Any, data: Any, objects: Geoms) -> None:
-    """Put N objects into a `model` and its data (`mujoco.MjData`), in place; what else is in it is not seen."""
+    """Put N objects into a `model` and its data (`mujoco.MjData`), in place, and hide its other objects."""
     count = len(objects.types)
     model.geom_type[1 : count + 1] = _types()[objects.types]
     model.geom_size[1 : count + 1] = objects.half
@@ -91,10 +91,10 @@ def _types() -> npt.NDArray[np.int32]:
 
 
 class SceneRenderer:
-    """A model and an OpenGL context; it belongs to the thread which made it."""
+    """A model and an OpenGL context; it belongs to the thread that made it."""
 
     def __init__(self, settings: SceneSettings) -> None:
-        """An empty floor.
+        """Make an empty floor.
 
         Args:
             settings: of the scene engine.
@@ -110,12 +110,12 @@ class SceneRenderer:
         return self._screen.render(self._data, depth)
 
     def close(self) -> None:
-        """Give the context back, in its own thread."""
+        """Free the context, in its own thread."""
         self._screen.close()
 
 
 def with_renderer(settings: SceneSettings, work: Callable[[SceneRenderer], Result]) -> Result:
-    """Do some work on a renderer, in a thread that keeps it for the next time, and wait for it."""
+    """Run `work` on a renderer, in a thread that keeps the renderer, and wait for the result."""
     return workers(1)[0].submit(lambda: work(thread_renderer(settings))).result()
 
 
@@ -131,7 +131,7 @@ def workers(count: int) -> list[ThreadPoolExecutor]:
 
 
 def thread_renderer(settings: SceneSettings) -> SceneRenderer:
-    """This thread's renderer for some settings; a few are kept."""
+    """This thread's renderer for these settings; a few are kept."""
     mine = _renderers.setdefault(threading.get_ident(), OrderedDict())
     if settings not in mine:
         if len(mine) >= _CONTEXTS:

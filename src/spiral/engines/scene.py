@@ -1,9 +1,9 @@
 """The scene engine: MuJoCo's pictures of objects on a floor (SPIRAL section 4.6).
 
-A plain loop over `mujoco.Renderer` renders every object of every scene after every command. Here only scenes that have
-changed are painted, and only when somebody looks; where it can be, an object is a sprite that MuJoCo has rendered once
-(`spiral.engines.sprites`), and adding it touches nothing else. With shadows, smoothed edges or large canvases whole
-scenes are rendered, in as many threads as there are processors.
+A plain loop over `mujoco.Renderer` renders every object of every scene after every command. Here only changed
+scenes are painted, and only when their canvases are read. If possible, an object is a sprite that MuJoCo has rendered
+once (`spiral.engines.sprites`), and adding it changes nothing else. With shadows, smoothed edges or large canvases
+whole scenes are rendered, in as many threads as there are processors.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SceneEngine:
     name = "scene"
 
     def __init__(self, batch: int, settings: SceneSettings, threads: int | None) -> None:
-        """Empty floors; use `make`."""
+        """Make empty floors; use `make`."""
         self.batch, self.specification, self.settings = batch, settings.specification(), settings.to_json()
         self.shape: tuple[int, int, int] = (settings.size, settings.size, settings.channels)
         self._settings, self._threads = settings, max(1, min(threads or os.cpu_count() or 1, batch))
@@ -45,10 +45,10 @@ class SceneEngine:
             np.ones((batch, *self.shape[:2]) if self._sprites else (0, 0, 0), np.float32),
         )
         self._painted = np.full(batch, -1)
-        """How many of a scene's objects its picture shows rightly; -1 where it must be painted anew."""
+        """How many of a scene's objects its picture shows; -1 if it must be painted anew."""
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
-        """Clear the floors in `which`; nothing in a scene is random, so that seeds change nothing."""
+        """Clear the floors in `which`; nothing in a scene is random, so seeds change nothing."""
         if np.shape(seeds) != (self.batch,):
             raise InputError(f"seeds must be {self.batch} whole numbers")
         chosen = check_mask(self, which)
@@ -61,7 +61,7 @@ class SceneEngine:
         pens: npt.NDArray[np.float32],
         which: npt.NDArray[np.bool_] | None = None,
     ) -> None:
-        """A scene is objects, and what objects a picture shows is what the agent is to find out.
+        """Refuse: a scene consists of objects, which a picture does not name.
 
         Raises:
             InputError: always.
@@ -83,11 +83,11 @@ class SceneEngine:
     def step(self, commands: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None = None) -> None:
         """Execute one command in each scene of `which`; see the protocol."""
         changed = self._objects.execute(check_commands(self, commands), check_mask(self, which))
-        # Whatever was done was done to the last object; where its picture is there already it must go again.
+        # Every change concerns the last object; if it is painted already, the picture must be painted anew.
         self._painted[changed & (self._painted >= self._objects.count)] = -1
 
     def canvases(self) -> npt.NDArray[np.uint8]:
-        """The pictures uint8 [B, S, S, 3]: those of scenes that have changed are painted now."""
+        """The pictures uint8 [B, S, S, 3]; changed scenes are painted now."""
         rows = np.flatnonzero(self._painted < self._objects.count)
         if len(rows):
             if self._sprites is not None:

@@ -1,4 +1,4 @@
-"""What the settings of every engine have in common."""
+"""Common settings of all engines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAXIMUM_SIZE = 4096
 
 @dataclass(frozen=True)
 class CanvasSettings:
-    """A canvas, and what a command on it consists of.
+    """A canvas, and the choices of a command on it.
 
     Attributes:
         size: side of the square canvas in pixels, 8 to 4096.
@@ -29,7 +29,7 @@ class CanvasSettings:
     channels: Literal[1, 3] = 1
 
     def size_rule(self) -> tuple[bool, str]:
-        """Whether the size is in range, and what it must be."""
+        """Whether the size is in range, and the rule in words."""
         return 8 <= self.size <= MAXIMUM_SIZE, f"size must be 8 to {MAXIMUM_SIZE}"
 
     @classmethod
@@ -56,8 +56,8 @@ class CanvasSettings:
         raise NotImplementedError
 
     def sample_programs(self, generator: np.random.Generator, length: int, count: int) -> npt.NDArray[np.int64]:
-        """Programs of a sensible prior: int64 [length, count, K]; see `spiral.learning.lessons`.
+        """Draw programs from a prior: int64 [length, count, K]; see `spiral.learning.lessons`.
 
-        Uniformly random commands, unless an engine's settings know better which programs leave something to see.
+        The default is uniformly random commands; an engine's settings may override it with visible programs.
         """
         return self.specification().random(generator, (length, count))

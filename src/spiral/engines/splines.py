@@ -12,24 +12,24 @@ import numpy.typing as npt
 from spiral.engines.strokes import MOVE, PAINT
 
 Pieces = npt.NDArray[np.float32]
-"""Quadratic Bezier pieces one after the other: float32 [n, 2, 2], control point and end of each, (x, y) in pixels."""
+"""Consecutive quadratic Bezier pieces: float32 [n, 2, 2], control point and end of each, (x, y) in pixels."""
 _NONE: Pieces = np.zeros((0, 2, 2), np.float32)
 
 
 class Splines:
-    """The points that wait on each of B canvases to be drawn."""
+    """The points on each of B canvases that are not drawn yet."""
 
     def __init__(self, batch: int) -> None:
-        """All pens in the upper left corner."""
+        """Put all pens in the upper left corner."""
         self._points: list[list[npt.NDArray[np.float32]]] = [[np.zeros(2, np.float32)] for _ in range(batch)]
 
     def reset(self, chosen: npt.NDArray[np.bool_], pens: npt.NDArray[np.float32] | None = None) -> None:
-        """Put the pens of the canvases in `chosen` (bool [B]) to float32 [B, 2], or back, and forget their points."""
+        """Move the pens in `chosen` (bool [B]) to float32 [B, 2], or to the corner, and forget their points."""
         for index in np.flatnonzero(chosen):
             self._points[index] = [np.zeros(2, np.float32) if pens is None else pens[index].copy()]
 
     def fork(self, source: Splines, rows: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]) -> None:
-        """Take over the points of canvases `rows` (int64 [B]) of another engine, on the canvases in `chosen`."""
+        """Copy the points of canvases `rows` (int64 [B]) of another engine to the canvases in `chosen`."""
         points = [list(source._points[row]) for row in rows[chosen]]
         for index, taken in zip(np.flatnonzero(chosen), points, strict=True):
             self._points[index] = taken
@@ -37,7 +37,7 @@ class Splines:
     def add(
         self, flags: npt.NDArray[np.int64], ends: npt.NDArray[np.float32], chosen: npt.NDArray[np.bool_]
     ) -> list[Pieces]:
-        """Take in one command on each canvas in `chosen`.
+        """Add one command on each canvas in `chosen`.
 
         Args:
             flags: int64 [B]; `MOVE` lifts the pen and forgets the points, `POINT` adds one, `PAINT` adds one and draws.
@@ -45,7 +45,7 @@ class Splines:
             chosen: bool [B].
 
         Returns:
-            What is to be drawn on each canvas, B arrays; without pieces where nothing is.
+            The pieces to draw on each canvas, B arrays, empty where there are none.
         """
         result = [_NONE] * len(self._points)
         for index in np.flatnonzero(chosen):

@@ -1,10 +1,9 @@
-"""Scenes put together from pictures of single objects, which MuJoCo rendered once.
+"""Scenes composed of pictures of single objects, which MuJoCo rendered once.
 
-Camera, lights and floor never move, and an object stands in one of few places, so that there are only 256 * 4 * 3
-pictures of single objects but for their colour. Where neither shadows nor smoothed edges mix objects, a picture of many
-is, pixel by pixel, that of the nearest one: a z-buffer. And because all light is white, a pixel is its object's colour
-times what the same object reflects in white, plus its gloss, which is what it reflects in black. The result is what
-MuJoCo renders, but for rounding.
+Camera, lights and floor never move, and objects have few places, so there are only 256 * 4 * 3 pictures of single
+objects, apart from colour. Without shadows and smoothed edges, each pixel of a scene is that of its nearest object: a
+z-buffer. All light is white, so a pixel is its object's colour times the picture of the white object, plus the gloss,
+which is the picture of the black object. The result is MuJoCo's, apart from rounding.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ _LARGEST = 128
 
 
 def can_use_sprites(settings: SceneSettings) -> bool:
-    """Whether scenes with these settings can be put together from sprites."""
+    """Whether scenes with these settings can be composed of sprites."""
     return not settings.shadows and samples(settings) == 0 and settings.size <= _LARGEST
 
 
 @dataclass
 class RenderBuffers:
-    """B pictures as far as they are painted.
+    """B pictures that are being painted.
 
     Attributes:
         pixels: uint8 [B, S, S, 3].
@@ -44,7 +43,7 @@ class Sprites:
     """Pictures of single objects, rendered when they are first needed; use `sprites_for`."""
 
     def __init__(self, settings: SceneSettings) -> None:
-        """No sprite yet.
+        """Begin without sprites.
 
         Args:
             settings: for which `can_use_sprites` holds.
@@ -112,7 +111,7 @@ class Sprites:
         self.known[key] = True
 
     def _extent(self) -> int:
-        """Side of a window that holds every object: those in the middle are seen whole."""
+        """Side of a window that holds every object, measured in the middle of the floor."""
         middle, side = self.settings.grid // 2, 1
         largest = int(np.argmax(self.settings.sizes))
         for kind in range(len(TYPES)):
@@ -124,8 +123,8 @@ class Sprites:
 
 
 def sprites_for(settings: SceneSettings) -> Sprites:
-    """The sprites for some settings; those of the last few are kept."""
-    return _sprites(replace(settings, objects=1))  # how many objects a scene may hold changes nothing of one
+    """The sprites for these settings; the last few are kept."""
+    return _sprites(replace(settings, objects=1))  # single objects do not depend on how many a scene may hold
 
 
 @functools.lru_cache(maxsize=4)

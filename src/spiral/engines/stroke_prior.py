@@ -1,4 +1,4 @@
-"""A prior over programs of brush strokes: walks of the pen over the canvas, as a hand makes them."""
+"""A prior over programs of brush strokes: random walks of the pen over the canvas."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _BEND = 0.12
 def sample_walks(
     settings: StrokeSettings, generator: np.random.Generator, length: int, count: int
 ) -> npt.NDArray[np.int64]:
-    """Programs int64 [length, count, K] that paint 1 to `length` commands' worth of strokes, and then rest.
+    """Draw programs int64 [length, count, K] of 1 to `length` commands, padded with rests.
 
-    The pen first jumps to where it begins; strokes go on from where the last one ended, now and then the pen is lifted.
-    To rest is to jump to where the pen is.
+    The pen first jumps to its starting point; each stroke begins at the end of the last one, except for occasional
+    jumps. A rest is a jump to the pen's place.
     """
     specification, grid = settings.specification(), settings.grid
     commands = specification.random(generator, (length, count))

@@ -31,9 +31,9 @@ class StrokeSettings(CanvasSettings):
     Attributes:
         size: see `CanvasSettings`.
         channels: likewise.
-        choices: what the agent decides, in this order; any of `CHOICES` but `end` may be left out. Left out, a
-            flag always paints, a control point lies midway, the size is the first radius, the pressure full, and
-            the colour `ink`. Red, green and blue are left out together.
+        choices: what the agent decides, in this order; any of `CHOICES` except `end` may be left out. Left out, a
+            flag always paints, a control point lies midway, the size is the first radius, the pressure is full, and
+            the colour is `ink`. Red, green and blue are left out together.
         grid: cells on a side of the location grid; cell c stands for pixel c * size / grid.
         radii: brush radii in pixels of a canvas of `radii_at` pixels; on a canvas of another size they scale with it.
         radii_at: the canvas side that `radii` are meant for.
@@ -44,7 +44,7 @@ class StrokeSettings(CanvasSettings):
         spline: the compound stroke of SPIRAL++: the flag's third option adds a point without painting, and painting
             draws a spline through all points added since; then there is no control point. See `spiral.engines.splines`.
         aspect: width over height of the picture that the square canvas is shown as, 1/16 to 16; engines paint on the
-            square, whoever writes the picture stretches it.
+            square, which is stretched when written.
         brush: name of a brush of mypaint-brushes, path of a `.myb` file, or a style: `ink`, `charcoal`, `watercolour`,
             `oil` (`vector` has one brush and ignores it).
     """
@@ -65,7 +65,7 @@ class StrokeSettings(CanvasSettings):
         """Check the values.
 
         Raises:
-            InputError: naming the setting that is out of range.
+            InputError: a setting is out of range.
         """
         colours = [name in self.choices for name in COLOURS]
         unit = all(0.0 <= value <= 1.0 for value in (*self.ground, *self.ink))
@@ -118,7 +118,7 @@ class StrokeSettings(CanvasSettings):
 
 @dataclass(frozen=True)
 class Strokes:
-    """A batch of strokes in pixels: what an engine draws, whatever the command's choices were called.
+    """A batch of strokes in pixels, as an engine draws them.
 
     Attributes:
         paint: bool [B], False for a jump to `end`.

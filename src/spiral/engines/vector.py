@@ -1,4 +1,4 @@
-"""Antialiased strokes that need nothing but wheels: matplotlib's Agg renderer, drawing straight into memory.
+"""Antialiased strokes that need only wheels: matplotlib's Agg renderer, drawing straight into memory.
 
 A stroke is the quadratic Bezier from the pen's place over the control point to the end, with round ends, twice the
 radius wide, as opaque as its pressure, in its colour; a jump only moves the pen. Measured on one core at 64x64 with
@@ -96,7 +96,7 @@ class VectorEngine:
             curves = [
                 np.concatenate([pen[None], some.reshape(-1, 2)]) for pen, some in zip(self._pens, pieces, strict=True)
             ]
-            # The pen stays where the next spline will begin until one is drawn.
+            # The pen stays at the next spline's beginning until it is drawn.
             moved = chosen & (flags != POINT)
             self._pens = np.where(moved[:, None], ends, self._pens)
         for index in np.flatnonzero(chosen & strokes.paint):

@@ -1,1 +1,1 @@
-"""What judges paintings: metrics and the digit classifier."""
+"""Evaluation of paintings: metrics and the digit classifier."""

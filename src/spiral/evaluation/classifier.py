@@ -1,9 +1,9 @@
-"""The digit classifier that judges paintings, trained once on real digits and shipped.
+"""The digit classifier that evaluates paintings, trained once on real digits and shipped.
 
     python -m spiral.evaluation.classifier --out mnist-classifier.safetensors
 
-It is never shown to an agent: it only measures. Trained on the training split of `mnist-sample`; the 1,000 held-out
-digits are for its test.
+Agents never learn from it. It was trained on the training split of `mnist-sample` and tested on the 1,000 held-out
+digits.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def train_classifier(settings: ClassifierTraining, report: bool = True) -> Class
 
 
 def distort(images: Tensor) -> Tensor:
-    """Distort pictures [N, 1, H, W] at random as another hand would.
+    """Distort pictures [N, 1, H, W] at random, like other handwriting.
 
     They are turned (15 degrees), scaled (15 %), sheared and shifted (2 pixels); some are blurred, thickened or thinned.
     """
@@ -137,7 +137,7 @@ def load_classifier() -> Classifier:
         InputError: its weights are not in the package.
     """
     folder = Path(str(resources.files("spiral.evaluation")))
-    with torch.random.fork_rng(devices=[]):  # a run that measures with it must not lose its place in the random numbers
+    with torch.random.fork_rng(devices=[]):  # must not change the random numbers of a run that measures with it
         classifier = Classifier()
     checkpoint.fill(classifier, checkpoint.read_tensors(folder, WEIGHTS), folder / WEIGHTS)
     return classifier.eval()
@@ -151,7 +151,7 @@ def predict(classifier: Classifier, images: npt.NDArray[np.uint8]) -> npt.NDArra
 def features_and_probabilities(
     classifier: Classifier, images: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]:
-    """What the classifier makes of pictures uint8 [N, H, W, C], white on black.
+    """Classify pictures uint8 [N, H, W, C], white on black.
 
     Returns:
         Features before the last layer float64 [N, 64] and probabilities float32 [N, 10].

@@ -4,11 +4,11 @@
     spiral report runs/discs --out report                  # draws report/discs.svg
 
 A discriminator learns to tell one disc, the target in the middle, from discs anywhere. Its score of a disc at (x, y) is
-drawn as a surface beside minus the L2 distance to the target, which is flat as soon as the two discs no longer overlap.
+drawn as a surface beside minus the L2 distance to the target, which is flat where the two discs do not overlap.
 
-What is found here: the score of WGAN-GP is a wider hill than L2, that of a spectrally normalised GAN a narrower one;
-far from the target neither leads home reliably. For WGAN-GP that is as it must be: its optimum is bound by pixel
-distances, and of those all discs that do not overlap the target have the same.
+Results: the score of WGAN-GP is a wider hill than L2, that of a spectrally normalised GAN a narrower one; far from the
+target neither rises reliably towards it. For WGAN-GP that is expected: its optimum is bound by pixel distances, which
+are the same for all discs that do not overlap the target.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def minus_l2(settings: Discs) -> Callable[[Tensor], Tensor]:
 
 
 def half_width(surface: npt.NDArray[np.float64], settings: Discs) -> float:
-    """How far from the target, in pixels, a surface [P, P] has fallen by half its range; mean over directions."""
+    """Distance from the target, in pixels, at which a surface [P, P] has fallen by half; mean over directions."""
     distance = _distance(settings)
     rings = np.arange(int(distance.max()) + 1)
     means = np.array([surface[distance.round() == ring].mean() for ring in rings])
@@ -114,7 +114,7 @@ def half_width(surface: npt.NDArray[np.float64], settings: Discs) -> float:
 def agreement(surface: npt.NDArray[np.float64], settings: Discs) -> float:
     """Correlation of a surface [P, P] with nearness to the target, over the places where the discs do not overlap.
 
-    1 where it leads straight home, 0 where it is flat, below 0 where it leads away.
+    It is 1 if the surface rises straight to the target, 0 if it is flat, below 0 if it rises away.
     """
     distance = _distance(settings)
     far = distance > 2 * settings.radius + 1

@@ -1,4 +1,4 @@
-"""How good invented pictures are: variety, likeness to real ones, repeats. No pixel of a target is involved."""
+"""Metrics of generated pictures: variety, similarity to real ones, repeats. No targets are involved."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from spiral.evaluation.classifier import CLASSES
 
 NEIGHBOURS = 3
 _ROWS = 1000
-"""Distances are computed for so many pictures at a time: all at once they would not fit into memory."""
+"""Distances are computed for so many pictures at a time to save memory."""
 
 Features = npt.NDArray[np.float64]
-"""A classifier's view of N pictures before its last layer: float64 [N, F]."""
+"""A classifier's features of N pictures, before its last layer: float64 [N, F]."""
 
 
 @dataclass(frozen=True)
 class ClassCoverage:
-    """Which classes a classifier sees in N pictures.
+    """The classes that a classifier predicts for N pictures.
 
     Attributes:
-        class_entropy: of the predicted classes' frequencies, nats; log 10 = 2.303 when all ten digits are as frequent.
+        class_entropy: of the predicted classes' frequencies, nats; log 10 = 2.303 if all ten digits are as frequent.
         classes: number of classes predicted at least once.
         confidence: mean probability of the predicted class.
     """
@@ -44,7 +44,7 @@ def frechet_distance(one: Features, other: Features) -> float:
     """Distance of the Gaussians fitted to two sets of features (Heusel et al. 2017, eq. 6), at least 0.
 
     |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2)). The trace of the root is that of (R C2 R)^(1/2) with R the root of
-    C1, which is symmetric, so that eigenvalues of symmetric matrices are all it takes.
+    C1, which is symmetric, so that eigenvalues of symmetric matrices suffice.
     """
     covariance, other_covariance = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
     values, vectors = np.linalg.eigh(covariance)
@@ -57,15 +57,15 @@ def frechet_distance(one: Features, other: Features) -> float:
 def precision_and_recall(real: Features, invented: Features, neighbours: int = NEIGHBOURS) -> tuple[float, float]:
     """Improved precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2).
 
-    Precision is the share of invented pictures that lie within the manifold of the real ones, that is no farther from
-    some real picture than its own `neighbours`-th nearest; recall is the share of real pictures within the manifold of
-    the invented ones.
+    Precision is the share of generated pictures within the manifold of the real ones, that is, no farther from some
+    real picture than its own `neighbours`-th nearest; recall is the share of real pictures within the manifold of the
+    generated ones.
     """
     return _within(real, invented, neighbours), _within(invented, real, neighbours)
 
 
 def _within(manifold: Features, points: Features, neighbours: int) -> float:
-    # Kept in double precision and computed by differences: repeated pictures are exactly 0 apart.
+    # Double precision and differences: repeated pictures are exactly 0 apart.
     basis, queries = torch.from_numpy(manifold), torch.from_numpy(points)
     exact = "donot_use_mm_for_euclid_dist"
     nearest = min(neighbours + 1, len(basis))  # the nearest of all is the picture itself
@@ -77,5 +77,5 @@ def _within(manifold: Features, points: Features, neighbours: int) -> float:
 
 
 def repeat_rate(pictures: npt.NDArray[np.uint8]) -> float:
-    """Share of pictures uint8 [N, ...] that equal an earlier one to the last pixel."""
+    """Share of pictures uint8 [N, ...] that equal an earlier one exactly."""
     return 1.0 - len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) / len(pictures)

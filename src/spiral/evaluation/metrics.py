@@ -1,4 +1,4 @@
-"""How good paintings are: pixel errors, and whether a classifier of real pictures still recognises them."""
+"""Metrics of paintings: pixel errors, and whether a classifier of real pictures recognises them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def reconstruction_figures(
     programs: Sequence[Program],
     observed: npt.NDArray[np.uint8],
 ) -> dict[str, Any]:
-    """Compare what N programs paint, uint8 [N, S, S, C], with the pictures of a data set.
+    """Compare N paintings uint8 [N, S, S, C] with the pictures of a data set.
 
     Returns:
         The figures of `reconstruction`, `ratio` (mse / blank_mse), those of `similarity`, and for scenes whose programs
@@ -58,7 +58,7 @@ def reconstruction_figures(
 def reconstruction(
     images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8], blank: npt.NDArray[np.uint8]
 ) -> Reconstruction:
-    """Compare paintings uint8 [N, H, W, C] with what they should show.
+    """Compare paintings uint8 [N, H, W, C] with their targets.
 
     Args:
         images: the targets, uint8 [N, H, W, C].
@@ -86,10 +86,10 @@ def mean_squared_errors(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np
 
 
 def similarity(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
-    """How alike pictures look, uint8 [N, H, W, C] both.
+    """Similarity of pictures, uint8 [N, H, W, C] both.
 
     Returns:
-        `psnr`, the peak signal-to-noise ratio in decibels, of each picture and then averaged (a perfect one counts
+        `psnr`, the peak signal-to-noise ratio in decibels, averaged over pictures (a perfect one counts
         100); `ssim`, the structural similarity (Wang et al. 2004) by scikit-image, likewise, or None without it or
         for pictures smaller than its window of 7 pixels.
     """
@@ -107,14 +107,14 @@ def similarity(images: npt.NDArray[np.uint8], paintings: npt.NDArray[np.uint8]) 
 
 
 def classification_accuracy(data: Dataset, paintings: npt.NDArray[np.uint8]) -> dict[str, float | None]:
-    """Share of paintings in which the digit classifier sees the right digit, and of the real pictures.
+    """Share of paintings, and of real pictures, for which the digit classifier predicts the right digit.
 
     Args:
         data: the targets with their labels.
         paintings: uint8 [N, H, W, C].
 
     Returns:
-        `accuracy` and `real_accuracy`; None where there are no labels, or labels that are no digits.
+        `accuracy` and `real_accuracy`; None without labels that are digits.
     """
     labels = data.labels
     if labels is None or not are_digits(data):
@@ -125,5 +125,5 @@ def classification_accuracy(data: Dataset, paintings: npt.NDArray[np.uint8]) -> 
 
 
 def are_digits(data: Dataset) -> bool:
-    """Whether the labels are digits, so that the digit classifier's opinion counts."""
+    """Whether the labels are digits, so that the digit classifier applies."""
     return data.labels is not None and data.labels.min() >= 0 and data.labels.max() < CLASSES

@@ -1,4 +1,4 @@
-"""How right a scene is, beyond its pixels: which objects were found, and what was said of them (section 4.6)."""
+"""Accuracy of scenes beyond pixels: which objects were found, with which attributes (section 4.6)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from spiral.engines.objects import Objects, SceneSettings, objects_after
 from spiral.program import Program
 
 NEAR = 1
-"""Two objects can be the same when their cells are at most so many rows and columns apart."""
+"""Two objects can match if their cells are at most so many rows and columns apart."""
 
 
 def scene_accuracy(canvas: CanvasSettings, programs: Sequence[Program], data: Dataset) -> dict[str, float | None]:
-    """`object_accuracy` of programs for scenes whose own programs are known; nothing for other pictures."""
+    """`object_accuracy` of programs for scenes whose true programs are known; empty for other pictures."""
     if not isinstance(canvas, SceneSettings) or data.programs is None:
         return {}
     return object_accuracy(canvas, programs, data.programs)
@@ -26,20 +26,20 @@ def scene_accuracy(canvas: CanvasSettings, programs: Sequence[Program], data: Da
 def object_accuracy(
     settings: SceneSettings, programs: Sequence[Program], truth: npt.NDArray[np.int64]
 ) -> dict[str, float | None]:
-    """Compare what N programs built with the scenes that were to be built.
+    """Compare the scenes of N programs with the true scenes.
 
     Each object is matched with at most one other, no more than a cell away in either direction: the closest first,
-    and of those equally close the one most like it.
+    and among equally close ones the most similar.
 
     Args:
         settings: of the engine.
-        programs: N, what an agent or a search wrote.
+        programs: N, of an agent or a search.
         truth: int64 [N, T, 7], the true programs.
 
     Returns:
         `recall`, the share of true objects that were matched; `precision`, the share of built ones that were; and of
-        the pairs the shares whose `cell`, `type`, `size` and `colour` are right, and `colour_off`, by how much a
-        channel is off on average, in [0, 1] (None where nothing was matched).
+        the pairs the shares whose `cell`, `type`, `size` and `colour` are right, and `colour_off`, the mean
+        error of a channel in [0, 1] (None without matches).
     """
     true = objects_after(settings, truth.swapaxes(0, 1))
     pairs: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []

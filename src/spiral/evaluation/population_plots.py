@@ -1,4 +1,4 @@
-"""A plot of what population based training found: every member's score, policy rate and entropy cost over commands."""
+"""A plot of population based training: every member's score, policy rate and entropy cost over commands."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PANELS = (
 def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
     """SVG of a population's record; the same rows give the same bytes.
 
-    The winner is drawn thick, and so is the line of those whose networks it took over: followed back from the end, that
-    is the schedule that its networks were trained with. Dots are takeovers.
+    Thick lines are the winner's, and those of members whose networks it copied, up to the copy: the schedule that
+    trained the final networks. Dots mark copies.
 
     Args:
         rows: of `population.jsonl`; see `spiral.scaling.population.train_population`.
@@ -55,13 +55,13 @@ def plot_schedules(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def lineage(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that led to the best member's networks, the first one first."""
+    """The rows that led to the best member's networks, oldest first."""
     by_place = {(row["member"], row["commands"]): row for row in rows}
     times = sorted({row["commands"] for row in rows})
     row = min((row for row in rows if row["commands"] == times[-1]), key=lambda row: row["score"])
     line = [row]
     for before in reversed(times[:-1]):
-        # What a member had at an interval's beginning is what the one it copied had at the end of the one before.
+        # A member begins an interval with the networks that the copied one had at the end of the last.
         earlier = by_place.get((row["copied_from"], before))
         if earlier is None:
             break

@@ -1,7 +1,7 @@
 """The paper's plots from runs' own records: error over training, over a search's evaluations, over a painting.
 
-`spiral report RUN... --out DIR` gives one SVG a plot and `index.html` with all of them; surfaces of the discs
-(`spiral.evaluation.discs`) are a plot, too. A folder that holds runs is one figure, named as the folder; runs whose
+`spiral report RUN... --out DIR` writes one SVG per plot and `index.html` with all of them; surfaces of the discs
+(`spiral.evaluation.discs`) are a plot, too. A folder that holds runs is one figure, named like the folder; runs whose
 names differ only in a seed at the end (`l2-seed0`, `l2-seed1`) are one curve: the median, with the range of the seeds
 as a band.
 """
@@ -35,7 +35,7 @@ _COLOURS = ("#0b5fa5", "#c8501e", "#2e8540", "#7b3fa0", "#8a6d1d", "#b0245c", "#
 _LINES = ("-", "--", ":")
 _HEIGHT, _WIDTH = 3.6, 6.0
 _FEW = 6
-"""Up to so many curves have their bands; more would hide each other."""
+"""Bands are drawn for up to so many curves; more would hide each other."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run or a search left behind.
+    """The record of a run or a search.
 
     Attributes:
         name: its folder's name.
@@ -92,10 +92,10 @@ FIELDS = {
 def read_record(folder: Path) -> Record:
     """Read a run's `metrics.jsonl`, a search's `search.json` or an `evaluation.json`.
 
-    The last is what `spiral evaluate --json --commands ...` printed; it may stand beside a run's.
+    The last is the output of `spiral evaluate --json --commands ...`; it may accompany a run's.
 
     Raises:
-        InputError: neither is there, or it cannot be read.
+        InputError: there is none, or it cannot be read.
     """
     process = _read_process(folder) if (folder / EVALUATION).is_file() else {}
     if (folder / METRICS).is_file():
@@ -109,7 +109,7 @@ def read_record(folder: Path) -> Record:
 
 
 def read_rows(folder: Path) -> list[dict[str, float]]:
-    """The rows of a run's `metrics.jsonl`, numbers only; what a crash cut off is left out.
+    """The rows of a run's `metrics.jsonl`, numbers only; a line cut off by a crash is left out.
 
     Raises:
         InputError: the file cannot be read.
@@ -171,9 +171,9 @@ def _read_process(folder: Path) -> dict[str, Curve]:
 
 
 def figures(paths: Sequence[Path]) -> dict[str, list[Record]]:
-    """Records by figure: those named directly are one figure called `runs`, a folder of runs is one of its own.
+    """Records by figure: those named directly are the figure `runs`, each folder of runs is another.
 
-    A run that has not measured anything yet has no curves.
+    A run without evaluations has no curves.
 
     Raises:
         InputError: a path holds no run.
@@ -247,7 +247,7 @@ def write_report(paths: Sequence[Path], out: Path) -> list[Path]:
 
 
 def draw(quantity: str, records: Sequence[Record]) -> bytes | None:
-    """One plot as SVG, or None where no record has the quantity. The same records give the same bytes."""
+    """One plot as SVG, or None if no record has the quantity. The same records give the same bytes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""All figures of an agent at once: what `spiral evaluate` prints and shipped agents are described by."""
+"""All figures of an agent: for `spiral evaluate` and the records of shipped agents."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from spiral.evaluation.metrics import are_digits, classification_accuracy, recon
 from spiral.program import Program
 
 MAX_IMAGES = 10_000
-"""Invented pictures that are compared with real ones unless fewer are asked for."""
+"""Default number of generated pictures that are compared with real ones."""
 _BATCH = 256
 _LEAST = 2
-"""A covariance needs as many pictures."""
+"""A covariance needs so many pictures."""
 
 
 def evaluate_reconstruction(
@@ -41,7 +41,7 @@ def evaluate_reconstruction(
         data: the targets.
         seed: of the brush, and of sampling where `temperature` is not 0.
         temperature: of sampling.
-        counts: also measure after so many commands; the largest is how many are painted. None paints the agent's own
+        counts: also measure after these numbers of commands; the largest is painted. None paints the agent's own
             number.
         candidates: commands that the agent proposes at a time, as in `Agent.reconstruct`.
 
@@ -67,11 +67,11 @@ def evaluate_reconstruction(
 def after_commands(
     programs: Sequence[Program], images: npt.NDArray[np.uint8], counts: Sequence[int]
 ) -> list[dict[str, float | None]]:
-    """How good the paintings are after so many of their commands.
+    """Metrics of paintings after each count of commands.
 
     Args:
         programs: N programs of one engine, of at least `max(counts)` commands each.
-        images: what they paint, uint8 [N, S, S, C].
+        images: their targets, uint8 [N, S, S, C].
         counts: ascending.
 
     Returns:
@@ -98,11 +98,11 @@ def after_commands(
 def evaluate_generation(
     agent: Agent, real: Dataset, other: Dataset, seed: int = 0, temperature: float | None = None
 ) -> dict[str, Any]:
-    """Invent as many pictures as `real` holds and compare the two sets.
+    """Generate as many pictures as `real` holds and compare the two sets.
 
-    Distances, precision and recall are taken in the feature space of the digit classifier, which for other data than
-    digits is a feature space like any other. `..._real` is the same figure of `other`, real pictures too: what a
-    perfect agent would get at this sample size.
+    Distances, precision and recall use the feature space of the digit classifier, a generic one for other data than
+    digits. `..._real` is the same figure for `other`, which are real pictures too: the result of a perfect agent at
+    this sample size.
 
     Args:
         agent: paints without a target.
@@ -121,7 +121,7 @@ def evaluate_generation(
         InputError: fewer than two real pictures.
     """
     if len(real) < _LEAST:
-        raise InputError(f"comparing invented pictures needs at least {_LEAST} real ones, got {len(real)}")
+        raise InputError(f"comparing generated pictures needs at least {_LEAST} real ones, got {len(real)}")
     paintings, seconds = _timed(lambda: agent.generate(len(real), seed, temperature))
     classifier = load_classifier()
     features, probabilities = features_and_probabilities(classifier, paintings.observed)
@@ -155,11 +155,11 @@ def evaluate_generation(
 
 
 def generation_metrics(real: Dataset, invented: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """What a run without targets logs about its pictures uint8 [N, S, S, C] beside N real ones.
+    """Metrics in the log of a run without targets, of N pictures uint8 [N, S, S, C] and N real ones.
 
     Returns:
-        `repeats`; `frechet` where there are two pictures or more; `class_entropy` and `confidence` where the real ones
-        have labels that are digits.
+        `repeats`; `frechet` for two pictures or more; `class_entropy` and `confidence` if the real ones have labels
+        that are digits.
     """
     classifier = load_classifier()
     features, probabilities = features_and_probabilities(classifier, invented)
@@ -173,7 +173,7 @@ def generation_metrics(real: Dataset, invented: npt.NDArray[np.uint8]) -> dict[s
 
 
 def stroke_usage(paintings: Paintings) -> dict[str, float]:
-    """How much is painted.
+    """Strokes and ink of paintings.
 
     Returns:
         `strokes`, the mean number of a program's commands that paint, and `ink`, the mean share of
@@ -192,7 +192,7 @@ def _timed(work: Any) -> tuple[Paintings, float]:
 
 
 def _random_and_blank(agent: Agent, count: int, seed: int) -> tuple[Any, Any]:
-    """What uniformly random programs of the agent's length paint, and blank canvases: uint8 [count, S, S, C] both."""
+    """Paintings of uniformly random programs of the agent's length, and blank canvases: uint8 [count, S, S, C] both."""
     generator, random = np.random.default_rng(seed), []
     for start in range(0, count, _BATCH):
         number = min(_BATCH, count - start)

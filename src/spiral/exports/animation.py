@@ -17,11 +17,11 @@ from spiral.io.images import to_image, write_png
 
 Played = TypeVar("Played")
 Frames = Iterable[npt.NDArray[np.uint8]]
-"""uint8 [H, W, C], at least one, of one shape; each is used before the next is asked for."""
+"""uint8 [H, W, C], at least one, of one shape; each is used before the next is requested."""
 
 
 def evenly_spaced(count: int, limit: int) -> list[int]:
-    """At most `limit` of the places 0 to `count` - 1, evenly spread, the first and the last among them."""
+    """At most `limit` of the places 0 to `count` - 1, evenly spread, including the first and the last."""
     return np.unique(np.linspace(0, count - 1, min(limit, count)).round().astype(int)).tolist()
 
 
@@ -65,13 +65,13 @@ def write_video(path: Path, frames: Frames, rate: int = 12, last: float = 1.5) -
 def film_video(
     path: Path, play: Callable[[Callable[[npt.NDArray[np.uint8]], None]], Played], rate: int = 12, last: float = 1.5
 ) -> Played:
-    """Write an H.264 video that every browser plays, atomically, while what it shows goes on.
+    """Write an H.264 video that every browser plays, atomically, while its frames are made.
 
     Args:
         path: the file, ending in .mp4.
-        play: is handed a function to call with every frame, uint8 [H, W, C] of one shape; an odd side loses a pixel,
-            which the format demands.
-        rate: frames a second.
+        play: gets a function to call with every frame, uint8 [H, W, C] of one shape; an odd side loses a pixel, as the
+            format requires.
+        rate: frames per second.
         last: seconds for which the last frame stays.
 
     Returns:

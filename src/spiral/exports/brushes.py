@@ -1,4 +1,4 @@
-"""A chart of brushes: the same few strokes with each of them."""
+"""A chart of brushes: the same few strokes with each."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _STROKES = (
 
 
 def brush_chart(brushes: Sequence[str]) -> tuple[npt.NDArray[np.uint8], list[str]]:
-    """A picture of what brushes of mypaint-brushes paint, ten in a row, each with its name.
+    """A picture of strokes by brushes of mypaint-brushes, ten in a row, each with its name.
 
     Args:
-        brushes: names as `spiral.engines.mypaint.brush_names` gives them.
+        brushes: names from `spiral.engines.mypaint.brush_names`.
 
     Returns:
-        The chart uint8 [H, W, 3], and the names of the brushes that libmypaint here cannot use, which it leaves out.
+        The chart uint8 [H, W, 3], and the names of the brushes that this libmypaint cannot use, which it omits.
 
     Raises:
-        InputError: libmypaint is not here, or none of the brushes works.
+        InputError: libmypaint is missing, or none of the brushes works.
     """
-    make("mypaint", 1, _SETTINGS.to_json())  # so that what is missing altogether is said once
+    make("mypaint", 1, _SETTINGS.to_json())  # raises once if libmypaint is missing
     cells, names, broken = [], [], []
     for brush in brushes:
         try:

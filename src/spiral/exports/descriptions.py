@@ -1,4 +1,4 @@
-"""Programs described: one line for each command, for people."""
+"""Readable programs: one line for each command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spiral.program import Program
 
 
 def describe(program: Program) -> list[str]:
-    """What each command of a program does, in a line; places are (x, y) in pixels of its canvas, or cells of a floor.
+    """One line on each command of a program; places are (x, y) in pixels of its canvas, or cells of a floor.
 
     Raises:
         InputError: settings that its engine does not understand.

@@ -1,4 +1,4 @@
-"""A program in every format that shows it: the file's name says which."""
+"""Export of a program to a picture, film or plot; the file's extension sets the format."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from spiral.io.images import stretch, write_png
 from spiral.program import Program
 
 GIF_FRAMES, VIDEO_FRAMES, STRIP_FRAMES = 200, 600, 10
-"""Longer processes show several commands a frame."""
+"""Longer processes show several commands per frame."""
 PLOT_FILE, STRIP_FILE = ".plot.svg", ".strip.png"
 
 
 def write_document(path: Path, program: Program, size: int | None = None) -> None:
-    """Execute a program and write it as the file's ending says, atomically.
+    """Execute a program and write it by the file's extension, atomically.
 
-    `.png` is the finished picture, `.strip.png` ten moments of its making, `.gif` and `.mp4` the process, `.svg` the
+    `.png` is the finished picture, `.strip.png` ten moments of the process, `.gif` and `.mp4` the process, `.svg` the
     strokes as paths, `.plot.svg` bare lines for a pen plotter.
 
     Args:
         path: the file.
         program: what to show.
-        size: side in pixels; the program's own when None. A plot has millimetres and ignores it.
+        size: side in pixels; the program's own when None. A plot is in millimetres and ignores it.
 
     Raises:
-        InputError: another ending, a file that cannot be written, a program that its engine cannot execute, or, for
-            SVG, one that is not of brush strokes.
+        InputError: another extension, a file that cannot be written, a program that its engine cannot execute, or, for
+            SVG, one without brush strokes.
     """
     count = len(program.commands) + 1
 
@@ -54,20 +54,20 @@ def write_document(path: Path, program: Program, size: int | None = None) -> Non
 
 
 def picture(program: Program, size: int | None = None) -> npt.NDArray[np.uint8]:
-    """The finished picture: uint8 [H, W, C], the longer of its sides `size`, or the program's own when None.
+    """The finished picture: uint8 [H, W, C], its longer side `size`, or the program's own when None.
 
     Raises:
-        InputError: the program does not fit the engine it names, or that engine is not to be had here.
+        InputError: the program does not fit the engine it names, or that engine is missing.
     """
     return shown(program.render(size), program)
 
 
 def shown(canvas: npt.NDArray[np.uint8], program: Program) -> npt.NDArray[np.uint8]:
-    """A program's square canvas uint8 [S, S, C] as the picture it is of, in the aspect of `StrokeSettings`."""
+    """A program's square canvas uint8 [S, S, C] stretched to the aspect of its `StrokeSettings`."""
     aspect = float(program.settings.get("aspect", 1.0))
     return canvas if aspect == 1.0 else stretch(canvas, aspect)
 
 
 def _pace(count: int) -> int:
-    """Milliseconds for which a frame of so many is shown: 0.3 s for a few, all in about 12 s for many."""
+    """Milliseconds per frame: 300 for a few frames, less for many, for 12 s in all."""
     return max(40, min(300, 12_000 // count))

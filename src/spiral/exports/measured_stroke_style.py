@@ -1,7 +1,7 @@
-"""How wide and how opaque an engine's strokes come out: measured, since a brush says neither.
+"""Width and opacity of an engine's strokes, measured, since a brush names neither.
 
-A vector stroke is as wide as its brush and as opaque as its pressure. What libmypaint makes of both depends on the
-brush: many faint dabs over each other are nearly opaque.
+A vector stroke is as wide as its brush and as opaque as its pressure. With libmypaint both depend on the brush: many
+faint dabs over each other are nearly opaque.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from spiral.exports.paths import Curve, curves, stroke_settings
 from spiral.program import Program
 
 _FAINTEST = 0.02
-"""What is fainter than this cannot be measured."""
+"""Fainter strokes cannot be measured."""
 _LARGEST = 512
-"""Side of the canvases on which strokes are tried, at most."""
+"""Largest side of the canvases for test strokes."""
 
 
 def measured_curves(program: Program, size: int | None = None) -> list[Curve]:
-    """The visible strokes of a program, in order, as wide and as opaque as its engine paints them.
+    """The visible strokes of a program, in order, with the width and opacity that its engine paints.
 
-    Each combination of size and pressure is tried once: a straight stroke as long as its strokes usually are, black on
-    white. Where the engine does not work here, strokes are what `curves` says.
+    Each combination of size and pressure is tried once: a straight stroke of the typical length, black on white. If the
+    engine is missing, the result is that of `curves`.
 
     Args:
         program: of brush strokes.
@@ -56,7 +56,7 @@ def measured_curves(program: Program, size: int | None = None) -> list[Curve]:
 
 
 def _options(program: Program, settings: StrokeSettings, place: int) -> tuple[int, int]:
-    """Which size and which pressure a command has, the first where there is no choice and full pressure likewise."""
+    """The size and pressure of a command; the first size and full pressure if they are not choices."""
     command = dict(zip(settings.choices, program.commands[place], strict=True))
     return command.get("size", 0), command.get("pressure", settings.pressures - 1)
 
@@ -64,7 +64,7 @@ def _options(program: Program, settings: StrokeSettings, place: int) -> tuple[in
 def _try_out(
     engine: str, settings: StrokeSettings, pairs: Sequence[tuple[int, int]], lengths: Sequence[float]
 ) -> list[tuple[float, float]]:
-    """Width in pixels and opacity, 0 to 1, of a stroke with each pair of size and pressure, so many pixels long."""
+    """Width in pixels and opacity, 0 to 1, of a stroke of a given length with each pair of size and pressure."""
     plain = replace(
         settings, choices=("flag", "end", "size", "pressure"), channels=1, spline=False, aspect=1.0,
         ground=(1.0, 1.0, 1.0), ink=(0.0, 0.0, 0.0),
@@ -80,7 +80,7 @@ def _try_out(
         canvases.step(np.concatenate([np.full_like(places, flag), places, options], axis=1))
     tried = []
     for canvas, end in zip(canvases.canvases()[..., 0], right.tolist(), strict=True):
-        # Across the stroke, over its middle half: at its ends a brush begins and ends.
+        # Across the stroke, over its middle half: its ends differ.
         quarter = (end - left) * cell / 4
         first, last = int(left * cell + quarter), int(np.ceil(end * cell - quarter)) + 1
         across: npt.NDArray[np.float64] = 1.0 - canvas[:, first:last].mean(axis=1) / 255.0

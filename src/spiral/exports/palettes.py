@@ -1,4 +1,4 @@
-"""Palettes: colours that strokes keep to."""
+"""Palettes: colours for strokes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LEVELS = 256
 
 
 def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[np.float32]:
-    """A palette as one writes it: `#102030,#ffcc00`, or a number of the picture's own colours.
+    """Parse a palette: `#102030,#ffcc00`, or a number of the picture's own colours.
 
     Args:
-        text: what was written.
-        picture: from which so many colours are taken, by median cut; None where there is none to take them from.
+        text: the palette.
+        picture: source of so many colours, by median cut; None without a picture.
 
     Returns:
         float32 [P, 3], red, green and blue, 0 to 1.
 
     Raises:
-        InputError: neither of the two, or fewer than 1 or more than 256 colours.
+        InputError: neither form, or fewer than 1 or more than 256 colours.
     """
     if text.isdecimal() and picture is not None:
         if not 1 <= int(text) <= _LEVELS:

@@ -1,4 +1,4 @@
-"""Programs of brush strokes as curves: where each stroke runs, how wide it is and in which colour."""
+"""Programs of brush strokes as curves, each with its path, width and colour."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spiral.program import Program
 
 @dataclass(frozen=True)
 class Curve:
-    """One stroke as it is drawn.
+    """One stroke as drawn.
 
     Attributes:
         command: its place in the program, from 0.
@@ -87,7 +87,7 @@ def curves(program: Program, size: int | None = None) -> list[Curve]:
             red, green, blue = strokes.colour[place].tolist()
             width, opacity = 2.0 * float(strokes.radius[place]), float(strokes.pressure[place])
             found.append(Curve(place, points, width, opacity, (red, green, blue)))
-        # The pen stays where the next spline will begin until one is drawn.
+        # The pen stays at the next spline's beginning until it is drawn.
         if splines is None or flags is None or flags[place] != POINT:
             pen = end
     return found

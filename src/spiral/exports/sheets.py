@@ -1,4 +1,4 @@
-"""Contact sheets: many small pictures on one, in rows that line up."""
+"""Contact sheets: many small pictures on one, in aligned rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def contact_sheet(
     labels: Sequence[str] = (),
     columns: int = _COLUMNS,
 ) -> npt.NDArray[np.uint8]:
-    """Rows of pictures, the n-th of each row under each other; long rows are folded together.
+    """Rows of pictures with their n-th pictures aligned; long rows are folded together.
 
     Args:
         rows: each uint8 [N, H, W, C], all of one N; sizes and C may differ from row to row.
@@ -31,7 +31,7 @@ def contact_sheet(
         uint8 [height, width, 3].
 
     Raises:
-        ValueError: rows of different lengths, or not one label a row.
+        ValueError: rows of different lengths, or not one label per row.
     """
     if len({len(row) for row in rows}) != 1 or (labels and len(labels) != len(rows)):
         raise ValueError("rows must have the same number of pictures, and labels one word each")

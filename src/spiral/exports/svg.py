@@ -31,9 +31,8 @@ def write_svg(path: Path, program: Program, size: int | None = None) -> None:
 def to_svg(program: Program, size: int | None = None) -> str:
     """A picture: the ground, then each stroke as a path with its width, colour and opacity, in order.
 
-    Each path has a title that names its command. What the `vector` engine paints this shows exactly, but for
-    antialiasing; of a libmypaint brush it shows where, how wide, how opaque (see `appearance`) and in which colour it
-    went, not its texture.
+    Each path has a title that names its command. Strokes of the `vector` engine are exact, apart from antialiasing; for
+    a libmypaint brush, path, width, opacity (see `measured_curves`) and colour are shown, but not its texture.
 
     Raises:
         InputError: not a program of brush strokes.
@@ -69,8 +68,8 @@ def write_plot(path: Path, program: Program, millimetres: float = PLOT_MILLIMETR
 def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
     """Bare lines without fills and ground, in millimetres, one layer for each colour in the order of its first stroke.
 
-    Layers are marked as Inkscape marks them, which vpype and AxiDraw's software take for a change of pens. A stroke
-    that goes on where the last one of its layer ended continues the same line, so that the pen is not lifted.
+    Layers are marked as in Inkscape, where vpype and AxiDraw's software change pens. A stroke that begins at the end of
+    the last one of its layer continues the same line, so that the pen is not lifted.
 
     Raises:
         InputError: not a program of brush strokes.

@@ -11,7 +11,7 @@ __all__ = ["PretrainedAgent"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `PretrainedAgent` when it is asked for: downloads alone must work without huggingface_hub."""
+    """Import `PretrainedAgent` on demand: the module must load without huggingface_hub."""
     if name == "PretrainedAgent":
         from spiral.hub.pretrained import PretrainedAgent
 

@@ -1,4 +1,4 @@
-"""Agents from the Hugging Face hub: a checkpoint's three files, kept in the hub's own cache."""
+"""Agents from the Hugging Face hub: a checkpoint's three files, in the hub's own cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spiral.learning import checkpoint
 
 HUB = "hf:"
 FILES = (checkpoint.CONFIG, "policy.safetensors", "discriminator.safetensors")
-"""An agent's checkpoint; nothing else is downloaded, whatever else its repository holds."""
+"""An agent's checkpoint; no other file of its repository is downloaded."""
 _PATIENCE = 10.0
 """Seconds to wait for the hub's answer."""
 INSTALL = "pip install 'spiral-painter[huggingface]'"
@@ -23,18 +23,18 @@ def download(
     force_download: bool = False,
     local_files_only: bool = False,
 ) -> Path:
-    """Fetch an agent and return the folder that holds it; without the network what an earlier call fetched.
+    """Fetch an agent and return its folder; without the network, the one that an earlier call fetched.
 
     Args:
         name: `hf:OWNER/NAME`, or `hf:OWNER/NAME@REVISION`.
         revision: a branch, a tag or a commit; the newest when None.
-        token: to read private repositories with; the one of `hf auth login` when None.
+        token: for private repositories; the one of `hf auth login` when None.
         cache_dir: the folder to keep it in; the hub's own when None.
-        force_download: fetch what is already there, too.
+        force_download: fetch files again that are in the cache.
         local_files_only: do not use the network.
 
     Raises:
-        InputError: huggingface_hub is missing, there is no such agent, or the network is not there.
+        InputError: huggingface_hub is missing, there is no such agent, or there is no network.
     """
     try:
         from huggingface_hub import snapshot_download
@@ -63,7 +63,7 @@ def download(
         raise InputError(f"cannot load {name}: {where}") from error
     except RepositoryNotFoundError as error:
         raise InputError(f"cannot load {name}: there is no such repository, or it is not open to you") from error
-    except Exception as error:  # whatever else the client raises: no such revision, a wrong name, a broken connection
+    except Exception as error:  # anything else of the client: no such revision, a wrong name, a broken connection
         raise InputError(f"cannot load {name}: {reason(error)}") from error
     if absent := [file for file in FILES if not (folder / file).is_file()]:
         raise InputError(f"{name} is no agent: its repository has no {', '.join(absent)}")
@@ -71,10 +71,10 @@ def download(
 
 
 def _reachable(repository: str, revision: str | None, token: str | bool | None) -> bool:
-    """Whether the hub answers, asked once: a download would try again and again for half a minute.
+    """Whether the hub answers a single request: a download would retry for half a minute.
 
     Raises:
-        Exception: the client's own, where the hub answers that there is no such repository or revision.
+        Exception: the client's own, if the hub answers that there is no such repository or revision.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -87,11 +87,11 @@ def _reachable(repository: str, revision: str | None, token: str | bool | None) 
         if error.response.status_code < 500:
             raise
         return False
-    except Exception:  # of the client's HTTP library, which is another in every version
+    except Exception:  # of the client's HTTP library, which differs between versions
         return False
     return True
 
 
 def reason(error: Exception) -> str:
-    """What one of the hub's errors says, in one line that is not too long."""
+    """The message of one of the hub's errors, in one line of limited length."""
     return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,10 +1,10 @@
-"""Sharing agents on the Hugging Face hub, in the manner of its other libraries (extra `huggingface`).
+"""Sharing agents on the Hugging Face hub, with its usual methods (extra `huggingface`).
 
     agent = PretrainedAgent.from_pretrained("runs/mine")
     agent.push_to_hub("OWNER/NAME")
 
-A repository holds what every checkpoint holds, `config.json`, `policy.safetensors` and `discriminator.safetensors`, and
-a page that says what it is. `spiral.load("hf:OWNER/NAME")` loads it, and so does `--checkpoint hf:OWNER/NAME`.
+A repository holds a checkpoint's files, `config.json`, `policy.safetensors` and `discriminator.safetensors`, and a page
+that describes it. `spiral.load("hf:OWNER/NAME")` loads it, and so does `--checkpoint hf:OWNER/NAME`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class PretrainedAgent(
     paper_url="https://arxiv.org/abs/1804.01118",
     model_card_template=_PAGE,
 ):
-    """An agent with what the hub's users know: `from_pretrained`, `save_pretrained`, `push_to_hub`."""
+    """An agent with the hub's methods: `from_pretrained`, `save_pretrained`, `push_to_hub`."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class PretrainedAgent(
         name: str,
         record: Mapping[str, int | float] | None = None,
     ) -> None:
-        """Use `from_pretrained`; `record` is how long it was trained: `commands` painted, and `seconds`."""
+        """Use `from_pretrained`; `record` has the length of training: `commands` and `seconds`."""
         super().__init__(preset, policy, discriminator, name)
         self.record = dict(record or {})
 
@@ -107,7 +107,7 @@ class PretrainedAgent(
         """Load an agent: a shipped one by name, an agent's or a run's folder, or `OWNER/NAME` on the hub.
 
         Args:
-            pretrained_model_name_or_path: what to load; a folder that is here comes before the hub.
+            pretrained_model_name_or_path: the agent; an existing folder has priority over the hub.
             force_download: fetch again what is in the cache.
             token: to read private repositories with; the one of `hf auth login` when None.
             cache_dir: the folder for what is fetched; the hub's own when None.
@@ -118,7 +118,7 @@ class PretrainedAgent(
         Raises:
             InputError: there is none, it cannot be fetched, or it holds wrong settings or weights.
         """
-        # The mixin's own would read a config.json before anyone has checked it, and look for shipped agents on the hub.
+        # The mixin's method would read an unchecked config.json, and look for shipped agents on the hub.
         return cls._from_pretrained(
             model_id=os.fspath(pretrained_model_name_or_path),
             revision=revision,
@@ -141,7 +141,7 @@ class PretrainedAgent(
         token: str | bool | None,
         device: str = "auto",
     ) -> PretrainedAgent:
-        """Load and check; the mixin's own would fall back on pickled weights."""
+        """Load and check; the mixin's method would fall back on pickled weights."""
         if not model_id.startswith(HUB) and not os.path.exists(model_id) and _HUB_NAME.fullmatch(model_id):
             model_id = HUB + model_id
         if model_id.startswith(HUB):
@@ -153,7 +153,7 @@ class PretrainedAgent(
         return cls(agent.preset, agent.policy, agent.discriminator, agent.name, record)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **options: Any) -> str | None:
-        """Write the checkpoint and, where there is none yet, a README.md into a folder; see the mixin for `options`.
+        """Write the checkpoint and, if missing, a README.md into a folder; see the mixin for `options`.
 
         Other files of the folder stay as they are.
 
@@ -164,7 +164,7 @@ class PretrainedAgent(
         return super().save_pretrained(folder, **options)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Write the three files, each whole; the mixin then leaves `config.json` as it is."""
+        """Write the three files atomically; the mixin then leaves `config.json` as it is."""
         weights = {
             "policy": checkpoint.half(self.policy.state_dict()),
             "discriminator": checkpoint.half(self.discriminator.state_dict()),
@@ -176,24 +176,24 @@ class PretrainedAgent(
                 (folder / file).replace(save_directory / file)
 
     def push_to_hub(self, repo_id: str, **options: Any) -> str:
-        """Put the agent on the hub, with a page that tells how to load it; see the mixin for `options`.
+        """Put the agent on the hub, with a page on how to load it; see the mixin for `options`.
 
         Args:
-            repo_id: `OWNER/NAME`; made when it is not there.
+            repo_id: `OWNER/NAME`; created if missing.
             options: `private`, `token`, `branch`, `commit_message` and others.
 
         Returns:
             Address of the commit.
 
         Raises:
-            InputError: the hub cannot be reached, or does not let you.
+            InputError: the hub cannot be reached, or refuses access.
         """
         page = {"repo_id": repo_id, **(options.pop("model_card_kwargs", None) or {})}
         try:
             return super().push_to_hub(repo_id, model_card_kwargs=page, **options)
         except (InputError, TypeError):
             raise
-        except Exception as error:  # whatever the client raises: no token, no network, a wrong name
+        except Exception as error:  # the client may raise anything: no token, no network, a wrong name
             raise InputError(f"cannot push to {repo_id}: {reason(error)}") from error
 
     def generate_model_card(self, *, repo_id: str = "OWNER/NAME", license: str = LICENCE, **others: Any) -> ModelCard:
@@ -208,7 +208,7 @@ class PretrainedAgent(
         about.license = license
         about.pipeline_tag = "image-to-image" if self.conditional else "unconditional-image-generation"
         source = self.preset.data.source
-        # A folder's path is nobody's business.
+        # The path of a folder stays private.
         data = source if source.startswith(HUGGING_FACE) or source in BUILT_IN else "pictures of its maker's own"
         units = {"commands": "commands painted in training", "seconds": "seconds of training"}
         return ModelCard.from_template(

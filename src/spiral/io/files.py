@@ -18,7 +18,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """Content of a file of at most `limit` bytes.
 
     Raises:
-        InputError: missing, no file, unreadable, or larger than `limit`.
+        InputError: missing, not a file, unreadable, or larger than `limit`.
     """
     try:
         if path.stat().st_size > limit:
@@ -44,7 +44,7 @@ def make_folder(path: Path) -> Path:
 
 
 def write_atomically(path: Path, content: bytes | Callable[[Path], None]) -> None:
-    """Write a file so that other readers see the old one or the new one, whole, even after a crash.
+    """Write a file so that readers see either the old one or the new one, even after a crash.
 
     Args:
         path: the file to write; its folder must exist.

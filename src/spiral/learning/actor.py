@@ -1,4 +1,4 @@
-"""Who acts: a policy, B canvases and what to redraw on them (an actor of IMPALA's, SPIRAL section 3.4)."""
+"""The actor: a policy, B canvases and their targets (IMPALA's actor, SPIRAL section 3.4)."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Actor:
 
         Args:
             preset: the experiment.
-            policy: what decides; whoever trains it may change its weights between two unrolls.
+            policy: chooses the commands; its weights may change between unrolls.
             engine: B canvases.
-            real: where targets come from.
-            first: how many canvases there are elsewhere before these.
+            real: the source of targets.
+            first: number of canvases of the actors before this one.
         """
         self.preset, self.policy, self.engine, self.real, self.first = preset, policy, engine, real, first
         self.episodes: Episodes | None = None
 
     def unroll(self) -> Trajectory:
-        """An unroll of T commands on every canvas; episodes that are over make room for new ones first.
+        """Paint an unroll of T commands on every canvas; terminated episodes are reset first.
 
-        Where an episode has several unrolls the canvases are at different ones, so that every step learns from
-        beginnings and ends alike.
+        If an episode has several unrolls, the canvases are staggered, so that every step learns from beginnings
+        and ends.
         """
         learning, running, batch = self.preset.learning, self.episodes, self.engine.batch
         over = None if running is None else running.elapsed >= learning.episode_length

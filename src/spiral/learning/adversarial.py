@@ -26,16 +26,16 @@ def discriminator_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The discriminator's loss on N real and N painted pictures.
 
-    `wgan-gp`: -E D(real) + E D(fake) + penalty (SPIRAL eq. 1; Gulrajani et al. 2017), and since that fixes D only up
-    to a constant, the mean of D over half real, half fake is pulled to 0. `gan`: the standard loss of SPIRAL++
+    `wgan-gp`: -E D(real) + E D(fake) + penalty (SPIRAL eq. 1; Gulrajani et al. 2017). That fixes D only up to a
+    constant, so the mean of D over half real, half fake is pulled to 0. `gan`: the standard loss of SPIRAL++
     section 2.1, for a spectrally normalised discriminator.
 
     Args:
-        discriminator: what learns.
+        discriminator: the network.
         real: uint8 [N, S, S, C]; when conditional, the targets themselves (the pair is target, target).
         real_targets: likewise, or None.
         fake: uint8 [N, S, S, C], painted canvases.
-        fake_targets: what they were painted for, or None.
+        fake_targets: their targets, or None.
         loss: which loss.
         gradient_penalty_weight: lambda of the gradient penalty; 10 is WGAN-GP's own.
         drift_weight: weight of the squared mean of D.
@@ -71,9 +71,9 @@ def gradient_penalty(
 ) -> Tensor:
     """E (||grad_x D(x)|| - 1)^2 at random points between real and fake (Gulrajani et al. 2017, eq. 3).
 
-    Distances are those of pixels in [0, 1], so that D's slope is 1 per unit of Euclidean distance between pictures as
-    the paper measures it; the planes handed in are in [-1, 1]. A pair (target, target) is paired with (canvas, its
-    target): where targets differ they are mixed as the pictures are.
+    Distances are measured on pixels in [0, 1], so that D's slope is 1 per unit of Euclidean distance between pictures,
+    as in the paper; the planes are in [-1, 1]. A pair (target, target) is mixed with (canvas, its target); if the
+    targets differ, they are mixed as the pictures are.
     """
     share = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = (fake + share * (real - fake)).requires_grad_()

@@ -1,4 +1,4 @@
-"""Checkpoints: folders of JSON and safetensors that anyone can read, complete or not there at all."""
+"""Checkpoints: folders of JSON and safetensors, written atomically."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _KEPT = 2
 
 
 def save_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensors]) -> None:
-    """Write `config.json` and one `NAME.safetensors` for each group of tensors, as one step.
+    """Write `config.json` and one `NAME.safetensors` for each group of tensors, atomically.
 
-    The folder is written beside its place and renamed, so that a crash leaves the old one or the new one, whole. An
+    The folder is written under a temporary name and renamed: a crash leaves either the old one or the new one. An
     existing folder is replaced.
 
     Raises:
@@ -110,7 +110,7 @@ def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
     """Load weights into a module after checking every name, shape and value.
 
     Raises:
-        InputError: naming what does not fit.
+        InputError: the weights do not fit.
     """
     own = module.state_dict()
     absent, surplus = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
@@ -140,9 +140,9 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Take over what `pack_optimizer` returned.
+    """Restore what `pack_optimizer` returned.
 
-    Moments are laid out in memory as their parameters are: the fused optimisers walk through both side by side.
+    Moments get the memory layout of their parameters, as the fused optimisers require.
     """
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
@@ -155,14 +155,14 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None
 
 
 def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensors]) -> None:
-    """Add a checkpoint `folder/COMMANDS` and drop all but the newest two."""
+    """Add a checkpoint `folder/COMMANDS` and keep only the newest two."""
     save_folder(folder / f"{config['commands']:012d}", config, tensors)
     for old in _numbered(folder)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def newest(folder: Path) -> Path:
-    """The newest checkpoint of a run; what is not complete does not have a number for a name.
+    """The newest checkpoint of a run; incomplete ones are not named by numbers.
 
     Raises:
         InputError: there is none.
@@ -178,12 +178,12 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def cuda_random(device: torch.device) -> dict[str, Tensor]:
-    """The GPU's random state, or nothing without one."""
+    """The GPU's random state; empty without a GPU."""
     return {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
 
 
 def restore_random(state: Tensors, device: torch.device) -> None:
-    """Set the random state that was saved."""
+    """Restore a saved random state."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

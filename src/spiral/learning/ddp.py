@@ -1,4 +1,4 @@
-"""One policy learned by several processes, a GPU each: every rank takes its share of the canvases."""
+"""One policy learned by several processes, a GPU each; every rank takes a share of the canvases."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class EvaluateActions(nn.Module):
-    """`Policy.evaluate` as a module's forward pass, which is what DistributedDataParallel looks after."""
+    """`Policy.evaluate` as a module's forward pass, which DistributedDataParallel wraps."""
 
     def __init__(self, policy: Policy) -> None:
-        """Of this policy."""
+        """Wrap a policy."""
         super().__init__()
         self.policy = policy
 
@@ -33,7 +33,7 @@ class EvaluateActions(nn.Module):
 def all_gather(values: Tensor) -> Tensor:
     """The values of all ranks, [..., B] of [..., B / ranks] each.
 
-    What is measured over a batch must be measured over all of it.
+    Statistics of a batch must cover all ranks.
     """
     parts = [torch.empty_like(values) for _ in range(distributed.get_world_size())]
     distributed.all_gather(parts, values.contiguous())
@@ -41,7 +41,7 @@ def all_gather(values: Tensor) -> Tensor:
 
 
 def use_ddp(learner: PolicyLearner) -> None:
-    """Have a learner average its gradients with those of all other ranks; torch's process group must be there."""
+    """Average a learner's gradients over all ranks; torch's process group must be initialised."""
     devices = [learner.device] if learner.device.type == "cuda" else None
     learner.evaluate_actions = DistributedDataParallel(EvaluateActions(learner.policy), device_ids=devices)
     learner.all_gather = all_gather

@@ -1,4 +1,4 @@
-"""What learns to judge: the discriminator, its optimiser and the replay buffer (SPIRAL sections 3.2 and 3.4)."""
+"""The discriminator's learner: network, optimiser and replay buffer (SPIRAL sections 3.2 and 3.4)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from spiral.settings import Preset
 
 
 class DiscriminatorLearner:
-    """The discriminator and everything of it that a checkpoint must hold."""
+    """The discriminator and all of its state that a checkpoint holds."""
 
     def __init__(self, preset: Preset, device: torch.device) -> None:
         """A network with random weights.
 
         Raises:
-            InputError: settings that do not go together.
+            InputError: incompatible settings.
         """
         learning, size, channels = preset.learning, preset.data.size, preset.canvas.channels
         if learning.matched_pairs and not preset.redraws:
-            raise InputError("pairs with the same targets need targets: leave out --learning.matched-pairs")
+            raise InputError("matched pairs need targets: leave out --learning.matched-pairs")
         self.preset = preset
-        # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
+        # A new context for every pass: within one context, autocast would reuse the weights it converted first.
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
         self.network = make_discriminator(preset, device)
         betas = (learning.discriminator_adam_beta1, 0.999)
@@ -44,8 +44,8 @@ class DiscriminatorLearner:
         """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_updates` times.
 
         Returns:
-            Figures for the log, of the last step; none before the first canvas was finished, or where pixels are the
-            only reward.
+            Figures of the last step for the log; empty before the first finished canvas, or if pixels are the only
+            reward.
         """
         learning, figures = self.preset.learning, {}
         if learning.reward == "l2":
@@ -80,7 +80,7 @@ class DiscriminatorLearner:
         return {f"discriminator/{name}": float(value) for name, value in figures.items()}
 
     def state(self) -> dict[str, Tensors]:
-        """Groups of tensors to be saved."""
+        """Groups of tensors to save."""
         return {
             "discriminator": self.network.state_dict(),
             "discriminator_optimizer": checkpoint.pack_optimizer(self.optimizer),
@@ -88,10 +88,10 @@ class DiscriminatorLearner:
         }
 
     def restore(self, state: dict[str, Tensors]) -> None:
-        """Take over what `state` returned.
+        """Restore what `state` returned.
 
         Raises:
-            InputError: it is of another experiment.
+            InputError: it belongs to another experiment.
         """
         checkpoint.fill(self.network, state["discriminator"], "the discriminator's checkpoint")
         checkpoint.unpack_optimizer(self.optimizer, state["discriminator_optimizer"])

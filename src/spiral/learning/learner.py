@@ -1,4 +1,4 @@
-"""Everything that learns on one machine: one policy or several, and the discriminator they share (SPIRAL section 3)."""
+"""The learners on one machine: those of one or several policies, and of the shared discriminator (SPIRAL section 3)."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from spiral.learning.real_images import RealImages
 from spiral.settings import Preset
 
 Evaluation = tuple[dict[str, float], list[Tensor], Tensor | None]
-"""Figures, each policy's canvases uint8 [N, S, S, C], and the targets they are of."""
+"""Figures, each policy's canvases uint8 [N, S, S, C], and their targets."""
 
 
 class Learner:
     """The learners of a run.
 
     Attributes:
-        policies: `learning.population` of them.
-        discriminator: which judges all.
+        policies: `learning.population` learners.
+        discriminator: shared by all.
     """
 
     def __init__(self, preset: Preset, device: torch.device) -> None:
         """Networks with random weights drawn from the preset's seed.
 
         Raises:
-            InputError: settings that do not go together.
+            InputError: incompatible settings.
         """
         torch.manual_seed(preset.run.seed)
         self.preset, self.device = preset, device
@@ -42,7 +42,7 @@ class Learner:
 
     @property
     def commands(self) -> int:
-        """Learned from so far, by all policies."""
+        """Commands learned from, by all policies."""
         return sum(policy.commands for policy in self.policies)
 
     def evaluate(
@@ -52,17 +52,17 @@ class Learner:
         return combine_evaluations([policy.evaluate(engine, held_out, metrics_callback) for policy in self.policies])
 
     def take_cluster_means(self, real: RealImages) -> None:
-        """Hand the policies the cluster_means, if they work with any."""
+        """Give the policies the cluster means, if they use any."""
         if real.cluster_means is not None:
             for policy in self.policies:
                 policy.policy.cluster_means.copy_(real.cluster_means)
                 policy.ema.cluster_means.copy_(real.cluster_means)
 
     def load_agent_weights(self, agent: Path) -> None:
-        """Take over the networks of an agent with the same specification and sizes.
+        """Load the networks of an agent with the same specification and sizes.
 
         Raises:
-            InputError: it has others.
+            InputError: these differ.
         """
         discriminator = checkpoint.read_tensors(agent, "discriminator")
         checkpoint.fill(self.discriminator.network, discriminator, agent)
@@ -71,27 +71,27 @@ class Learner:
             learner.ema.load_state_dict(learner.policy.state_dict())
 
     def state(self) -> dict[str, Tensors]:
-        """Groups of tensors to be saved, random states included."""
+        """Groups of tensors to save, random states included."""
         random = {"cpu": torch.get_rng_state(), **checkpoint.cuda_random(self.device)}
         return merge_states([policy.state() for policy in self.policies], self.discriminator.state()) | {
             "random": random
         }
 
     def restore(self, state: dict[str, Tensors]) -> None:
-        """Take over what `state` returned.
+        """Restore what `state` returned.
 
         Raises:
-            InputError: it is of another experiment.
+            InputError: it belongs to another experiment.
         """
         for member, policy in enumerate(self.policies):
             policy.restore(member_state(state, member))
         self.discriminator.restore(state)
-        if "random" in state:  # many machines' random states are not kept
+        if "random" in state:  # distributed runs save no random states
             checkpoint.restore_random(state["random"], self.device)
 
 
 def merge_states(policies: Sequence[dict[str, Tensors]], discriminator: dict[str, Tensors]) -> dict[str, Tensors]:
-    """One state of those of several learners: of the second policy and those after it the groups are numbered."""
+    """Merge the states of several learners; groups of the second and later policies are numbered."""
     numbered = [{_numbered(name, i): group for name, group in state.items()} for i, state in enumerate(policies)]
     return {name: group for state in numbered for name, group in state.items()} | discriminator
 
@@ -107,7 +107,7 @@ def _numbered(name: str, member: int) -> str:
 
 
 def combine_evaluations(evaluations: Sequence[tuple[dict[str, float], Tensor, Tensor | None]]) -> Evaluation:
-    """Several policies' evaluations as one: means, and where there are several, each one's own under `policy-N/`."""
+    """The mean of several policies' evaluations; if there are several, with each policy's own under `policy-N/`."""
     figures = {
         name: sum(one[name] for one, _, _ in evaluations) / len(evaluations)
         for name in evaluations[0][0]

@@ -18,13 +18,13 @@ from spiral.settings import Preset
 
 
 class Lessons:
-    """Random programs and what they paint, `learning.lessons` for each of the minibatches."""
+    """Random programs and their pictures, `learning.lessons` for each of the minibatches."""
 
     def __init__(self, preset: Preset) -> None:
         """Make canvases for them; the engine gets as many threads as the networks have.
 
         Raises:
-            InputError: the engine is not here.
+            InputError: the engine is missing.
         """
         self.preset = preset
         count = preset.learning.lessons * preset.learning.num_minibatches

@@ -1,4 +1,4 @@
-"""What the machine can do: device, precision, threads, memory."""
+"""The machine's capabilities: device, precision, threads, memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
     """The device called `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        InputError: no such device here.
+        InputError: no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -39,8 +39,8 @@ def choose_device(name: str) -> torch.device:
 def mixed_precision(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
     """A context in which networks compute in bfloat16, or an empty one.
 
-    With `auto`, bfloat16 is used where the hardware multiplies it: measured on 2 cores with AMX, convolutions ran 2 to
-    17 times as fast as in float32; without such units it only emulates and is slower.
+    With `auto`, bfloat16 is used where the hardware multiplies it. Measured on 2 cores with AMX, convolutions ran 2 to
+    17 times as fast as in float32; without such units bfloat16 is emulated and slower.
     """
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16(device) else "float32"
@@ -49,7 +49,7 @@ def mixed_precision(device: torch.device, precision: str) -> contextlib.Abstract
 
 @contextlib.contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Random numbers from `seed` inside; outside they go on as if nothing had been drawn."""
+    """Seed random numbers within the context, and restore their state after it."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
@@ -81,8 +81,8 @@ def use_threads(count: int) -> int:
 def keep_memory() -> None:
     """Have glibc keep freed memory instead of returning it at once.
 
-    A training step frees and takes the same tens of megabytes again and again; with glibc's defaults every round trip
-    goes through the kernel. Keeping it made the whole loop 5 to 8 % faster on 2 cores. No effect but on Linux.
+    Every training step frees and allocates the same tens of megabytes; by default glibc returns them to the kernel
+    each time. Keeping them made the whole loop 5 to 8 % faster on 2 cores. It has no effect outside Linux.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -101,7 +101,7 @@ def cannot_compile() -> str | None:
 
 
 def compile_policy(policy: Policy) -> None:
-    """Have `act` and `evaluate` of this policy compiled at their first call.
+    """Compile `act` and `evaluate` of a policy at their first call.
 
     Measured on 2 cores at the laptop size: acting takes 8.2 instead of 13.0 ms for 64 canvases, a learning pass over
     512 commands 103 instead of 128 ms. Compiling takes 95 seconds, and 5 once torch has it in its cache.
@@ -111,7 +111,7 @@ def compile_policy(policy: Policy) -> None:
     """
     if (reason := cannot_compile()) is not None:
         raise InputError(f"--run.compile on: {reason}")
-    # torch's own choice is a folder in /tmp, which is gone after a restart.
+    # torch's default is a folder in /tmp, which a restart deletes.
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "spiral" / "compiled"))
     policy.act = torch.compile(policy.act, dynamic=False)

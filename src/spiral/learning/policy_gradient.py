@@ -1,4 +1,4 @@
-"""The policy's side: advantage actor-critic with an entropy bonus (SPIRAL section 3.2, eq. 3)."""
+"""The policy's loss: advantage actor-critic with an entropy bonus (SPIRAL section 3.2, eq. 3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from spiral.models.policy import Decision
 
 LEAST_DEVIATION = 0.1
-"""Of advantages, in units of the return's own deviation; in a run that learns it is 0.3 to 0.6."""
+"""Least divisor of advantages, in units of the return's deviation; runs that learn have 0.3 to 0.6."""
 
 
 def policy_loss(
@@ -22,11 +22,11 @@ def policy_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """-sum log pi(a_t) A_t - entropy bonus + value error, averaged over N = T * B commands.
 
-    The first term is the clipped ratio of probabilities now and then (Schulman et al. 2017, eq. 7). While the policy is
-    still the one that painted the commands the ratio is 1, and its gradient that of log pi(a_t) A_t.
+    The first term is PPO's clipped objective (Schulman et al. 2017, eq. 7). While the policy is still the one that
+    painted the commands, the ratio is 1 and the gradient is that of log pi(a_t) A_t.
 
     Args:
-        decision: the policy's reconsideration of the commands, N = T * B.
+        decision: the policy's evaluation of the commands, N = T * B.
         advantages: float32 [N], R_t - V(s_t) or its estimate, without gradient.
         value_targets: float32 [N], without gradient.
         old_log_probability: float32 [N], log probability of the commands when they were painted.
@@ -53,10 +53,10 @@ def policy_loss(
 
 
 def normalize_advantages(advantages: Tensor, among: Tensor | None = None) -> Tensor:
-    """Advantages with mean 0 and deviation 1 among those of the whole batch, of which they may be one learner's share.
+    """Normalise advantages to mean 0 and deviation 1 over `among`, the whole batch of which they may be a share.
 
-    Where they hardly differ, as when every canvas is left blank, they are nothing but the value function's noise:
-    blown up to a deviation of 1 it would drown the entropy bonus, which alone leads out of there.
+    If they hardly differ, as when every canvas is left blank, they are only the value function's noise. Scaled to
+    deviation 1, it would drown the entropy bonus, the only way out of that state.
     """
     among = advantages if among is None else among
     return (advantages - among.mean()) / among.std().clamp_min(LEAST_DEVIATION)

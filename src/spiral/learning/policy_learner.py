@@ -1,4 +1,4 @@
-"""What learns to paint: the policy, its optimiser and the unit of its rewards (SPIRAL sections 3.2 and 3.4)."""
+"""The policy's learner: network, optimiser and reward scale (SPIRAL sections 3.2 and 3.4)."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from spiral.models.policy import Decision
 from spiral.settings import Preset
 
 MetricsCallback = Callable[[Dataset, npt.NDArray[np.uint8]], dict[str, float]]
-"""Figures of invented pictures uint8 [N, S, S, C] beside as many real ones, for the log of a run without targets."""
+"""Figures of generated and as many real pictures, uint8 [N, S, S, C] each, for the log of a run without targets."""
 
 
 class PolicyLearner:
-    """A policy and everything of it that a checkpoint must hold.
+    """A policy and all of its state that a checkpoint holds.
 
     Attributes:
         policy: what paints.
@@ -50,7 +50,7 @@ class PolicyLearner:
         """A network with random weights.
 
         Raises:
-            InputError: settings that do not go together.
+            InputError: incompatible settings.
         """
         learning = preset.learning
         if (learning.reward != "discriminator" or learning.histogram_weight) and not preset.redraws:
@@ -75,7 +75,7 @@ class PolicyLearner:
         self.updates = self.commands = 0
 
     def scores(self, episode: Trajectory, discriminator: Discriminator) -> Tensor:
-        """What the canvases are worth, float32 [T + 1, B]: one score, or a sum of several in the same unit."""
+        """The canvases' scores, float32 [T + 1, B]: those of one kind, or a sum of several in the same unit."""
         learning, canvases, targets = self.preset.learning, episode.canvases, episode.targets
         scores = torch.zeros(canvases.shape[:2], device=self.device)
         if learning.reward != "l2":
@@ -90,7 +90,7 @@ class PolicyLearner:
     def rewards(self, episode: Trajectory, discriminator: Discriminator, progress: float = 0.0) -> Tensor:
         """Rewards float32 [T, B] of painted episodes in the `RewardScale` of each command, penalties included.
 
-        `progress` is the share of the budget used up, over which the penalty for idleness falls to nothing.
+        `progress` is the share of the budget used up, over which the idle penalty falls to 0.
         """
         learning, blank = self.preset.learning, episode.blank()
         rewards = from_scores(self.scores(episode, discriminator), learning.credit_assignment, episode.terminated)
@@ -109,8 +109,8 @@ class PolicyLearner:
     def learn(self, episode: Trajectory, rewards: Tensor, progress: float) -> dict[str, float]:
         """Learn from painted episodes; `progress` is the share of the budget used up, for the schedules.
 
-        `learning.update_epochs` over the commands in `learning.num_minibatches` each, an optimiser step of advantage
-        actor-critic on every one; what `spiral.learning.lessons` gives is learned beside it.
+        There are `learning.update_epochs` passes over `learning.num_minibatches` minibatches, each with an optimiser
+        step of advantage actor-critic. The losses of `spiral.learning.lessons` are added.
         """
         learning = self.preset.learning
         measured = self._advantages(episode, rewards)
@@ -139,7 +139,7 @@ class PolicyLearner:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of one minibatch and figures for the log.
 
-        `measured` is what `_advantages` says of these episodes.
+        `measured` is what `_advantages` returns for them.
         """
         learning, batch = self.preset.learning, [episode]
         if learning.hindsight_weight:
@@ -165,12 +165,12 @@ class PolicyLearner:
         return loss, figures
 
     def _advantages(self, episode: Trajectory, rewards: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Advantages, normalised, value targets, and log probability of the commands before anything is learned.
+        """Normalised advantages, value targets, and log probability of the commands before the update.
 
-        All are float32 [T, B]; the first two are corrected where another policy may have painted.
+        All are float32 [T, B]; V-trace corrects the first two if another policy may have painted.
         """
         learning = self.preset.learning
-        # What comes later is counted in the unit of the command before it.
+        # Later rewards are converted to the unit of the command before.
         discount = learning.gamma * self.reward_scale.of(episode.index + 1) / self.reward_scale.of(episode.index)
         decay = learning.gae_lambda
         if learning.off_policy_correction == "none":
@@ -192,7 +192,7 @@ class PolicyLearner:
         return normalize_advantages(advantages, self.all_gather(advantages)) * weights, targets, before
 
     def _update(self, rate: float) -> None:
-        """Take the optimiser's step and let the average follow."""
+        """Take an optimiser step and update the average."""
         learning = self.preset.learning
         self.updates += 1
         for group in self.optimizer.param_groups:
@@ -205,7 +205,7 @@ class PolicyLearner:
     ) -> tuple[dict[str, float], Tensor, Tensor | None]:
         """Paint N held-out pictures with the averaged policy, most probable commands first.
 
-        An agent without targets invents as many, which `metrics_callback` measures.
+        An agent without targets generates N pictures for `metrics_callback`.
 
         Returns:
             Figures (mse and blank_mse per pixel and channel in [0, 1], where there are targets), the canvases uint8
@@ -229,7 +229,7 @@ class PolicyLearner:
         return figures, episode.canvases[-1], targets
 
     def state(self) -> dict[str, Tensors]:
-        """Groups of tensors to be saved."""
+        """Groups of tensors to save."""
         return {
             "policy": self.policy.state_dict(),
             "ema": self.ema.state_dict(),
@@ -239,10 +239,10 @@ class PolicyLearner:
         }
 
     def restore(self, state: dict[str, Tensors]) -> None:
-        """Take over what `state` returned.
+        """Restore what `state` returned.
 
         Raises:
-            InputError: it is of another experiment.
+            InputError: it belongs to another experiment.
         """
         checkpoint.fill(self.policy, state["policy"], "the policy's checkpoint")
         checkpoint.fill(self.ema, state["ema"], "the policy's checkpoint")

@@ -1,4 +1,4 @@
-"""What a run imitates: real pictures, and beside what the discriminator sees each (SPIRAL section 3.3)."""
+"""Real pictures to imitate, each with the discriminator's condition (SPIRAL section 3.3)."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class RealImages:
 
     Attributes:
         pictures: uint8 [N, S, S, C].
-        conditions: uint8 [N, S, S, C], beside what each is judged: in reconstruction itself (the pair is target,
-            target: eq. 6), with cluster_means that of its cluster; None where pictures are judged alone.
+        conditions: uint8 [N, S, S, C], the other half of each pair: in reconstruction the picture itself (the pair is
+            target, target: eq. 6), with cluster means that of its cluster; or None.
         cluster_means: uint8 [P, S, S, C], the mean picture of every cluster, or None.
     """
 
@@ -38,8 +38,8 @@ def real_images(images: npt.NDArray[np.uint8], pairs: bool, cluster_means: int, 
 
     Args:
         images: uint8 [N, S, S, C].
-        pairs: judged beside themselves, as the canvases are beside their targets.
-        cluster_means: number of clusters beside whose means they are judged instead; 0 for none.
+        pairs: judge each picture beside itself, as a canvas beside its target.
+        cluster_means: number of clusters whose means are the conditions instead; 0 for none.
         device: where the networks are.
 
     Raises:

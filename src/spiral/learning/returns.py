@@ -14,8 +14,8 @@ def generalized_advantage_estimation(
     Args:
         rewards: float32 [T, B].
         values: float32 [T, B], V before each step.
-        gamma: gamma in [0, 1]; or float32 [T, B], gamma times how much larger than at this step the unit is in which
-            rewards and values of the next one are counted.
+        gamma: gamma in [0, 1]; or float32 [T, B], gamma times the ratio of the next step's reward unit to this
+            step's.
         gae_lambda: lambda in [0, 1]; 1 is the plain A2C advantage R_t - V(s_t) of SPIRAL eq. 3.
         bootstrap_value: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
 
@@ -45,8 +45,8 @@ def v_trace(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """V-trace advantages (IMPALA: Espeholt et al. 2018, eq. 1 and remark 2; SPIRAL section 3.4).
 
-    What distributed actors send was painted by a policy some updates old; `generalized_advantage_estimation` of it
-    would be those of that policy. With ratios of 1 the two are the same.
+    Distributed actors paint with a policy some updates old; `generalized_advantage_estimation` would estimate the
+    advantages of that policy. With ratios of 1 the two are the same.
 
     Args:
         rewards: float32 [T, B].
@@ -54,14 +54,13 @@ def v_trace(
         gamma: see `generalized_advantage_estimation`.
         gae_lambda: lambda in [0, 1].
         bootstrap_value: float32 [B], V after the last step, 0 where the episode ended there; 0 everywhere when None.
-        ratios: float32 [T, B], probability of each command under the policy that learns over that under the one that
-            painted it.
-        clip: the largest ratio that counts, rho bar; beyond 1 the ratios that trace (c) are cut at 1 all the same.
+        ratios: float32 [T, B], probability of each command under the learner's policy over that under the actor's.
+        clip: largest ratio, rho bar; the trace coefficients c are clipped at 1 even if it is larger.
 
     Returns:
-        Advantages, the value function's targets, and the clipped ratios, float32 [T, B] each. What a command gains is
-        its advantage times its ratio; they are apart because a baseline must be taken from the advantage alone:
-        what is subtracted from the product pushes the policy towards, or away from, the one that painted.
+        Advantages, the value function's targets, and the clipped ratios, float32 [T, B] each. The policy gradient uses
+        advantage times ratio. They are separate because a baseline must be subtracted from the advantage alone:
+        subtracted from the product, it would push the policy towards the actor's or away from it.
     """
     last = torch.zeros_like(values[:1]) if bootstrap_value is None else bootstrap_value[None]
     following = torch.cat([values[1:], last])

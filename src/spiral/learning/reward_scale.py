@@ -1,4 +1,4 @@
-"""What rewards are measured against, so that the networks never see numbers much larger or smaller than 1."""
+"""The scale of rewards: the networks never see numbers much larger or smaller than 1."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class RewardScale:
     """Running deviations of the scores, which have no unit of their own.
 
     `episode`: one unit, the deviation of a whole episode's return. `command`: each command of an episode has its own,
-    the root mean square of what it is paid. The first strokes of a photograph change a hundred times more than those
-    after the fiftieth; by one unit, what the late ones are paid drowns in the errors of the value function and beside
-    the entropy bonus, and nothing is learned from it.
+    the root mean square of its rewards. The first strokes of a photograph change a hundred times more than those
+    after the fiftieth. With one unit, the later rewards drown in the errors of the value function and in the entropy
+    bonus, and nothing is learned from them.
 
     Attributes:
         state: float32 [] for `episode`, 0 until there is one; float32 [2, length] for `command`: mean squares, and the
@@ -27,7 +27,7 @@ class RewardScale:
     """
 
     def __init__(self, measure: Measure, length: int, device: torch.device) -> None:
-        """No batch has been seen.
+        """Begin without a batch.
 
         Args:
             measure: which of the two.
@@ -38,16 +38,15 @@ class RewardScale:
         self.state = torch.zeros((2, length) if measure == "command" else (), device=device)
 
     def learn(self, rewards: Tensor, index: Tensor, blank: Tensor) -> None:
-        """Take account of a batch.
+        """Update the units with a batch.
 
-        For `episode` only canvases that are not blank count, and the fewer they are the less: batches full of blank
-        ones would shrink the unit until the penalty for leaving a canvas blank was nothing beside what any stroke
-        costs.
+        For `episode` only canvases that are not blank count, and fewer of them weigh less: batches of blank ones would
+        shrink the unit until any stroke cost far more than the penalty for a blank canvas.
 
         Args:
             rewards: float32 [T, B], in the scores' own unit.
             index: int64 [T, B], the place of each command in its episode, 0 for the first.
-            blank: bool [B], whose canvas is blank after them.
+            blank: bool [B], which canvases are blank after them.
         """
         if self.measure == "command":
             squares, counts = self.state
@@ -70,7 +69,7 @@ class RewardScale:
     def of(self, index: Tensor) -> Tensor:
         """The unit at each command: float32 [T, B] from its place int64 [T, B]; beyond an episode's end the last one.
 
-        Until half a batch has painted there is no unit; then the scores stand as they are.
+        The unit of `episode` is 1 until half a batch has painted.
         """
         if self.measure == "command":
             units = self.state[0].sqrt()

@@ -1,7 +1,7 @@
-"""Rewards: what the agent is paid for its canvases (SPIRAL eq. 4 and section 4.3, SPIRAL++ section 2.2).
+"""Rewards: computed from scores of the canvases (SPIRAL eq. 4 and section 4.3, SPIRAL++ section 2.2).
 
-All scores are in one unit, the Euclidean distance between pictures of pixels in [0, 1]: the gradient penalty holds the
-critic to a slope of 1 in it, so that scores can be added up.
+All scores are in one unit, the Euclidean distance between pictures of pixels in [0, 1]: the gradient penalty keeps the
+critic's slope at 1 in that unit, so scores can be added.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def histogram_scores(canvases: Tensor, targets: Tensor) -> Tensor:
     """Minus the earth mover's distance between colour histograms (SPIRAL section 4.5): float32 [T + 1, B].
 
     Each channel's histogram has 32 bins. In one dimension the distance is the area between the distribution functions;
-    the mean over channels, which says by how much a pixel is off on average, is multiplied by the square root of the
-    number of values in a picture, as if every one were off by it.
+    its mean over channels, a pixel's mean error, is multiplied by the square root of the number of values in a
+    picture: the Euclidean distance if every value had that error.
 
     Args:
         canvases: uint8 [T + 1, B, S, S, C].
@@ -58,14 +58,14 @@ def _distributions(pictures: Tensor) -> Tensor:
 def from_scores(scores: Tensor, credit: Credit, terminated: Tensor | None = None) -> Tensor:
     """Rewards float32 [T, B] of scores [T + 1, B].
 
-    `terminal`: 0 but for an episode's last step, which gets the last score (SPIRAL eq. 4). `temporal`: each step gets
-    the difference that it made (SPIRAL++ section 2.2), which adds up to the same but for the blank canvas's score; with
-    a discount below 1 the agent then prefers strokes that help at once.
+    `terminal`: 0 except at an episode's last step, which gets the last score (SPIRAL eq. 4). `temporal`: each step gets
+    the difference it makes (SPIRAL++ section 2.2). The sum is the same, minus the blank canvas's score; with a discount
+    below 1 the agent then prefers strokes that help at once.
 
     Args:
         scores: of the canvases before the first step and after every one.
         credit: which of the two.
-        terminated: bool [B], whose episode ends with the last step; all when None.
+        terminated: bool [B], which episodes end with the last step; all when None.
     """
     if credit == "temporal":
         return scores[1:] - scores[:-1]
@@ -82,7 +82,7 @@ def penalties(
     blank_penalty: float,
     idle_penalty: float,
 ) -> Tensor:
-    """The two small penalties of section 4.3 and one of ours, float32 [T, B], to be added to the rewards.
+    """The two small penalties of section 4.3 and one of ours, float32 [T, B], to add to the rewards.
 
     Args:
         starts: bool [T, B], which commands begin a continuous sequence of strokes.

@@ -1,8 +1,7 @@
 """Acting: the policy paints a batch of canvases, command by command (SPIRAL section 3.1).
 
-An episode may be longer than what is learned from at a time: `reset_episodes` blanks the canvases, `unroll` paints an
-unroll of T commands and says where the episodes then stand, and the next `unroll` takes them up there (IMPALA's
-unrolls). Short episodes are one unroll: `rollout`.
+An episode may be longer than an unroll: `reset_episodes` blanks the canvases, `unroll` paints T commands and returns
+the state of the episodes, from which the next `unroll` continues (IMPALA's unrolls). `rollout` paints whole episodes.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ def reset_episodes(
     """Begin episodes on blank canvases.
 
     Args:
-        policy: says what an episode needs.
+        policy: the policy that will paint.
         engine: B canvases.
-        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with cluster_means then draws some.
+        targets: uint8 [B, S, S, C] on the policy's device, or None; a policy with cluster means then draws some.
         seeds: int64 [B], for the engine's randomness.
-        noise: float32 [B, noise]; drawn anew when None and the policy wants some.
-        over: bool [B], which episodes of `running` to begin anew while the others go on; all when None.
-        running: the episodes that are under way.
+        noise: float32 [B, noise]; drawn when None and the policy uses noise.
+        over: bool [B], which episodes of `running` to reset while the others continue; all when None.
+        running: the current episodes.
     """
     device, batch = policy.squeeze.weight.device, engine.batch
     which = None if over is None else over.cpu().numpy()
@@ -78,11 +77,11 @@ def unroll(
     """Paint `steps` commands on every canvas of the engine.
 
     Args:
-        policy: in evaluation or training mode alike (it has no dropout or batch statistics).
+        policy: in evaluation or training mode (it has no dropout or batch statistics).
         engine: B canvases, on which `episodes` have been painted so far.
-        episodes: where they stand.
+        episodes: their state.
         steps: T.
-        length: commands in an episode; beyond it the policy goes on as if it were always the last one.
+        length: commands in an episode; the policy observes any command beyond it as the last one.
         temperature: of sampling; 0 paints the most probable commands.
     """
     device = policy.squeeze.weight.device

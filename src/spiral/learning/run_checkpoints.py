@@ -1,4 +1,4 @@
-"""What a run leaves on disk: agents that paint, and checkpoints from which it can go on."""
+"""What a run saves: agents that paint, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CHECKPOINTS = "checkpoints"
 
 
 def save(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -> None:
-    """Write `out/agent` (what one needs to paint) and `out/checkpoints/COMMANDS` (what one needs to go on).
+    """Write `out/agent`, for painting, and `out/checkpoints/COMMANDS`, for resuming.
 
-    The second policy's agent and those after it are in `out/agent-2` and so on.
+    Agents of the second and later policies go to `out/agent-2` and so on.
 
     Args:
         out: the run's folder.
@@ -41,12 +41,12 @@ def save(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -
 
 
 def agent_folder(out: Path, member: int = 0) -> Path:
-    """Where a run's agent is, 0 for the first."""
+    """Folder of a run's agent, 0 for the first."""
     return out / (f"agent-{member + 1}" if member else "agent")
 
 
 def read(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float]:
-    """The state of the newest complete checkpoint of a run, and the seconds of training behind it.
+    """The state of the newest complete checkpoint of a run, and its seconds of training.
 
     Raises:
         InputError: there is none, or it belongs to another experiment.
@@ -54,7 +54,7 @@ def read(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float]:
     folder = checkpoint.newest(out / CHECKPOINTS)
     config = checkpoint.read_config(folder)
     theirs = Preset.from_json(config["preset"])
-    # Whether there is lag to correct for depends on where a run goes on, not on what it learns.
+    # Off-policy correction depends on where a run is resumed, not on what it learns.
     learning = replace(preset.learning, off_policy_correction=theirs.learning.off_policy_correction)
     if replace(preset, run=theirs.run, learning=learning) != theirs:
         raise InputError(f"{folder} was made with other settings; resume with the same ones or choose another --out")

@@ -1,4 +1,4 @@
-"""What a run shows and writes: a live line, `metrics.jsonl`, TensorBoard, sheets of held-out paintings."""
+"""The log of a run: a live line, `metrics.jsonl`, TensorBoard, sheets of held-out paintings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHEET_PICTURES = 32
 
 
 class RunLog:
-    """Measures, shows and records one run; a context manager, inside of which the clock runs."""
+    """Measures, shows and records one run; a context manager inside which the clock runs."""
 
     def __init__(self, out: Path, preset: Preset, seconds: float, metrics: TextIO) -> None:
         """Use `RunLog.start`."""
@@ -43,7 +43,7 @@ class RunLog:
         self._last_log, self._last_commands = self._began, -1
         self._due: dict[str, float] = {}
         self._measured = ""
-        # In a notebook, too, plain lines: there rich would ask for widgets, and its kernel claims to be a terminal.
+        # Plain lines in a notebook, too: rich would ask for widgets there, and the kernel claims to be a terminal.
         self._console = Console(file=sys.stderr, force_jupyter=False, force_terminal=sys.stderr.isatty())
         self._bar = ProgressBar(
             TextColumn(f"[bold]{preset.name}"),
@@ -63,9 +63,9 @@ class RunLog:
         Args:
             out: the folder; made when missing.
             preset: for the live line.
-            resume: go on with an existing `metrics.jsonl`, which a new run must not find.
-            seconds: of training behind the checkpoint resumed from; rows after it are dropped, since the commands they
-                speak of will be painted again.
+            resume: continue an existing `metrics.jsonl`; a new run must not find one.
+            seconds: training time of the checkpoint; later rows are dropped, since their commands will be painted
+                again.
 
         Raises:
             InputError: the folder cannot be written, or holds a run already.
@@ -73,7 +73,7 @@ class RunLog:
         make_folder(out)
         path = out / METRICS
         if path.exists() and not resume:
-            raise InputError(f"{out} holds a run already; add --resume to go on with it, or choose another --out")
+            raise InputError(f"{out} holds a run already; add --resume to continue it, or choose another --out")
         try:
             if path.exists():
                 rows = [line for line in path.read_text().splitlines() if _seconds(line) <= seconds]
@@ -97,7 +97,7 @@ class RunLog:
 
     @property
     def seconds(self) -> float:
-        """Seconds of training, those before a resumption included."""
+        """Seconds of training, including those before a resumption."""
         return self._before + time.perf_counter() - self._began
 
     @contextlib.contextmanager
@@ -108,7 +108,7 @@ class RunLog:
         self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - start
 
     def say(self, text: str) -> None:
-        """Tell people something, above the live line."""
+        """Print a message above the live line."""
         self._console.print(text)
 
     def due(self, name: str, period: float) -> bool:
@@ -120,7 +120,7 @@ class RunLog:
         return True
 
     def rewind(self, commands: int) -> None:
-        """Drop the rows beyond so many commands: a learner was lost, and what it had learned will be learned again."""
+        """Drop the rows beyond `commands`: a learner was lost, and will learn from these commands again."""
         self._metrics.flush()
         path = self._out / METRICS
         rows = [line for line in path.read_text().splitlines() if json.loads(line)["commands"] <= commands]
@@ -130,7 +130,7 @@ class RunLog:
         self._sums, self._count = {}, 0
 
     def step(self, commands: int, figures: dict[str, float], progress: float) -> None:
-        """Take in one training step's figures; writes their means every ten seconds."""
+        """Add one training step's figures, and write their means every ten seconds."""
         for name, value in figures.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
         self._count += 1

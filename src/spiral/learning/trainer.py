@@ -1,8 +1,8 @@
-"""SPIRAL on one page (Ganin et al. 2018): paint, learn to judge, judge, learn to paint.
+"""SPIRAL on one page (Ganin et al. 2018): paint, train the discriminator, score, train the policy.
 
-`train` is the whole algorithm, `train_iteration` a turn of its loop. Generation, reconstruction, blind, L2, WGAN-GP or
-spectral norm, terminal or temporal credit, one policy or several are settings (`spiral.presets`); the engine is
-whatever the preset names. `spiral.scaling.trainer` is the same on many machines.
+`train` is the whole algorithm, `train_iteration` one iteration of its loop. Generation, reconstruction, blind, L2,
+WGAN-GP or spectral norm, terminal or temporal credit, one policy or several, and the engine are settings
+(`spiral.presets`). `spiral.scaling.trainer` is the same on many machines.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from spiral.settings import Preset
 EXPLODED = 1e8
 """A loss or norm beyond this stops the run."""
 LONG_ENOUGH = 20.0
-"""Minutes from which compiling pays for itself on two cores, even the first time."""
+"""Minutes from which even the first compilation pays off on two cores."""
 
 Phase = Callable[[str], AbstractContextManager[object]]
 
 
 def unmeasured(phase: str) -> AbstractContextManager[object]:
-    """A phase that nobody measures."""
+    """A phase without measurement."""
     return nullcontext()
 
 
 @dataclass(frozen=True)
 class Budget:
-    """When a run ends: after so many minutes of training or so many commands, whichever is given."""
+    """The length of a run: minutes of training or commands, whichever is given."""
 
     minutes: float | None = None
     frames: int | None = None
 
     def progress(self, seconds: float, commands: int) -> float:
-        """The share of the budget that is used up, 0 to 1 and more."""
+        """The share of the budget used up, 0 to 1 or more."""
         by_time = 0.0 if self.minutes is None else seconds / (60.0 * max(self.minutes, 1e-9))
         by_frames = 0.0 if self.frames is None else commands / max(self.frames, 1)
         return max(by_time, by_frames)
 
 
 def worth_compiling(budget: Budget) -> bool:
-    """Whether a run is long enough for `torch.compile`, and not one by commands, which must repeat to the last bit."""
+    """Whether a run is long enough to compile; one limited by commands is not, to be repeatable bit for bit."""
     timed = budget.minutes is not None and budget.frames is None
     return timed and (budget.minutes or 0.0) >= LONG_ENOUGH and machine.cannot_compile() is None
 
@@ -75,11 +75,10 @@ def train(
     Args:
         preset: the experiment.
         out: the run's folder: `metrics.jsonl`, TensorBoard files, sheets, checkpoints.
-        budget: when to stop, counted from the run's very beginning even when it is resumed.
-        resume: go on from the last checkpoint in `out`.
-        start: folder of an agent whose networks to begin from, instead of random ones.
-        metrics_callback: measures what an agent without targets invents at every evaluation; nothing is learned from
-            it.
+        budget: when to stop, counted from the run's beginning even if it is resumed.
+        resume: continue from the last checkpoint in `out`.
+        start: folder of an agent with the initial networks; random ones when None.
+        metrics_callback: measures the pictures of an agent without targets at every evaluation; not used to learn.
 
     Raises:
         InputError: wrong settings, or `out` holds a run and `resume` is False.
@@ -121,10 +120,10 @@ def train(
 
 
 def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
-    """Stop a run whose networks have broken down.
+    """Stop a run that has diverged.
 
     Raises:
-        TrainingError: naming the quantity that is not finite or has exploded.
+        TrainingError: a quantity is not finite or has exploded.
     """
     if bad := [name for name, value in figures.items() if not abs(value) < EXPLODED]:
         what = "exploded" if math.isfinite(figures[bad[0]]) else "is not finite"
@@ -136,10 +135,10 @@ def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
 
 
 def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Actor], RealImages]:
-    """What a round needs: the networks, B canvases for each policy on `threads` threads, and what to imitate.
+    """Make the networks, B canvases for each policy on `threads` threads, and the real pictures.
 
     Raises:
-        InputError: settings that do not go together, or the pictures cannot be had.
+        InputError: incompatible settings, or the pictures cannot be loaded.
     """
     machine.keep_memory()
     learner = Learner(preset, machine.choose_device(preset.run.device))
@@ -152,7 +151,7 @@ def load_real_images(preset: Preset, device: torch.device) -> RealImages:
     """The real pictures of an experiment.
 
     Raises:
-        InputError: they cannot be had.
+        InputError: they cannot be loaded.
     """
     images = load(preset.data.source, preset.data.size, preset.canvas.channels, "train").images
     return real_images(images, preset.policy.sees_target, preset.policy.cluster_means, device)
@@ -161,12 +160,12 @@ def load_real_images(preset: Preset, device: torch.device) -> RealImages:
 def make_actor(
     preset: Preset, policy: Policy, real: RealImages, threads: int, canvases: int | None = None, first: int = 0
 ) -> Actor:
-    """So many canvases for a policy, B when None.
+    """Make an actor with `canvases` canvases, B when None.
 
-    `first` is how many canvases there are elsewhere before these: they are at different unrolls of an episode.
+    `first` is the number of canvases of the actors before this one, which staggers the episodes.
 
     Raises:
-        InputError: the engine is not here.
+        InputError: the engine is missing.
     """
     engine = make(preset.engine, canvases or preset.learning.batch_size, preset.canvas.to_json(), threads)
     return Actor(preset, policy, engine, real, first)
@@ -175,14 +174,14 @@ def make_actor(
 def train_iteration(
     learner: Learner, actors: list[Actor], real: RealImages, progress: float, phase: Phase
 ) -> Iterator[dict[str, float]]:
-    """Let every policy have its turn; yields each one's figures for the log.
+    """Train every policy in turn; yields each one's figures for the log.
 
     Args:
         learner: everything that learns.
         actors: B canvases for each policy.
-        real: what to imitate.
+        real: real pictures.
         progress: the share of the run that is over, for the schedules.
-        phase: a context manager by the phase's name, for measuring.
+        phase: makes a context manager that measures the named phase.
     """
     for policy, actor in zip(learner.policies, actors, strict=True):
         yield update(policy, actor, learner.discriminator, real, progress, phase)
@@ -196,7 +195,7 @@ def update(
     progress: float,
     phase: Phase,
 ) -> dict[str, float]:
-    """Paint B canvases, learn to judge, judge them, learn to paint: SPIRAL."""
+    """Paint, train the discriminator, score the canvases, train the policy."""
     with phase("paint"), policy.mixed():
         episode = actor.unroll()
     with phase("judge"):

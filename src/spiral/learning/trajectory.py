@@ -1,4 +1,4 @@
-"""What was painted: a number of commands in each of B episodes, as the learners see it."""
+"""Trajectories: T commands in each of B episodes, as the learners see them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from spiral.models.policy import Observation, State
 from spiral.specification import Specification
 
 OF_EPISODES = ("targets", "noise", "previous", "effective", "elapsed")
-"""Fields of `Episodes` that begin with B."""
+"""Fields of `Episodes` whose first axis is B."""
 _OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability", "values")
 _OF_ENDS = ("terminated", "bootstrap_value")
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """B episodes as far as they have got, beside the engine's canvases.
+    """The state of B episodes, apart from the engine's canvases.
 
     Attributes:
         targets: uint8 [B, S, S, C], or None.
@@ -51,9 +51,9 @@ class Trajectory:
         effective: bool [T, B, K], which choices of the commands had an effect.
         progress: float32 [T, B], the share of the episode that was over before each command, in [0, 1).
         log_probability: float32 [T, B], of the commands by the policy that painted them, nats.
-        values: float32 [T, B], the return that it expected before each command.
-        terminated: bool [B], whose episode was over after the last command.
-        bootstrap_value: float32 [B], the value of what comes after the last command, 0 where the episode ended.
+        values: float32 [T, B], its value estimate before each command.
+        terminated: bool [B], which episodes are over after the last command.
+        bootstrap_value: float32 [B], the value of the state after the last command, 0 if terminated.
     """
 
     before: Episodes
@@ -132,7 +132,7 @@ class Trajectory:
         )
 
     def blank(self) -> Tensor:
-        """Whose canvas is blank after the last command: bool [B]."""
+        """Which canvases are blank after the last command: bool [B]."""
         return (self.canvases[-1] == self.before.blank.to(self.canvases.device)).flatten(1).all(1)
 
     def idle(self) -> Tensor:
@@ -145,7 +145,7 @@ class Trajectory:
 
 
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
-    """Trajectories of as many commands on other canvases, as one batch."""
+    """Join trajectories of equal length on different canvases into one."""
 
     def joined(values: Sequence[Tensor | None], axis: int) -> Tensor | None:
         found = [value for value in values if value is not None]
@@ -169,8 +169,8 @@ def stroke_starts(specification: Specification, effective: Tensor, before: Tenso
 
     A visible command is one whose choices all have an effect; it begins a sequence when the command before it was not
     visible. Specifications without conditional choices have one sequence, which the first command begins. A compound
-    stroke is a sequence of its own, since adding its points is not visible. `before` is that of the command before the
-    first one, bool [B, K]; none when None.
+    stroke is a sequence of its own, since adding its points is not visible. `before` is `effective` of the last
+    command before them, bool [B, K], or None.
     """
     visible = effective.all(-1)
     first = torch.zeros_like(visible[:1]) if before is None else before.all(-1)[None]
@@ -178,7 +178,7 @@ def stroke_starts(specification: Specification, effective: Tensor, before: Tenso
 
 
 def episode_figures(episode: Trajectory, specification: Specification) -> dict[str, float]:
-    """Whether the agent still paints: ink left on the canvas, strokes, sequences of strokes (collapse shows here)."""
+    """Figures in which collapse shows: ink left on the canvas, strokes, sequences of strokes."""
     changed = (episode.canvases[-1] != episode.before.blank.to(episode.canvases.device)).float()
     return {
         "ink": float(changed.mean()),

@@ -26,8 +26,8 @@ class ResidualBlock(nn.Module):
 class ScaleHead(nn.Module):
     """Logits of options that lie on a scale: each is a weighted mean of a linear layer's outputs around it.
 
-    A gradient for one option so reaches its neighbours. The weights are Gaussian, an eighth of the scale wide; every
-    row's squares add up to 1, so that fresh logits spread as those of a linear layer do.
+    A gradient for one option thus reaches its neighbours. The weights are Gaussian, an eighth of the scale wide; every
+    row's squares add up to 1, so that initial logits spread as a linear layer's do.
     """
 
     kernel: Tensor
@@ -72,7 +72,7 @@ _SPOT_WIDTH = 0.125
 
 
 def location_planes(positions: Tensor, size: int) -> Tensor:
-    """Where a location lies, drawn for every pixel: its offset from there in rows and columns, and a soft spot.
+    """Planes that mark a location: every pixel's offset from it in rows and columns, and a soft spot.
 
     Args:
         positions: float32 [N, 2], row and column in [-1, 1].
@@ -84,7 +84,7 @@ def location_planes(positions: Tensor, size: int) -> Tensor:
     line = torch.linspace(-1.0, 1.0, size, device=positions.device)
     rows = (line - positions[:, 0:1])[:, :, None].expand(-1, size, size)
     columns = (line - positions[:, 1:2])[:, None, :].expand(-1, size, size)
-    # The spot is a product of two lines, which spares an exponential a pixel.
+    # The spot is an outer product, which saves an exponential per pixel.
     soft = torch.exp((line[None, :, None] - positions[:, None, :]).square() / (-2.0 * _SPOT_WIDTH**2))
     spot = soft[:, :, None, 0] * soft[:, None, :, 1]
     return torch.stack([rows, columns, spot], dim=1)

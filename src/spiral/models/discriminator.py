@@ -23,12 +23,12 @@ class DiscriminatorSettings:
     """Sizes of the discriminator.
 
     Attributes:
-        channels: of the first convolution; every further one has twice as many, up to eight times.
+        channels: of the first convolution; every further one doubles them, up to eight times.
         spectral: spectral normalisation of every layer (SPIRAL++ section 2.1).
         minibatch_stddev: samples whose standard deviation becomes one more channel before the last layer (Karras et al.
             2018), against collapse in unconditional generation; 0 for none.
         complement: judge one half of a picture beside the other half of its target, instead of the whole picture beside
-            the whole target (SPIRAL++). Learning takes a half at random, judging the mean over all four.
+            the whole target (SPIRAL++). Training uses a random half, scoring the mean over all four.
     """
 
     channels: int = 64
@@ -40,7 +40,7 @@ class DiscriminatorSettings:
         """Check the sizes.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a size is out of range.
         """
         require_within("discriminator", self, channels=(1, 4096), minibatch_stddev=(0, 4096))
 
@@ -90,7 +90,7 @@ class Discriminator(nn.Module):
             x = functional.leaky_relu(convolution(x), 0.2)
         if self.minibatch_stddev:
             x = torch.cat([x, _deviation(x, self.minibatch_stddev)], dim=1)
-        # The score is kept in full precision: rewards are differences of scores.
+        # Scores have full precision: rewards are differences of scores.
         with torch.autocast(x.device.type, enabled=False):
             return self.score(x.flatten(1).float())[:, 0]
 
@@ -112,7 +112,7 @@ def _halves(size: int) -> Tensor:
 
 
 def _deviation(x: Tensor, size: int) -> Tensor:
-    """Mean standard deviation of features within groups of up to `size` samples: [N, 1, H, W], one value a group."""
+    """Mean standard deviation of features in groups of up to `size` samples: [N, 1, H, W], one value per group."""
     count = len(x)
     size = math.gcd(count, size)
     grouped = x.float().reshape(count // size, size, -1)

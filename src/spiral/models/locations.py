@@ -1,4 +1,4 @@
-"""The decoder's location heads, and what the policy is told about a location once it is chosen."""
+"""The decoder's location heads, and features of chosen locations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from spiral.models.blocks import ResidualBlock, location_planes
 DECODER_SIDE = 4
 """Side of a location head's first feature map."""
 LOCAL_FEATURE_SIDES = (16, 4)
-"""Sides to which pictures are reduced for local_features."""
+"""Sides of the reduced pictures for `local_features`."""
 GLIMPSE_WIDTH = 64
-"""What a glimpse tells z."""
+"""Features of a glimpse."""
 _FINEST_DRAWN = 16
-"""Locations already chosen are drawn up to this side: finer planes cost most of the time and add little."""
+"""Largest side of the planes with chosen locations: finer ones take most of the time and add little."""
 
 
 class LocationHead(nn.Module):
@@ -29,7 +29,7 @@ class LocationHead(nn.Module):
         """A head for a grid x grid location.
 
         Args:
-            grid: side of the grid; bilinear resizing makes up for what is not 4 times a power of two.
+            grid: side of the grid; logits are resized bilinearly if it is not 4 times a power of two.
             size: side of the encoder's finest feature map, which fixes the resolutions of the skips.
             hidden: width of z.
             width: channels of the convolutions.
@@ -76,7 +76,7 @@ class LocationHead(nn.Module):
 
 
 def gather_local_features(finest: Tensor, reduced: list[Tensor], option: Tensor, grid: int) -> Tensor:
-    """What the finest feature map and the reduced pictures look like at cells int64 [N] of a grid: [N, channels]."""
+    """Values of the finest feature map and the reduced pictures at cells int64 [N] of a grid: [N, channels]."""
     rows, columns, seen = option // grid, option % grid, []
     for maps in (finest, *reduced):
         side = maps.shape[-1]
@@ -86,10 +86,10 @@ def gather_local_features(finest: Tensor, reduced: list[Tensor], option: Tensor,
 
 
 class Glimpse(nn.Module):
-    """A crop of the pictures around a chosen cell, seen by two convolutions (Mnih et al. 2014, section 3.1)."""
+    """A crop around a chosen cell, encoded by two convolutions (Mnih et al. 2014, section 3.1)."""
 
     def __init__(self, planes: int, side: int) -> None:
-        """For pictures of so many planes and crops of `side` x `side` pixels."""
+        """Encode crops of `side` x `side` pixels of pictures with `planes` planes."""
         super().__init__()
         self.side = side
         self.fine = nn.Conv2d(planes, 16, 4, stride=2, padding=1)
@@ -105,7 +105,7 @@ class Glimpse(nn.Module):
 def crop(pictures: Tensor, option: Tensor, grid: int, side: int) -> Tensor:
     """Pictures [N, planes, S, S] around the middles of cells int64 [N] of a grid: [N, planes, side, side].
 
-    What lies beyond a picture is 0.
+    Pixels outside the picture are 0.
     """
     size, half = pictures.shape[-1], side // 2
     padded = functional.pad(pictures, (half, half, half, half))

@@ -42,7 +42,7 @@ CORE_SIDE = 8
 
 @dataclass(frozen=True)
 class Observation:
-    """What the policy is shown before it writes a command; N is B when acting, T * B when learning.
+    """What the policy observes before a command; N is B when acting, T * B when learning.
 
     Attributes:
         canvas: uint8 [N, S, S, C].
@@ -63,7 +63,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the policy thinks of N commands.
+    """The policy's evaluation of N commands.
 
     Attributes:
         log_probability: float32 [N], over the choices that have an effect, nats.
@@ -77,13 +77,13 @@ class Decision:
 
 
 class Features(NamedTuple):
-    """What the encoder hands to the decoder.
+    """The encoder's output for the decoder.
 
     Attributes:
         maps: feature maps float32 [N, channels, side, side] from fine to coarse, down to 8x8.
         reduced: with `local_features` the pictures [N, planes, side, side] reduced to `LOCAL_FEATURE_SIDES`, else
             empty.
-        pictures: float32 [N, planes, S, S], canvas and target in [-1, 1], or None where the policy sees neither.
+        pictures: float32 [N, planes, S, S], canvas and target in [-1, 1], or None if the policy sees neither.
     """
 
     maps: list[Tensor]
@@ -101,7 +101,7 @@ class Policy(nn.Module):
     coordinates: Tensor
     """float32 [1, 2, S, S], row and column of every pixel in [-1, 1]."""
     cluster_means: Tensor
-    """uint8 [P, S, S, C], with `settings.cluster_means` only; whoever trains the policy fills them in."""
+    """uint8 [P, S, S, C], with `settings.cluster_means` only; the learner fills them in."""
 
     def __init__(self, specification: Specification, size: int, channels: int, settings: PolicySettings) -> None:
         """A policy for commands of `specification` and pictures of `size` x `size` x `channels`.
@@ -114,7 +114,7 @@ class Policy(nn.Module):
         """
         super().__init__()
         if unknown := set(settings.ordinal) - {c.name for c in specification.choices if isinstance(c, Category)}:
-            raise InputError(f"there is no scale called {sorted(unknown)[0]!r} among {specification.names}")
+            raise InputError(f"there is no choice called {sorted(unknown)[0]!r} among {specification.names}")
         self.specification, self.size, self.settings = specification, size, settings
         width, wide = settings.channels, settings.core_channels
         finest = size // settings.stride
@@ -181,7 +181,7 @@ class Policy(nn.Module):
     def initial_state(self, batch: int) -> State:
         """The core's state before the first command: zeros."""
         zeros = self.squeeze.weight.new_zeros(batch, self.settings.hidden, dtype=torch.float32)
-        # Two tensors: were they one, the compiler would compile everything again for the states that follow.
+        # Two tensors: one shared tensor would make the compiler recompile for the states that follow.
         return zeros, zeros.clone()
 
     def draw_cluster_means(self, batch: int) -> Tensor | None:
@@ -199,8 +199,8 @@ class Policy(nn.Module):
             temperature: divides the logits; 0 takes the most probable option of every choice.
 
         Returns:
-            The commands, int64 [B, K]; their log probability as `evaluate` has it, whatever the temperature, float32
-            [B]; the expected return from here on, float32 [B]; the core's next state.
+            The commands, int64 [B, K]; their log probability at temperature 1, as in `evaluate`, float32 [B]; the
+            expected return from here on, float32 [B]; the core's next state.
         """
         features, vector = self.encode(seen)
         state = self.core(vector, state)
@@ -219,15 +219,15 @@ class Policy(nn.Module):
         return self.value(self.core(self.encode(seen)[1], state)[0])[:, 0].float()
 
     def evaluate(self, seen: Observation, commands: Tensor, state: State) -> tuple[Decision, State]:
-        """Reconsider whole episodes: all T steps are encoded and decoded at once, only the core runs step by step.
+        """Evaluate commands: all T steps are encoded and decoded at once, only the core runs step by step.
 
         Args:
             seen: the observations of T steps, N = T * B, time first.
-            commands: int64 [T, B, K], what was done.
+            commands: int64 [T, B, K].
             state: the core's state before the first step.
 
         Returns:
-            What the policy thinks of the commands, N = T * B, and the core's state after the last step.
+            The evaluation of the commands, N = T * B, and the core's state after the last step.
         """
         steps, batch = commands.shape[:2]
         features, vector = self.encode(seen)
@@ -241,7 +241,7 @@ class Policy(nn.Module):
         effective: list[Tensor] = []
         log_probability = entropy = torch.zeros_like(value)
         for option, logits in self.decode(z, features, seen.previous, given):
-            # A choice without effect must not be credited with what followed, nor paid for its entropy.
+            # A choice without effect gets neither credit nor an entropy bonus.
             chosen.append(option)
             works = self._works(chosen, effective)
             effective.append(works)
@@ -251,13 +251,13 @@ class Policy(nn.Module):
         return Decision(log_probability, entropy, value), state
 
     def encode(self, seen: Observation) -> tuple[Features, Tensor]:
-        """What the decoder looks at, and the vector for the core [N, hidden]."""
+        """The decoder's features, and the vector for the core [N, hidden]."""
         shown = [seen.canvas] if self.settings.sees_canvas else []
         if self.settings.sees_target:
             if seen.target is None:
                 raise ValueError("this policy needs a target")
             shown.append(seen.target)
-        # The coordinates are the same for all: convolved once, and added, they need not be copied N times.
+        # The coordinates are the same for all: they are convolved once and added, not copied N times.
         x = self._stem(self.coordinates, slice(0, 2))
         pictures = pictures_to_planes(torch.cat(shown, dim=-1)) if shown else None
         if pictures is not None:
@@ -271,7 +271,7 @@ class Policy(nn.Module):
             if seen.noise is None:
                 raise ValueError("this policy needs noise")
             condition = condition + self.noise_mlp(seen.noise)
-        # One addition in the precision of the convolution: of two precisions it would be slow, and a copy later.
+        # The addition has the convolution's precision: a mixed one would be slow and need a copy later.
         shift = (condition + self.stem.bias)[:, :, None, None].to(x.dtype)  # pyright: ignore[reportOperatorIssue]
         x = functional.relu(x + shift)
         features = [x]
@@ -298,7 +298,7 @@ class Policy(nn.Module):
     def decode(
         self, z: Tensor, features: Features, previous: Tensor, given: Tensor | None, temperature: float = 1.0
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Decide the K choices one after the other; `given` int64 [N, K] are reconsidered instead of sampled.
+        """Decide the K choices one after the other; `given` int64 [N, K] are evaluated instead of sampled.
 
         Yields:
             The option int64 [N] and the logits float32 [N, size] of every choice, in the specification's order.
@@ -327,7 +327,7 @@ class Policy(nn.Module):
                     places = [*places, grid_positions(option, choice.grid)]
 
     def _works(self, chosen: list[Tensor], effective: list[Tensor]) -> Tensor:
-        """Whether the last of the options int64 [N] has an effect: bool [N]; `effective` tells it of those before."""
+        """Whether the last of the options int64 [N] has an effect: bool [N]; `effective` is that of those before."""
         choice = self.specification.choices[len(effective)]
         if choice.when is None:
             return torch.ones_like(chosen[0], dtype=torch.bool)
@@ -350,7 +350,7 @@ def _embedding(choice: Choice, width: int) -> nn.Module:
 
 
 def _embeddable(choice: Choice, option: Tensor) -> Tensor:
-    """Locations are embedded by their place, not by their number."""
+    """Locations are embedded by position, not by index."""
     return grid_positions(option, choice.grid) if isinstance(choice, Location) else option
 
 

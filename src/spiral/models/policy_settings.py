@@ -14,8 +14,8 @@ class PolicySettings:
 
     Attributes:
         channels: of the encoder's first convolution.
-        stride: of that convolution; 1 keeps the full resolution, as in the paper, 2 halves it at once, which spares
-            a third of the time on a small machine, 4 halves it twice.
+        stride: of that convolution; 1 keeps the full resolution, as in the paper, 2 halves it, which saves a
+            third of the time on a small machine, 4 halves it twice.
         core_channels: of its further convolutions and residual blocks.
         residual_blocks: at the encoder's end, on 8x8 maps.
         hidden: width of the LSTM and of the decoder's vector z.
@@ -24,21 +24,20 @@ class PolicySettings:
         location_blocks: residual blocks in each location head.
         noise: length of the noise vector z_0 of section 3.1; 0 for none.
         sees_target: reconstruction, section 3.3.
-        cluster_means: not in the paper, for generation on small machines. The target is the mean picture of one of
-            so many clusters of similar pictures, a power of two, drawn at random as noise is
-            (`spiral.datasets.clusters`).
+        cluster_means: not in the paper, for generation on small machines. The target is one of so many cluster means, a
+            power of two, drawn at random like noise (`spiral.datasets.clusters`).
         sees_canvas: False for the blind agent of section 4.3.
         skip_connections: not in the paper, for small machines. The location heads look at the encoder's feature maps of
-            their own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not be
-            squeezed through the vector z.
+            their own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not
+            pass through the vector z.
         ordinal: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
-            sizes or shades: what is learned of one option is learned of its neighbours, too.
-        local_features: not in the paper, for colour on small machines. With every location chosen, the values of
-            canvas, target and finest feature map at that place are added to z, so that "as red as that place" need
-            not be squeezed through the vector either.
-        glimpse: not in the paper. Side in pixels of a crop of canvas and target around every location chosen, which a
-            small network tells z (Mnih et al. 2014, "Recurrent Models of Visual Attention"); a multiple of 4, 0 for
-            none.
+            sizes or shades: what is learned for one option also changes its neighbours.
+        local_features: not in the paper, for colour on small machines. For every chosen location, z gets the canvas,
+            the target and the finest feature map there, so that "as red as that place" need not pass through it
+            either.
+        glimpse: not in the paper. Side in pixels of a crop of canvas and target around every chosen location, which a
+            small network encodes for z (Mnih et al. 2014, "Recurrent Models of Visual Attention"); a multiple of 4, 0
+            for none.
     """
 
     channels: int = 32
@@ -62,7 +61,7 @@ class PolicySettings:
         """Check the sizes.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a size is out of range.
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
@@ -70,7 +69,7 @@ class PolicySettings:
         if self.glimpse % 4:
             raise InputError(f"the side of a glimpse must be a multiple of 4, got --policy.glimpse {self.glimpse}")
         if (self.local_features or self.glimpse) and not (self.sees_canvas or self.sees_target):
-            raise InputError("nothing to look at closely: set --policy.sees-canvas or --policy.sees-target")
+            raise InputError("a glimpse needs a picture: set --policy.sees-canvas or --policy.sees-target")
         if self.cluster_means and not self.sees_target:
             raise InputError(
                 "cluster means take the place of a target: set --policy.sees-target or --policy.cluster-means 0"

@@ -1,7 +1,6 @@
 """Proposal search: the agent proposes N commands, the engine executes them all, and the best one is kept (best of N).
 
-The engine renders what a command does to a canvas, so nothing has to be learned for this. The search is one command
-deep.
+The engine renders the effect of each command, so nothing has to be learned. The search is one command deep.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ MAXIMUM_CANDIDATES = 1024
 
 
 class ProposalSearch:
-    """N canvases that are painted on, and forks of them on which proposals are tried."""
+    """N canvases, and forks of them on which proposals are tried."""
 
     def __init__(self, engine: Engine, candidates: int, threads: int | None = None) -> None:
         """Make the forks.
@@ -50,7 +49,7 @@ class ProposalSearch:
 
 @dataclass(frozen=True)
 class ProposalState:
-    """N pictures that are painted side by side, as far as they have got.
+    """The policy's state on N pictures that are painted in parallel.
 
     Attributes:
         previous: int64 [N, K], the last commands.
@@ -64,7 +63,7 @@ class ProposalState:
 
     @classmethod
     def start(cls, policy: Policy, specification: Specification, pictures: int) -> ProposalState:
-        """Before the first command."""
+        """The state before the first command."""
         shape = (pictures, len(specification.choices))
         return cls(np.zeros(shape, np.int64), np.zeros(shape, bool), policy.initial_state(pictures))
 
@@ -78,19 +77,19 @@ def best_of_n(
 ) -> tuple[npt.NDArray[np.int64], ProposalState]:
     """Choose the next command of every picture.
 
-    Where no proposal lowers the error, the pen jumps to where the first proposal would have ended, without painting;
-    where commands have no such flag, the proposal that does the least harm is taken. A single candidate is the policy's
-    most probable command, and is not tried first.
+    If no proposal lowers the error, the pen jumps to the end of the first proposal without painting; if commands have
+    no flag, the proposal with the lowest error is taken. A single candidate is the policy's most probable command,
+    which is not tried first.
 
     Args:
         policy: proposes, sampled at temperature 1.
         search: the N canvases and their forks.
-        proposals: where the N pictures stand.
+        proposals: the state of the N pictures.
         targets: uint8 [N, S, S, 3 or 1].
-        progress: the share of an episode that is over, as the policy is told.
+        progress: the share of an episode that is over, for the policy.
 
     Returns:
-        The commands int64 [N, K], and where the pictures stand when they have been executed.
+        The commands int64 [N, K], and the state of the pictures after them.
     """
     specification, device = search.engine.specification, policy.squeeze.weight.device
     number, count = len(targets), search.candidates
@@ -139,7 +138,7 @@ def paint_best_of_n(
         targets: uint8 [N, S, S, 3 or 1].
         seeds: int64 [N], of the engine.
         commands: T.
-        length: commands in an episode of the policy; beyond it every command is told to be the last.
+        length: commands in an episode of the policy; the policy observes any command beyond it as the last.
     """
     engine = search.engine
     engine.reset(seeds)

@@ -1,7 +1,7 @@
-"""Programs are documents: take their strokes apart, leave some out, put them into another order, colour them anew.
+"""Editing of programs: split them into strokes, leave some out, reorder them, recolour them.
 
-A stroke begins where the pen is, so that leaving one out would move the next one's beginning. Here every stroke keeps
-its own: where the pen is elsewhere, a jump is put before it. What comes out is a program like any other.
+A stroke begins where the pen is, so leaving one out would move the next one's beginning. Here every stroke keeps its
+own beginning: if the pen is elsewhere, a jump is inserted. The result is an ordinary program.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Stroke:
 
     Attributes:
         start: the grid cell where it begins.
-        commands: what paints it: one command, or of a compound stroke as many as it has points.
+        commands: one command, or for a compound stroke one for each point.
     """
 
     start: int
@@ -39,7 +39,7 @@ class Stroke:
 
 
 def strokes(program: Program) -> list[Stroke]:
-    """The visible strokes of a program, in order; commands that leave nothing on the canvas are not among them.
+    """The visible strokes of a program, in order, without commands that paint nothing.
 
     Raises:
         InputError: not a program of brush strokes.
@@ -61,7 +61,7 @@ def strokes(program: Program) -> list[Stroke]:
 
 
 def assemble(program: Program, chosen: Sequence[Stroke]) -> Program:
-    """A program of some strokes, in this order, with everything else as in `program`; jumps go where they are needed.
+    """A program of some strokes, in this order, with jumps where needed and everything else as in `program`.
 
     Raises:
         InputError: not a program of brush strokes.
@@ -85,13 +85,13 @@ def assemble(program: Program, chosen: Sequence[Stroke]) -> Program:
 
 
 def trim(program: Program, first: int = 1, last: int | None = None, without: Collection[int] = ()) -> Program:
-    """Only the strokes `first` to `last`, both among them, without some.
+    """Keep only the strokes `first` to `last`, inclusive, without some.
 
     Args:
         program: of brush strokes.
         first: number of a stroke, counted from 1.
-        last: likewise; the very last when None.
-        without: numbers of strokes to leave out, as they are counted in `program`.
+        last: likewise; the last stroke when None.
+        without: numbers in `program` of strokes to leave out.
 
     Raises:
         InputError: there is no such stroke, or it is not a program of brush strokes.
@@ -106,7 +106,7 @@ def trim(program: Program, first: int = 1, last: int | None = None, without: Col
 
 
 def reorder(program: Program, order: Order | Sequence[int]) -> Program:
-    """The same strokes in another order: a named one, or their numbers, counted from 1, each once.
+    """Put the strokes in another order: a named one, or all their numbers, counted from 1.
 
     Raises:
         InputError: an order that does not name every stroke once.
@@ -135,8 +135,8 @@ def reorder(program: Program, order: Order | Sequence[int]) -> Program:
 def recolour(program: Program, palette: npt.NDArray[np.float32]) -> Program:
     """Every stroke in the nearest colour of a palette float32 [P, 3], red, green and blue, 0 to 1.
 
-    The strokes of a program without colours are all of one: of those the palette's colours are given out in turn, from
-    the first stroke to the last.
+    If the program has no colours, all strokes have one: the palette's colours are then assigned in turn, from the first
+    stroke to the last.
 
     Raises:
         InputError: not a program of brush strokes.
@@ -151,15 +151,15 @@ def recolour(program: Program, palette: npt.NDArray[np.float32]) -> Program:
 
 
 def with_colours(program: Program, colours: dict[int, npt.NDArray[np.floating]]) -> Program:
-    """The same strokes with colours of their own, [3] of red, green and blue, 0 to 1, by the command's place.
+    """The same strokes with new colours, [3] of red, green and blue, 0 to 1, by the command's position.
 
-    Colours become choices of the commands where they were not, with 256 levels each.
+    If colours are not choices of the commands, they become so, with 256 levels each.
 
     Raises:
         InputError: not a program of brush strokes.
     """
     settings = stroke_settings(program)
-    # `CHOICES` may order the choices otherwise than the program does.
+    # The order of `CHOICES` may differ from the program's.
     choices = tuple(name for name in CHOICES if name in settings.choices or name in COLOURS)
     coloured = replace(settings, choices=choices, channels=3, levels=_LEVELS)
     rows = []

@@ -1,8 +1,8 @@
-"""A picture of any size painted by a small agent: the whole picture first, then overlapping tiles, coarse to fine.
+"""Pictures of any size painted by a small agent: the whole picture first, then overlapping tiles, coarse to fine.
 
 An agent sees S x S pixels. At level k the canvas is S k pixels wide and the agent works on tiles of S, whose corners
-lie half a tile apart, always on the one that is worst. All strokes go onto one canvas, so that they cross the tiles'
-borders as they will, and into one program, which renders at any size.
+lie half a tile apart, always on the one with the largest error. All strokes go onto one canvas, so that they may cross
+the tiles' borders, and into one program, which renders at any size.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _COLOUR_LEVELS = 256
 _VISIT = 8
 """Commands on a tile before the next one is chosen."""
 _PATIENCE = 16
-"""Visits in a row without a stroke after which an agent has no more to add at this level."""
+"""Visits in a row without a stroke that end a level."""
 _LEAST_STROKES = 2
-"""A level is used when there are so many strokes for each of its tiles side by side."""
+"""Least strokes for each of a level's adjacent tiles; with fewer the level is skipped."""
 
 Palette = npt.NDArray[np.float32]
 """Colours to choose from, float32 [P, 3], 0 to 1."""
@@ -59,22 +59,21 @@ def paint_tiles(
     candidates: int = CANDIDATES,
     report: Callable[[int], None] | None = None,
 ) -> Program:
-    """Write one program that paints a picture with so many strokes; the same seed writes the same program.
+    """Write one program that paints a picture in strokes; the same seed writes the same program.
 
     Args:
-        agent: one that redraws and whose program is of brush strokes.
+        agent: one that redraws with brush strokes.
         picture: in the agent's mode, `L` or `RGB`, of any size and shape.
         strokes: visible strokes at most, 1 to `MAXIMUM_STROKES`; jumps of the pen are not counted.
         size: the longer side in pixels when the program is rendered; the canvas it was painted on when None.
         seed: of the brush.
         palette: every stroke takes the nearest of these colours; any colour when None.
-        candidates: commands that the agent proposes at a time, of which the one that helps most is taken; with 1 it is
-            the agent alone, its most probable command.
-        report: told the number of strokes so far from time to time.
+        candidates: commands that the agent proposes at a time, of which the best is taken; with 1 the agent's most
+            probable command is taken.
+        report: called with the number of strokes so far from time to time.
 
     Raises:
-        InputError: an agent that does not redraw or whose strokes are compound, a palette for grey, or a number out of
-            range.
+        InputError: an agent that does not redraw or has compound strokes, a palette for grey, or a number out of range.
     """
     require_number("strokes", strokes, 1, MAXIMUM_STROKES)
     require_number("candidates", candidates, 1, MAXIMUM_CANDIDATES)
@@ -106,23 +105,23 @@ def _levels(agent: Agent, strokes: int) -> tuple[int, ...]:
 
 
 def _visit(agent: Agent, whole: _Canvas, tile: Tile, steps: int, search: ProposalSearch) -> None:
-    """Let the agent paint on a tile, the best of its proposals at a time, as long as they help."""
+    """Let the agent paint on a tile, choosing the best of its proposals for each command."""
     target, pen = whole.target(tile)[None], whole.corner(tile)
-    # Where the canvas is no longer blank the agent goes on as in the middle of an episode.
+    # On a canvas that is not blank, the agent begins in the middle of an episode.
     length = agent.preset.learning.episode_length
     done = length // 2 if whole.strokes else 0
     specification = whole.local.specification()
     proposals, end = ProposalState.start(agent.policy, specification, 1), specification.names.index("end")
     for step in range(steps):
         progress = min(done + step, length - 1) / length
-        # A tile of the whole canvas is no canvas of its own that could be forked.
+        # A tile is part of the whole canvas, so it is loaded, not forked.
         whole.load(tile, proposals.previous[0, end], search.engine)
         chosen, proposals = best_of_n(agent.policy, search, proposals, target, progress)
         pen = whole.execute(tile, chosen[0], pen)
 
 
 class _Canvas:
-    """The one canvas that all tiles are parts of, and the program that has been written so far."""
+    """The canvas that contains all tiles, and the program so far."""
 
     def __init__(
         self, agent: Agent, picture: Image.Image, levels: tuple[int, ...], seed: int, palette: Palette | None
@@ -152,13 +151,13 @@ class _Canvas:
             self.targets[level] = np.asarray(scaled, np.uint8).reshape(side, side, channels)
 
     def target(self, tile: Tile) -> npt.NDArray[np.uint8]:
-        """What a tile is to look like: uint8 [S, S, C]."""
+        """A tile's target: uint8 [S, S, C]."""
         half = self.observed // 2
         top, left = tile.row * half, tile.column * half
         return self.targets[tile.level][top : top + 2 * half, left : left + 2 * half].copy()
 
     def seen(self, tile: Tile) -> npt.NDArray[np.uint8]:
-        """What a tile looks like: uint8 [S, S, C]."""
+        """A tile's current pixels: uint8 [S, S, C]."""
         factor = self.levels[-1] // tile.level
         half = self.observed * factor // 2
         top, left = tile.row * half, tile.column * half
@@ -166,14 +165,14 @@ class _Canvas:
         return observe(part, self.observed)[0]
 
     def load(self, tile: Tile, pen: int, engine: Engine) -> None:
-        """Put a tile onto the one canvas of an engine, the pen at a cell of it."""
+        """Put a tile onto the one canvas of an engine, with the pen at a cell of it."""
         factor = engine.shape[0] // self.observed
         large = self.seen(tile).repeat(factor, axis=0).repeat(factor, axis=1)
         row, column = divmod(int(pen), self.local.grid)
         engine.load(large[None], np.array([[column, row]], np.float32) * (engine.shape[0] / self.local.grid))
 
     def worst(self, level: int, visits: Mapping[Tile, int]) -> Tile:
-        """The tile with the largest squared error, where one that was visited n times counts 1 / (n + 1)."""
+        """The tile with the largest squared error, divided by n + 1 after n visits."""
         side = self.observed * level
         seen = observe(self.engine.canvases(), side)[0].astype(np.float32)
         error = np.square(seen - self.targets[level]).sum(2)
@@ -186,7 +185,7 @@ class _Canvas:
         return Tile(level, int(row), int(column))
 
     def execute(self, tile: Tile, command: npt.NDArray[np.int64], pen: tuple[int, int]) -> tuple[int, int]:
-        """Execute a tile's command, whose pen is at a cell of the whole canvas; returns where it is then."""
+        """Execute a tile's command from a pen at a cell of the whole canvas; returns the pen's next cell."""
         chosen = dict(zip(self.local.choices, command.tolist(), strict=True))
         end = self._cell(tile, chosen["end"])
         if chosen.get("flag", PAINT) == MOVE:

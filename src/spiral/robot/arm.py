@@ -16,11 +16,11 @@ from spiral.engines.opengl import library
 SHEET = 0.3
 """Side of the sheet."""
 CENTRE = 0.44
-"""The sheet's centre is so far in front of the arm."""
+"""Distance of the sheet's centre from the arm."""
 TIP, CAMERA = "tip", "viewer"
 JOINTS = ("turn", "shoulder", "elbow", "wrist", "tilt")
 LIMITS = {"turn": 2.8, "shoulder": 2.0, "elbow": 2.7, "wrist": 2.7, "tilt": 1.5}
-"""Every joint turns so far to either side of its zero, radians."""
+"""Range of every joint to either side of its zero, radians."""
 MAX_JOINT_SPEED = 3.0
 """Radians a second, of every joint."""
 HOME = (0.0, 0.505, 1.829, 0.808, 0.0)
@@ -85,7 +85,7 @@ _WORLD = """
 _STRENGTH = {"turn": 900.0, "shoulder": 1500.0, "elbow": 1000.0, "wrist": 300.0, "tilt": 150.0}
 """Of each servo, newton metres a radian."""
 DAMPING = 0.04
-"""Newton metre seconds a radian for each newton metre a radian: what a servo lags behind, in seconds."""
+"""Damping over stiffness: the lag of a servo, in seconds."""
 
 
 def build(texture: int, width: int, height: int) -> Any:
@@ -111,7 +111,7 @@ def build(texture: int, width: int, height: int) -> Any:
 
 
 def sheet_coordinates(points: npt.NDArray[np.float64], aspect: float = 1.0) -> npt.NDArray[np.float64]:
-    """Where points of a square canvas, float64 [..., 2], (x, y) from 0 to 1, lie: metres [..., 2] in x and y.
+    """Points of a square canvas, float64 [..., 2], (x, y) from 0 to 1, in metres: [..., 2] in x and y.
 
     `aspect` is width over height of the picture, which is as large as the sheet allows.
     """

@@ -16,17 +16,17 @@ from spiral.robot.motion import STEP, Motion
 
 _SOLVER = "daqp"
 _CAUTION = 0.8
-"""Of the fastest speed at most is asked for, so that servos which catch up do not exceed it."""
+"""Largest share of the speed limit that is used, so that servos that catch up do not exceed it."""
 _UPRIGHT = 0.05
-"""How much an upright brush is worth beside a tip in its place, per radian and metre."""
+"""Weight of an upright brush relative to the tip's position, per radian and metre."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """What the arm did at N moments, `STEP` seconds apart.
+    """The arm's motion at N moments, `STEP` seconds apart.
 
     Attributes:
-        tips: float64 [N, 3], where the tip really was, metres.
+        tips: float64 [N, 3], the tip's real position, metres.
         angles: float64 [N, 5], of the joints, radians.
         speeds: float64 [N, 5], radians a second.
     """
@@ -37,7 +37,7 @@ class Execution:
 
 
 def start_tip(model: Any) -> npt.NDArray[np.float64]:
-    """Where the tip is when the joints are at `HOME`: float64 [3]."""
+    """The tip's position when the joints are at `HOME`: float64 [3]."""
     data = library().MjData(model)
     data.qpos[:] = HOME
     library().mj_forward(model, data)
@@ -47,14 +47,14 @@ def start_tip(model: Any) -> npt.NDArray[np.float64]:
 def follow(model: Any, motion: Motion, watch: Callable[[int, Any], None] | None = None) -> Execution:
     """Let the arm follow a motion from `HOME`.
 
-    Every `STEP` mink finds the joint speeds, within the joints' limits, that bring the tip to the next point with the
-    brush upright; the servos are told the angles that result, and a lead to make up for their damping; and the physics
-    takes its course.
+    At every `STEP` mink finds the joint speeds, within the joints' limits, that bring the tip to the next point with
+    the brush upright. The servos get the resulting angles, plus a lead that compensates for their damping, and MuJoCo
+    simulates the physics.
 
     Args:
         model: of `spiral.robot.arm`.
-        motion: what to follow.
-        watch: called with the number of the moment and MuJoCo's state after every one.
+        motion: to follow.
+        watch: called after every moment with its number and MuJoCo's state.
 
     Raises:
         InputError: mink is missing.

@@ -14,7 +14,7 @@ from spiral.robot.motion import PAINTING, TRAVELLING, Motion, plan
 _UP = 5.0
 """Millimetres above the paper between strokes."""
 _EVERY = 4
-"""Of the points of a stroke every so manieth is written, and the last: about 5 mm apart at full speed."""
+"""Every n-th point of a stroke is written, and the last: about 5 mm apart at full speed."""
 _START = np.array([CENTRE, 0.0, 0.05])
 
 
@@ -22,7 +22,7 @@ def write_gcode(path: Path, program: Program) -> None:
     """Write the strokes of a program for a plotter, atomically: see `to_gcode`.
 
     Raises:
-        InputError: a program of something else or without a visible stroke, or the file cannot be written.
+        InputError: a program without visible brush strokes, or the file cannot be written.
     """
     write_atomically(path, to_gcode(plan(program, _START)).encode())
 
@@ -30,7 +30,7 @@ def write_gcode(path: Path, program: Program) -> None:
 def to_gcode(motion: Motion) -> str:
     """G-code of a motion: millimetres, absolute, the origin in the sheet's lower left corner, Z 0 on the paper.
 
-    A plotter has one pen: colours and widths are remarks before each stroke.
+    A plotter has one pen: colours and widths are comments before each stroke.
     """
     lines = [
         "; written by spiral",

@@ -1,4 +1,4 @@
-"""When the brush's tip is to be where: strokes painted with the brush down, ways between them with the brush up."""
+"""The motion of the brush's tip: strokes with the brush down, travel between them with the brush up."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ STEP = 0.01
 PAINTING, TRAVELLING = 0.12, 0.35
 """Metres a second, at most."""
 ACCELERATION = 1.2
-"""Metres a second squared, at most, at the beginning and the end of a stroke or a way."""
+"""Metres a second squared, at most, at the beginning and the end of a stroke or a travel."""
 LIFT = 0.025
 """Metres above the sheet on the way to the next stroke."""
 _DWELL = 0.1
 """Seconds that the brush rests for a dot."""
 _PIECES = 64
-"""Points along each curve, before they are spread evenly."""
+"""Points along each curve, before resampling."""
 _TOGETHER = 1e-6
-"""Strokes that begin this near to where the last one ended are painted without lifting the brush, metres."""
+"""Strokes that begin this near to the last one's end are painted without lifting the brush, metres."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Where the tip is to be at N moments, `STEP` seconds apart.
+    """The tip's planned positions at N moments, `STEP` seconds apart.
 
     Attributes:
         points: float64 [N, 3], metres.
@@ -44,7 +44,7 @@ class Motion:
 
     @property
     def seconds(self) -> float:
-        """How long it takes."""
+        """Its duration."""
         return len(self.points) * STEP
 
 
@@ -53,10 +53,10 @@ def plan(program: Program, start: npt.NDArray[np.float64]) -> Motion:
 
     Args:
         program: of brush strokes.
-        start: float64 [3], where the tip is at first, and is again at the end.
+        start: float64 [3], the tip's position at the beginning and the end.
 
     Raises:
-        InputError: a program of something else, or without a visible stroke.
+        InputError: a program without visible brush strokes.
     """
     settings = stroke_settings(program)
     strokes = curves(program)
@@ -78,7 +78,7 @@ def plan(program: Program, start: npt.NDArray[np.float64]) -> Motion:
 
 
 def _along(chain: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Points float64 [M, 2] along quadratic Beziers float64 [2 n + 1, 2] that follow each other."""
+    """Points float64 [M, 2] along consecutive quadratic Beziers float64 [2 n + 1, 2]."""
     t = np.linspace(0.0, 1.0, _PIECES)[:, None]
     pieces = [
         (1 - t) ** 2 * chain[i] + 2 * t * (1 - t) * chain[i + 1] + t**2 * chain[i + 2]
@@ -88,14 +88,14 @@ def _along(chain: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _way(start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Up, over and down."""
+    """Travel up, over and down."""
     above = [np.array([*point[:2], max(LIFT, start[2], end[2])]) for point in (start, end)]
     legs = (np.stack([start, above[0]]), np.stack(above), np.stack([above[1], end]))
     return np.concatenate([_timed(leg, TRAVELLING) for leg in legs if np.ptp(leg, axis=0).any()])
 
 
 def _timed(path: npt.NDArray[np.float64], speed: float) -> npt.NDArray[np.float64]:
-    """A path float64 [M, 3] from standstill to standstill, one point a `STEP`: the speed rises, stays and falls."""
+    """A path float64 [M, 3] from rest to rest, one point per `STEP`: the speed rises, stays and falls."""
     lengths = np.concatenate([[0.0], np.linalg.norm(np.diff(path, axis=0), axis=1).cumsum()])
     total = float(lengths[-1])
     if total < _TOGETHER:

@@ -1,4 +1,4 @@
-"""The paint on the sheet: strokes along where the tip really was, in the colour and width of the program's."""
+"""The paint on the sheet: strokes along the tip's real path, in the program's colours and widths."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from spiral.exports.paths import Curve
 from spiral.robot.arm import CENTRE, SHEET
 
 TOUCHING = 0.003
-"""The brush paints where its tip is less than so far above the sheet, metres."""
+"""The brush paints while its tip is lower than this above the sheet, metres."""
 
 
 class Sheet:
-    """A sheet of paper that is painted on, with the rules of the `vector` engine."""
+    """A sheet of paper, painted by the rules of the `vector` engine."""
 
     def __init__(self, size: int, ground: tuple[float, float, float]) -> None:
         """A blank sheet.
@@ -32,16 +32,16 @@ class Sheet:
         self._before = self._memory.copy()
 
     def begin(self) -> None:
-        """What is painted from now on is another stroke."""
+        """Begin another stroke."""
         self._before[:] = self._memory
 
     def stroke(self, curve: Curve, width: float, tips: npt.NDArray[np.float64]) -> None:
-        """Paint the present stroke as far as it has got, anew: no part of it is painted over another part of it.
+        """Repaint the current stroke so far, so that its parts do not overlap.
 
         Args:
-            curve: whose colour and opacity it has.
+            curve: with its colour and opacity.
             width: in metres.
-            tips: float64 [N, 3], where the tip was; painted are the moments at which it touched the sheet.
+            tips: float64 [N, 3], positions of the tip, painted where it touched the sheet.
         """
         down = tips[tips[:, 2] < TOUCHING, :2]
         if not len(down):
@@ -53,5 +53,5 @@ class Sheet:
         self._canvas.draw(Path(points), width * scale, curve.colour, curve.opacity)
 
     def picture(self) -> npt.NDArray[np.uint8]:
-        """The sheet as it is: uint8 [S, S, 3]."""
+        """The current sheet: uint8 [S, S, 3]."""
         return self._memory[..., :3].copy()

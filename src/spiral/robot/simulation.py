@@ -26,11 +26,11 @@ FILM = (640, 480)
 
 @dataclass(frozen=True)
 class Simulation:
-    """What the robot did.
+    """The robot's painting.
 
     Attributes:
-        motion: what it was to do.
-        execution: what it did.
+        motion: the plan.
+        execution: the result.
         sheet: uint8 [512, 512, 3], the finished sheet.
     """
 
@@ -39,10 +39,10 @@ class Simulation:
     sheet: npt.NDArray[np.uint8]
 
     def canvas_mse(self, program: Program, engine: str | None = None) -> float:
-        """Mean squared error beside what an engine paints of the program, its own one if None; pixels in [0, 1]."""
+        """Mean squared error to an engine's painting of the program, its own if None; pixels in [0, 1]."""
         settings, side = stroke_settings(program), len(self.sheet)
         picture = to_image(replace(program, engine=engine or program.engine).render(side)).convert("RGB")
-        # A picture that is not square is as large as the sheet allows, with paper around it.
+        # A picture that is not square fills the sheet's longer direction, with blank margins.
         width, height = round(side * min(1.0, settings.aspect)), round(side * min(1.0, 1.0 / settings.aspect))
         whole = np.tile(np.round(np.array(settings.ground) * 255.0), (side, side, 1))
         left, top = (side - width) // 2, (side - height) // 2
@@ -50,11 +50,11 @@ class Simulation:
         return float(np.square((whole - self.sheet) / 255.0).mean())
 
     def tracking_figures(self) -> dict[str, float]:
-        """How well it went.
+        """The accuracy of the execution.
 
         Returns:
-            `strokes`; `seconds` the robot took; of the tip while painting, beside the curve, in shares of the sheet's
-            side: `mean_error` and `largest_error`; `lifted`, the share of painted moments at which the tip did not
+            `strokes`; `seconds` of painting; `mean_error` and `largest_error`, the tip's distances from the curve while
+            painting, in shares of the sheet's side; `lifted`, the share of painted moments at which the tip did not
             touch the sheet; `speed`, the largest joint speed over the limit, and `range`, the largest joint angle over
             the limit: above 1 a limit is broken.
         """
@@ -84,11 +84,11 @@ def simulate(
     Args:
         program: of brush strokes.
         film: called with every frame, uint8 [480, 640, 3]; nothing is filmed when None.
-        rate: frames a second of the film.
-        pace: how many times faster than it was the film shows it.
+        rate: frames per second of the film.
+        pace: speed of the film, as a multiple of real time.
 
     Raises:
-        InputError: a program of something else or without a visible stroke, or mink, MuJoCo or OpenGL is missing.
+        InputError: a program without visible brush strokes, or mink, MuJoCo or OpenGL is missing.
     """
     if (reason := missing()) is not None:
         raise InputError(f"the robot does not work here: {reason}; to get it: pip install 'spiral-painter[robot]'")

@@ -1,7 +1,7 @@
 """The processes of a distributed run, each a few of the trainer's own functions (SPIRAL section 3.4).
 
-They are plain classes; `supervisor` makes Ray actors of them. Constructing one does nothing: what can go wrong goes
-wrong in `setup`, whose error Ray then hands to the driver instead of taking it for a crash.
+They are plain classes; `supervisor` makes Ray actors of them. The constructors do nothing: errors occur in `setup`, and
+Ray passes them to the driver instead of taking them for a crash.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Placement:
     """Where a process runs.
 
     Attributes:
-        pid: its number there.
-        host: the address of the machine.
-        node: Ray's name of it.
+        pid: its process id.
+        host: the machine's address.
+        node: Ray's id of it.
         device: what its networks compute on.
     """
 
@@ -50,12 +50,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class UnrollReport:
-    """What an actor says of an unroll.
+    """An actor's report on an unroll.
 
     Attributes:
         version: number of policy updates behind the weights it was painted with.
-        seconds: that painting took.
-        waited: seconds that the actor had nothing to do before.
+        seconds: time for painting.
+        waited: seconds that the actor was idle before.
         figures: of the episodes; see `episode_figures`.
     """
 
@@ -67,10 +67,10 @@ class UnrollReport:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What a learner says of a step.
+    """A learner's report on a step.
 
     Attributes:
-        seconds: that it took.
+        seconds: its time.
         figures: for the log.
         updates: of the network so far.
         commands: learned from so far; 0 for the discriminator.
@@ -83,7 +83,7 @@ class StepReport:
 
 
 def _prepare_process(preset: Preset, threads: int, seed: int) -> Preset:
-    """Make this process ready; a process without a GPU of its own computes on its processor."""
+    """Prepare this process; without a GPU of its own it computes on the processor."""
     machine.keep_memory()
     machine.use_threads(threads)
     torch.manual_seed(seed)
@@ -100,10 +100,10 @@ class ActorProcess:
     def setup(
         self, preset: Preset, seed: int, threads: int, compiled: bool, canvases: int | None = None, first: int = 0
     ) -> Placement:
-        """Get ready, always on the processor: with so small batches a GPU would mostly wait.
+        """Prepare, always on the processor: with such small batches a GPU would mostly wait.
 
         Raises:
-            InputError: the engine or the pictures are not here.
+            InputError: the engine or the pictures are missing.
         """
         preset = _prepare_process(preset, threads, seed)
         device = torch.device("cpu")
@@ -131,7 +131,7 @@ class PolicyLearnerProcess:
     """The policy learner, with the last published discriminator as its scorer."""
 
     def setup(self, preset: Preset, state: dict[str, Tensors], threads: int, compiled: bool) -> Placement:
-        """Go on from a state; see `PolicyLearner.state`.
+        """Continue from a state; see `PolicyLearner.state`.
 
         Raises:
             InputError: it does not fit, or there is no such device.
@@ -151,7 +151,7 @@ class PolicyLearnerProcess:
         return _placement(self.device)
 
     def weights(self) -> Weights:
-        """What actors paint with."""
+        """The actors' weights."""
         return flatten(self.learner.policy.state_dict())
 
     def learn(self, scorer: Weights, progress: float, *unrolls: Trajectory) -> tuple[Weights, StepReport]:
@@ -183,10 +183,10 @@ class DiscriminatorLearnerProcess:
     """The discriminator learner and its replay buffer."""
 
     def setup(self, preset: Preset, state: dict[str, Tensors], threads: int) -> Placement:
-        """Go on from a state; see `DiscriminatorLearner.state`.
+        """Continue from a state; see `DiscriminatorLearner.state`.
 
         Raises:
-            InputError: the pictures are not here.
+            InputError: the pictures are missing.
         """
         preset = _prepare_process(preset, threads, preset.run.seed + 1)
         self.device = machine.choose_device(preset.run.device)
@@ -196,11 +196,11 @@ class DiscriminatorLearnerProcess:
         return _placement(self.device)
 
     def weights(self) -> Weights:
-        """What canvases are scored with."""
+        """The weights that score canvases."""
         return flatten(self.learner.network.state_dict())
 
     def learn(self, *unrolls: Trajectory) -> tuple[Weights, StepReport]:
-        """Put finished canvases into the replay buffer, and learn from it."""
+        """Add finished canvases to the replay buffer, and learn from it."""
         began = time.perf_counter()
         episode = concatenate([to_tensors(unroll, self.device) for unroll in unrolls])
         figures = self.learner.learn(episode, self.real)
@@ -212,5 +212,5 @@ class DiscriminatorLearnerProcess:
 
 
 def merge_evaluations(evaluations: list[Any]) -> Evaluation:
-    """Several policies' evaluations as one, of tensors again."""
+    """Combine several policies' evaluations, as tensors."""
     return combine_evaluations([to_tensors(one) for one in evaluations])

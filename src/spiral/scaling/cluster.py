@@ -1,4 +1,4 @@
-"""A Ray cluster: one that is there, or one of this machine's own."""
+"""A Ray cluster: an existing one, or one on this machine."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ INSTALL = "pip install 'spiral-painter[ray]'"
 
 
 def require_ray(what: str) -> None:
-    """Make sure that Ray is installed; to be called before anything imports it.
+    """Make sure that Ray is installed; call it before anything imports Ray.
 
     Raises:
-        InputError: it is not; says how to get it.
+        InputError: it is not installed.
     """
     if importlib.util.find_spec("ray") is None:
         raise InputError(f"{what} needs Ray, which is not installed: {INSTALL}")
     if "ray" not in sys.modules and Path.home().joinpath(".ray", "auth_token").is_file():
-        # Once this token is there `ray start` asks everybody for it, but nobody shows it unless told to, beforehand.
+        # If this token exists, `ray start` requires it, but clients send it only if this is set before the import.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 @contextlib.contextmanager
 def connected(address: str | None, processes: int) -> Iterator[None]:
-    """Be connected to a cluster inside.
+    """Connect to a cluster within the context.
 
     Args:
         address: `auto`, `HOST:PORT` or `ray://HOST:PORT`; None starts a cluster on this machine, which ends with it.
-        processes: how many shall run at a time; a cluster of our own has room for them, however few processors.
+        processes: how many run at a time; a cluster on this machine has room for them, however few processors.
 
     Raises:
-        InputError: no cluster there.
+        InputError: no cluster.
     """
     require_ray("running beside other processes")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -49,7 +49,7 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address not in (None, "auto"):
-            # Ray itself would try for minutes.
+            # Ray itself would retry for minutes.
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         if address is None:

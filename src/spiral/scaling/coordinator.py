@@ -3,9 +3,9 @@ r"""The coordinator of a distributed run: gives work, takes results (SPIRAL sect
     actors --unrolls--> policy learners --weights--> actors
        \--unrolls--> discriminator learner --weights--> policy learners, which score with them
 
-The driver sees references and small notes only; unrolls and weights go from process to process. Back-pressure: an actor
-gets work only while few unrolls of its policy are in flight. Nothing is counted but what a policy learner has learned
-from, and that is counted by the learner itself, together with its weights.
+The driver sees only references and small reports; unrolls and weights go from process to process. Back-pressure: an
+actor gets work only while few unrolls of its policy are in flight. Only commands that a policy learner has learned from
+count; the learner counts them itself, with its weights.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Coordinator:
     Attributes:
         supervisor: starts and replaces the processes.
         painted: number of commands painted so far.
-        dropped: those of them that were too old to learn from.
+        dropped: those that were too old to learn from.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class Coordinator:
 
         Args:
             preset: the experiment.
-            settings: how it is spread.
+            settings: how it is distributed.
             state: reads the state of all learners from the newest checkpoint; see `learner.merge_states`.
-            say: tells people something.
-            frames: number of commands after which nothing more is to be learned.
+            say: prints a message.
+            frames: number of commands after which learning ends.
             compiled: whether policies are compiled.
 
         Raises:
-            InputError: settings that do not go together.
+            InputError: incompatible settings.
         """
         learning = preset.learning
         if settings.actors < learning.population:
@@ -78,26 +78,26 @@ class Coordinator:
 
     @property
     def commands(self) -> int:
-        """Learned from so far, by all policies."""
+        """Commands learned from, by all policies."""
         return sum(slot.last.commands for slot in self.supervisor.policies)
 
     @property
     def lost(self) -> int:
-        """Number of commands that were painted, or learned from, in vain: gone with a process or a node."""
+        """Number of commands, painted or learned from, that were lost with a process or a node."""
         return self._lost_commands + self.supervisor.rolled_back
 
     def step(self, progress: float, seconds: float) -> list[dict[str, float]]:
-        """Give work to everybody who is free, and wait until something has come back, at most so many seconds.
+        """Give work to all free processes, and wait at most `seconds` for a result.
 
         Args:
             progress: the share of the budget used up, for the schedules.
             seconds: to wait.
 
         Returns:
-            Figures of the steps that policies' learners have taken meanwhile.
+            Figures of the policy learners' steps since the last call.
 
         Raises:
-            InputError: a process cannot do its work with these settings, or where it is.
+            InputError: a process cannot work with these settings, or on its machine.
             TrainingError: a learner has found no place in the cluster.
         """
         self._progress = progress
@@ -108,17 +108,17 @@ class Coordinator:
         return reports
 
     def drain(self, seconds: float = 60.0) -> None:
-        """Wait until the learners are through with what they are at; no policy learns anything new."""
+        """Wait until the learners have finished their current batches; no policy begins another."""
         self._frames = 0
         until = time.monotonic() + seconds
         while any(slot.busy for slot in self.supervisor.learners) and time.monotonic() < until:
             self._futures.wait(1.0)
 
     def evaluate(self, metrics_callback: MetricsCallback | None) -> Evaluation | None:
-        """Let every policy paint the held-out pictures; None where one is not there just now.
+        """Let every policy paint the held-out pictures; None if a learner is not running now.
 
         Raises:
-            InputError: the pictures are not there where it runs.
+            InputError: the pictures are missing on its machine.
             TrainingError: it failed in another way.
         """
         found = self._call_learners(
@@ -127,7 +127,7 @@ class Coordinator:
         return None if found is None else merge_evaluations(found)
 
     def state(self) -> dict[str, Tensors] | None:
-        """The state of all learners, to be saved; None where one is not there just now.
+        """The state of all learners, to be saved; None if one is not running now.
 
         Raises:
             TrainingError: a process failed.
@@ -143,7 +143,7 @@ class Coordinator:
             try:
                 found.append(ray.get(reference))
             except RayActorError as error:
-                # What it was at comes back as a failure, and it is replaced then; of an idle one nothing comes back.
+                # A busy process's call fails later, and the process is replaced then; an idle one has no call to fail.
                 if handle is slot.handle and not slot.busy:
                     self.supervisor.replace(slot, error)
             except ObjectLostError:
@@ -198,7 +198,7 @@ class Coordinator:
         def failed(error: Any) -> None:
             self._in_flight[slot.member] -= 1
             if handle is not slot.handle:
-                return  # another call to the same process has told already
+                return  # another call to the same process has failed before
             if object_lost(error):
                 slot.in_flight -= 1
                 self.supervisor.fetch_weights(policy)
@@ -208,7 +208,7 @@ class Coordinator:
         self._futures.add_callbacks(painted, done, failed)
 
     def _add_to_batch(self, policy: LearnerSlot, unroll: ObjectRef, report: UnrollReport) -> None:
-        """Put an unroll to those that came before it, until they make a batch."""
+        """Collect unrolls until they make a batch."""
         batch = policy.partial_batch or Batch(policy.member, readers=2 if self._scored else 1)
         batch.unrolls.append(unroll)
         batch.reports.append(report)
@@ -230,7 +230,7 @@ class Coordinator:
         def done(report: StepReport) -> None:
             self._learning -= 1
             if handle is not slot.handle:
-                slot.waiting.appendleft(batch)  # what that process learned went with it
+                slot.waiting.appendleft(batch)  # that process's update was lost with it
                 return
             slot.publish(weights, report)
             self._release(batch)
@@ -257,13 +257,13 @@ class Coordinator:
         self._futures.add_callbacks(learned, done, lambda error: self._requeue(slot, handle, batch, error))
 
     def _release(self, batch: Batch) -> None:
-        """One of the learners is through with a batch; when both are there is room for other unrolls."""
+        """Count a learner that is through with a batch; after both, other unrolls have room."""
         batch.readers -= 1
         if not batch.readers:
             self._in_flight[batch.member] -= len(batch.unrolls)
 
     def _requeue(self, slot: LearnerSlot, handle: Any, batch: Batch, error: Any) -> None:
-        """A learner did not get through a batch: the next one shall, unless the batch itself is gone."""
+        """Give a batch that a learner failed on to its replacement, unless the batch is lost."""
         if object_lost(error):
             slot.busy = slot.busy and handle is not slot.handle
             self._release(batch)
@@ -273,7 +273,7 @@ class Coordinator:
             self.supervisor.replace(slot, error)
 
     def _figures(self, slot: LearnerSlot, batch: Batch, age: int) -> dict[str, float]:
-        """What everybody had to do with a step, for the log."""
+        """A step's figures of all processes, for the log."""
         reports, discriminator = batch.reports, self.supervisor.discriminator
         names = reports[0].figures
         means = {name: statistics.fmean(report.figures[name] for report in reports) for name in names}

@@ -1,8 +1,8 @@
 """Several learners of one policy, a GPU each: torch's DistributedDataParallel, started by Ray Train.
 
-To the coordinator a group is one process with `PolicyLearnerProcess`'s methods: a `DDPGroup` hands every call to all
-ranks, and answers with what the first one says. Each rank learns from its share of an unroll's canvases, so that
-together they take the step that a single learner would have taken.
+To the coordinator a group is one process with `PolicyLearnerProcess`'s methods: a `DDPGroup` passes every call to all
+ranks, and returns the result of the first. Each rank learns from its share of an unroll's canvases, so that together
+they take the step of a single learner.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from spiral.scaling.actors_and_learners import PolicyLearnerProcess
 
 
 class DDPGroup:
-    """Stands for a group of learners; an asynchronous Ray actor."""
+    """Represents a group of learners; an asynchronous Ray actor."""
 
     def __init__(self, ranks: int) -> None:
-        """For so many ranks."""
+        """Represent `ranks` ranks."""
         self._queues = [asyncio.Queue() for _ in range(ranks)]
         self._answers = [asyncio.Queue() for _ in range(ranks)]
 
@@ -47,11 +47,11 @@ class DDPGroup:
         return await self._first("state", ())
 
     async def next(self, rank: int) -> tuple[str, tuple[Any, ...]]:
-        """What a rank is to do next; waits for it."""
+        """Wait for a rank's next call."""
         return await self._queues[rank].get()
 
     async def answer(self, rank: int, value: Any, error: Exception | None) -> None:
-        """What came of it."""
+        """Take a rank's result."""
         await self._answers[rank].put((value, error))
 
     async def _all(self, method: str, arguments: tuple[Any, ...]) -> Any:
@@ -78,7 +78,7 @@ class DDPGroup:
 
 
 def start_ddp_group(ranks: int, gpus: float) -> Any:
-    """Start so many ranks; returns the Ray actor that stands for them. If a rank dies, so does that actor."""
+    """Start `ranks` ranks; returns the Ray actor that represents them. If a rank dies, so does that actor."""
     group = ray.remote(DDPGroup).options(num_cpus=0, max_concurrency=64).remote(ranks)
     ray.remote(_fit).options(num_cpus=0, num_gpus=0, max_retries=0).remote(group, ranks, gpus > 0)
     return group
@@ -103,10 +103,10 @@ def _fit(group: Any, ranks: int, gpus: bool) -> None:
 
 
 def _run_rank(config: dict[str, Any]) -> None:
-    """What a rank does: calls, one after the other, until nobody is there to call.
+    """Execute calls, one after the other, until the group is gone.
 
-    Any other error ends the rank, and with it the group, for another one to take its place: it is what those who wait
-    for a rank see of its death.
+    Any other error ends the rank and its group, which is then replaced; callers that wait for the rank see it as the
+    rank's death.
     """
     from ray.train import get_context
 
@@ -119,6 +119,6 @@ def _run_rank(config: dict[str, Any]) -> None:
         value = error = None
         try:
             value = getattr(process, method)(*arguments)
-        except (InputError, TrainingError) as failure:  # goes to whoever called
+        except (InputError, TrainingError) as failure:  # goes to the caller
             error = failure
         ray.get(group.answer.remote(rank, value, error))

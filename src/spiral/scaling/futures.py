@@ -17,21 +17,21 @@ Callback = Callable[[Any], None]
 
 
 class Futures:
-    """Calls to Ray actors; each ends in exactly one of the two functions given with it."""
+    """Calls to Ray actors; each ends in exactly one of its two callbacks."""
 
     def __init__(self) -> None:
         """None."""
         self._pending: dict[ObjectRef, tuple[Callback, Callback]] = {}
 
     def add_callbacks(self, reference: ObjectRef, done: Callback, failed: Callback) -> None:
-        """Have `done` called with the value, or `failed` with the error when a process or an object is gone."""
+        """Call `done` with the value, or `failed` with the error if a process or an object is lost."""
         self._pending[reference] = done, failed
 
     def wait(self, seconds: float) -> None:
-        """Wait until a call has come back, at most so long.
+        """Wait until a call has returned, at most so long.
 
         Raises:
-            InputError: a process was handed wrong input.
+            InputError: a process was given wrong input.
             TrainingError: it failed in another way.
         """
         if not self._pending:
@@ -52,12 +52,12 @@ class Futures:
 
 
 def object_lost(error: Any) -> bool:
-    """Whether a call failed because what it was given is no more, not because its process died."""
+    """Whether a call failed because an argument was lost, not because its process died."""
     return isinstance(error, ObjectLostError) or isinstance(getattr(error, "cause", None), ObjectLostError)
 
 
 def unwrapped(error: RayTaskError) -> Exception:
-    """A remote error as if it had happened here: wrong input stays wrong input."""
+    """A remote error as a local one: an `InputError` stays an `InputError`."""
     cause: Any = error.cause
     if isinstance(cause, (InputError, TrainingError)):
         return type(cause)(str(cause))

@@ -12,18 +12,18 @@ from spiral.scaling.futures import ObjectRef
 
 @dataclass
 class Slot:
-    """A process and what is known of it.
+    """A process and its status.
 
     Attributes:
-        name: for people, such as `actor 3`.
+        name: for messages, such as `actor 3`.
         member: number of the policy it serves, 0 for the first.
         handle: the Ray actor.
         placement: where it runs; None until it is ready.
         busy: whether a learner is at a step.
         in_flight: unrolls that an actor has been asked for.
         restarts: how many processes died here and were replaced.
-        warned: whether people were told that it waits for a place.
-        failed_starts: how many processes died here, one after the other, without having done anything.
+        warned: whether a message said that it waits for a place.
+        failed_starts: how many processes died here in a row, before any result.
         turn: when an actor was last asked for an unroll, counted in unrolls.
     """
 
@@ -50,9 +50,9 @@ class Batch:
 
     Attributes:
         member: the policy that painted them.
-        unrolls: where they are.
-        reports: what their actors say of them.
-        readers: how many learners still have to see them.
+        unrolls: references to them.
+        reports: their actors' reports.
+        readers: how many learners still need them.
     """
 
     member: int
@@ -62,19 +62,19 @@ class Batch:
 
     @property
     def version(self) -> int:
-        """Of the weights that the oldest of them was painted with."""
+        """Version of the weights that painted the oldest of them."""
         return min(report.version for report in self.reports)
 
 
 @dataclass
 class LearnerSlot(Slot):
-    """A learner, with what waits for it.
+    """A learner, with its queue.
 
     Attributes:
         weights: the last ones it published.
-        fetching_weights: whether it is being asked for them once more.
-        version: how often it did.
-        last: what it said of its last step.
+        fetching_weights: whether they were requested again.
+        version: how often it published.
+        last: report on its last step.
         partial_batch: unrolls that are not yet a batch; of a policy's learner only.
         waiting: batches, the oldest first.
     """

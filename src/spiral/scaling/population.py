@@ -1,10 +1,10 @@
 """Population based training (Jaderberg et al. 2017; SPIRAL appendix C): schedules found instead of chosen.
 
 Several members learn side by side, each with its own policy rate and entropy cost. After every interval the worst
-quarter takes over networks and settings from the best one and goes on with both settings multiplied by 1.2 or 0.8.
-Which is which is told by the error on held-out pictures. Ray Tune does the rest, with as many members at a time as
-there are processors: the others wait as checkpoints. Members are not in step: each is compared with what is known of
-the others when its own interval ends, and that is an interval old at most.
+quarter copies networks and settings of the best one and continues with both settings multiplied by 1.2 or 0.8.
+Members are ranked by the error on held-out pictures. Ray Tune runs as many at a time as there are processors; the
+others wait as checkpoints. Members are not synchronised: when its interval ends, each is compared with the others' last
+results, which are at most one interval old.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Member(tune.Trainable):
         interval: int,
         metrics_callback: MetricsCallback | None,
     ) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The pictures to be measured on, then networks."""
+        """Load the held-out pictures and make the networks."""
         base = self.base = Preset.from_json(preset)
         self.frames, self.interval, self.watch = frames, interval, metrics_callback
         self.threads = machine.use_threads(base.run.threads or 1)
@@ -65,7 +65,7 @@ class Member(tune.Trainable):
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Be a member with such a rate and entropy cost: a new one, until a checkpoint is loaded."""
+        """Become a new member with this rate and entropy cost, until a checkpoint is loaded."""
         self.number = int(str(self.trial_id).rsplit("_", 1)[-1])
         seeded = replace(self.base, run=replace(self.base.run, seed=self.base.run.seed + 1000 * self.number))
         self.learner, self.actors, self.real = set_up(with_settings(seeded, new_config), self.threads)
@@ -73,7 +73,7 @@ class Member(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for an interval, then measure."""
+        """Train for an interval, then evaluate."""
         began, learner = time.perf_counter(), self.learner
         target = min((learner.commands // self.interval + 1) * self.interval, self.frames)
         figures: dict[str, float] = {}
@@ -97,21 +97,21 @@ class Member(tune.Trainable):
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Everything that learns."""
+        """Save all learners."""
         config = {"member": self.number, "seconds": self.seconds, "preset": self.learner.preset.to_json()}
         checkpoint.save_folder(Path(checkpoint_dir) / "state", config, self.learner.state())
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Go on from a checkpoint, one's own or a better member's."""
+        """Continue from a checkpoint, the member's own or a better one's."""
         config, state = read_state(Path(checkpoint))
         self.learner.restore(state)
         self.seconds, self.copied_from = float(config["seconds"]), int(config["member"])
-        # Whoever takes over another one's networks must not also paint what the other one paints.
+        # A member that copies another one's networks must not copy its random numbers, too.
         torch.manual_seed(self.base.run.seed + 1000 * self.number + self.learner.commands)
 
 
 def read_state(folder: Path) -> tuple[dict[str, Any], dict[str, checkpoint.Tensors]]:
-    """What `Member.save_checkpoint` wrote."""
+    """Read the files of `Member.save_checkpoint`."""
     place = folder / "state"
     return checkpoint.read_config(place), checkpoint.read_groups(place)
 
@@ -126,17 +126,17 @@ def with_settings(base: Preset, config: dict[str, Any]) -> Preset:
 
 
 def score(figures: dict[str, float]) -> float:
-    """How good a member is, less being better: error beside a blank canvas's, or the Fréchet distance."""
+    """A member's score, lower is better: error relative to a blank canvas's, or the Fréchet distance."""
     if "mse" in figures:
         return figures["mse"] / figures["blank_mse"]
     return figures["held_out/frechet"]
 
 
 class Recorder(Callback):
-    """Writes down and tells every result."""
+    """Records and prints every result."""
 
     def __init__(self, path: Path) -> None:
-        """Go on with the record at `path`; Ray Tune keeps a copy of this object for a resumption."""
+        """Continue the record at `path`; Ray Tune keeps a copy of this object for a resumption."""
         self._path = path
 
     def on_trial_result(
@@ -169,15 +169,15 @@ def train_population(
     """Train a population; the best member's agent is in `out/agent` afterwards.
 
     Args:
-        preset: what they learn; its rate and entropy cost are drawn instead.
-        population: how many, how long.
+        preset: the experiment; its rate and entropy cost are drawn instead.
+        population: number and length of the runs.
         out: the folder: `population.jsonl`, Ray Tune's own records, the agent.
-        resume: go on with what is there.
-        metrics_callback: measures what members without targets invent; they are compared by its Fréchet distance.
+        resume: continue the population in `out`.
+        metrics_callback: measures pictures of members without targets; they are ranked by its Fréchet distance.
 
     Returns:
-        The record: a row for every member and interval, with `ROW`'s fields, `copied_from` being whose networks it had
-        at the interval's beginning.
+        The record: a row for every member and interval, with `ROW`'s fields; `copied_from` is the member whose networks
+        it began the interval with.
 
     Raises:
         InputError: wrong settings, no Ray or no cluster, or `out` holds a population and `resume` is False.
@@ -186,15 +186,15 @@ def train_population(
     make_folder(out)
     place = (out / EXPERIMENT).absolute()
     if place.exists() and not resume:
-        raise InputError(f"{out} holds a population already; add --resume to go on with it, or choose another --out")
+        raise InputError(f"{out} holds a population already; add --resume to continue it, or choose another --out")
     if resume and not tune.Tuner.can_restore(str(place)):
         raise InputError(f"{out} holds no population to go on with")
     settings = {"preset": preset.to_json(), "population": asdict(replace(population, max_concurrent=0, address=None))}
     told = json.dumps(settings, indent=1)
     if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != json.loads(told):
-        raise InputError(f"{out} was begun with other settings; resume with the same ones or choose another --out")
+        raise InputError(f"{out} was made with other settings; resume with the same ones or choose another --out")
     write_atomically(out / SETTINGS, (told + "\n").encode())
-    # What is wrong for all members is better told at once than by each of them.
+    # An error that concerns all members is better raised once than by each.
     load_real_images(preset, torch.device("cpu"))
     make(preset.engine, 1, preset.canvas.to_json())
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", _SNAPSHOT_SECONDS)
@@ -251,7 +251,7 @@ def _tuner(
             quantile_fraction=QUANTILE_FRACTION,
             resample_probability=0.0,
             perturbation_factors=PERTURBATION_FACTORS,
-            # Not in step: with more members than processors Ray 2.60's synchronous mode waits for itself (seen).
+            # Asynchronous: with more members than processors, Ray 2.60's synchronous mode deadlocks (observed).
             synch=False,
         )
     else:
@@ -280,7 +280,7 @@ def _tuner(
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
-    """The record of a population; what was done again after a crash is there once.
+    """The record of a population; intervals repeated after a crash appear once.
 
     Raises:
         InputError: there is none.
@@ -294,5 +294,5 @@ def read_rows(out: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
             rows[row["member"], row["commands"]] = row
         except (ValueError, KeyError, TypeError):
-            continue  # the line that a crash cut off
+            continue  # a line cut off by a crash
     return [rows[key] for key in sorted(rows)]

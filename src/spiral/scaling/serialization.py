@@ -1,4 +1,4 @@
-"""Tensors as NumPy arrays, which Ray puts into shared memory without copying them through a pickle.
+"""Tensors as NumPy arrays, which Ray puts into shared memory without pickling them.
 
 A network's weights are one array: a hundred small ones cost each reader more time than their bytes do.
 """
@@ -25,19 +25,19 @@ _ALIGN = 8
 
 
 def to_arrays(tree: Tree) -> Tree:
-    """The same dataclass, mapping, list or tuple, with arrays in the tensors' place."""
+    """The same dataclass, mapping, list or tuple, with arrays for tensors."""
     return _mapped(tree, lambda leaf: leaf.detach().cpu().contiguous().numpy() if isinstance(leaf, Tensor) else leaf)
 
 
 def to_tensors(tree: Tree, device: torch.device | str = "cpu") -> Tree:
-    """What `to_arrays` was given, on a device. The arrays are copied: those in Ray's memory are read-only."""
+    """The inverse of `to_arrays`, on a device. The arrays are copied: those in Ray's memory are read-only."""
     return _mapped(tree, lambda leaf: torch.tensor(leaf, device=device) if isinstance(leaf, np.ndarray) else leaf)
 
 
 def flatten(tensors: Tensors) -> Weights:
     """All tensors in one array, by name, each padded to a multiple of eight bytes.
 
-    By name, since a module and a file that was read keep the same tensors in different orders.
+    They are sorted by name, since a module and a file have the same tensors in different orders.
     """
     parts = []
     for name in sorted(tensors):
@@ -47,10 +47,10 @@ def flatten(tensors: Tensors) -> Weights:
 
 
 def unflatten(weights: Weights, like: Tensors) -> dict[str, Tensor]:
-    """What `flatten` was given: tensors with the names, types and shapes of `like`, to be copied from, not written to.
+    """The inverse of `flatten`: read-only tensors with the names, types and shapes of `like`.
 
     Raises:
-        ValueError: it was given others.
+        ValueError: the weights do not fit.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")

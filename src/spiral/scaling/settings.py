@@ -1,4 +1,4 @@
-"""How runs and populations are spread over machines, and the flags that say so; needs no Ray."""
+"""Settings of distributed runs and populations, and their flags; needs no Ray."""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ import tyro
 from spiral.errors import InputError, require_within
 
 MAX_CALLS_IN_FLIGHT = 2
-"""Calls to an actor at a time: the second one spares it the way to the driver and back between two unrolls."""
+"""Calls to an actor at a time: the second one saves the round trip to the driver between two unrolls."""
 
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """Who takes part in a run.
+    """The processes of a distributed run.
 
     Attributes:
-        actors: processes that paint beside those that learn, each B canvases, on a Ray cluster; they share the policies
-            out among themselves. --run.threads is then for each process, one when 0. With no actors the run is on one
-            machine, without Ray.
+        actors: processes that paint B canvases each, beside the learners, on a Ray cluster; the policies are divided
+            among them. --run.threads is then for each process, one when 0. With no actors the run is on one machine,
+            without Ray.
         address: of a Ray cluster: `auto`, `HOST:PORT` or `ray://HOST:PORT`; one is started on this machine when left
             out.
-        learners: processes, with a GPU each where there are GPUs, among which a policy's learning is split.
-        canvases_per_actor: that an actor paints at a time, a whole part of the learner's batch, which is put together
-            from several actors' unrolls; the whole batch when left out. The more actors, the fewer canvases each: what
-            a step learns from was then painted by a policy only few steps older.
-        queue: batches that may wait for a policy's learner or be learned from, beside what the actors are painting.
-            The actors wait when there are as many: back-pressure.
-        max_policy_lag: steps of a policy's learner that may lie between the weights an unroll was painted with and
-            those that would learn from it. No more unrolls are begun than that allows for, and a straggler's that is
-            older nevertheless is thrown away.
+        learners: processes that share a policy's learning, with a GPU each where there are GPUs.
+        canvases_per_actor: canvases that an actor paints at a time, a divisor of the learner's batch, which is
+            assembled from several actors' unrolls; the whole batch when left out. With many actors, fewer canvases
+            each make the policy lag smaller.
+        queue: batches that may wait for a policy's learner or be learned from, beside those being painted. The actors
+            wait when the queue is full: back-pressure.
+        max_policy_lag: learner steps that may lie between the weights that painted an unroll and those that learn from
+            it. No more unrolls are begun than that allows, and a straggler's older unroll is dropped.
         placement_timeout: seconds that a learner may wait for a place in the cluster before the run gives up.
     """
 
@@ -47,7 +46,7 @@ class ClusterSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range, or an address without actors.
+            InputError: a number is out of range, or an address without actors.
         """
         require_within(
             "cluster", self, actors=(0, 10_000), learners=(1, 64), queue=(1, 1000), max_policy_lag=(0, 10**6)
@@ -59,10 +58,10 @@ class ClusterSettings:
             raise InputError("--address is for distributed runs: add --actors N")
 
     def unrolls(self, batch: int) -> int:
-        """How many unrolls make a learner's batch of so many canvases.
+        """Number of unrolls in a learner's batch of `batch` canvases.
 
         Raises:
-            InputError: it cannot be put together from them.
+            InputError: they cannot make up the batch.
         """
         canvases = self.canvases_per_actor or batch
         if batch % canvases:
@@ -72,21 +71,21 @@ class ClusterSettings:
         return batch // canvases
 
     def max_unrolls_in_flight(self, actors: int, unrolls: int) -> int:
-        """How many unrolls of a policy may be in flight, of so many actors, where so many make a batch."""
+        """How many unrolls of a policy with `actors` actors may be in flight if `unrolls` make a batch."""
         enough = max(actors, unrolls) + self.queue * unrolls
         return min(enough, (self.max_policy_lag + 1) * unrolls)
 
 
 @dataclass(frozen=True)
 class PopulationSettings:
-    """A population and how it is trained.
+    """A population and its training.
 
     Attributes:
-        members: that learn side by side.
+        members: how many learn.
         frames: commands that each member paints and learns from.
         intervals: how often members are compared.
-        exploit: the worst quarter goes on from the best one's networks; without it this is a random search.
-        rates: smallest and largest policy rate to begin with; drawn log-uniformly.
+        exploit: the worst quarter copies the best one's networks; without it this is a random search.
+        rates: smallest and largest initial policy rate; drawn log-uniformly.
         entropy_coefs: the same for the entropy cost.
         max_concurrent: members that learn at a time while the others wait; one for each processor (or GPU) of the
             cluster when 0.
@@ -107,7 +106,7 @@ class PopulationSettings:
         """Check the numbers.
 
         Raises:
-            InputError: naming the one out of range.
+            InputError: a number is out of range.
         """
         require_within("population", self, members=(1, 10_000), frames=(1, 10**15), intervals=(1, 10**6))
         require_within("population", self, max_concurrent=(0, 10_000))

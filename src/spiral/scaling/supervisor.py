@@ -1,4 +1,4 @@
-"""The supervisor of a distributed run: starts its processes, and replaces those that die."""
+"""The supervisor of a distributed run: starts its processes, and replaces dead ones."""
 
 from __future__ import annotations
 
@@ -33,10 +33,9 @@ class Supervisor:
 
     Attributes:
         policies: a slot for the learner of each policy.
-        discriminator: the one of the discriminator's learner.
-        actors: those who paint; they share the policies out among themselves.
-        rolled_back: number of commands that were learned from in vain, since a learner and what it had published were
-            lost.
+        discriminator: the slot of the discriminator's learner.
+        actors: their slots; the policies are divided among them.
+        rolled_back: number of commands whose learning was lost with a learner and its published weights.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Supervisor:
 
     @property
     def learners(self) -> list[LearnerSlot]:
-        """Those who learn."""
+        """All learners."""
         return [*self.policies, self.discriminator]
 
     @property
@@ -80,17 +79,17 @@ class Supervisor:
     def replace(self, slot: Slot, error: Any) -> None:
         """Replace a process that died or cannot be reached.
 
-        What a learner published is not lost with it, unless its node went, too. The rest of its state, moments,
-        averages and the replay buffer, is that of the checkpoint, which is a little older.
+        A learner's published weights survive it, unless its node is lost, too. The rest of its state, moments, averages
+        and the replay buffer, comes from the checkpoint, which is a little older.
 
         Raises:
-            TrainingError: none lives long enough to do anything.
+            TrainingError: processes in this slot keep dying at the start.
         """
-        self._say(f"{slot.name} was lost ({type(error).__name__}); another one takes its place")
+        self._say(f"{slot.name} was lost ({type(error).__name__}); it is replaced")
         slot.restarts += 1
         slot.failed_starts += 1
         if slot.failed_starts > _MAX_FAILED_STARTS:
-            raise TrainingError(f"{slot.name} dies before it has done anything, again and again: {_first_line(error)}")
+            raise TrainingError(f"{slot.name} keeps dying before its first result: {_first_line(error)}")
         with contextlib.suppress(Exception):
             ray.kill(slot.handle)
         if not isinstance(slot, LearnerSlot):
@@ -106,7 +105,7 @@ class Supervisor:
         before, mine = slot.last, member_state(state, slot.member)
         weights, there = _published(slot.weights, mine["policy"])
         slot.weights, mine["policy"] = ray.put(flatten(weights)), weights
-        slot.version += 1  # or actors would go on with those that were lost
+        slot.version += 1  # or actors would keep the lost weights
         if there:
             mine["counts"] = {
                 "updates": torch.tensor(before.updates),
@@ -116,7 +115,7 @@ class Supervisor:
         self.rolled_back += before.commands - slot.last.commands
 
     def fetch_weights(self, slot: LearnerSlot) -> None:
-        """Have a learner publish once more: nobody has its weights yet, or they are gone, and perhaps it is, too."""
+        """Let a learner publish again: its weights are not published yet, or lost, perhaps with the learner."""
         if slot.fetching_weights or slot.placement is None:
             return
         slot.fetching_weights, handle = True, slot.handle
@@ -136,7 +135,7 @@ class Supervisor:
         self._futures.add_callbacks(weights, there, failed)
 
     def warn_of_waiting(self) -> None:
-        """Tell which processes still wait for a place in the cluster.
+        """Report processes that still wait for a place in the cluster.
 
         Raises:
             TrainingError: a learner has waited for too long.
@@ -150,7 +149,7 @@ class Supervisor:
                 raise TrainingError(
                     f"{slot.name} found no place in the cluster in {self._settings.placement_timeout:.0f} s: "
                     f"it needs {needs}; "
-                    "join a node (`ray start --address ...`) and go on with --resume"
+                    "join a node (`ray start --address ...`) and continue with --resume"
                 )
             if waited > _WARN_SECONDS and not slot.warned:
                 slot.warned = True
@@ -167,7 +166,7 @@ class Supervisor:
             if isinstance(slot, LearnerSlot) and slot.weights is None:
                 self.fetch_weights(slot)
             if slot.restarts:
-                self._say(f"{slot.name} is there again, on {place.host}")
+                self._say(f"{slot.name} runs again, on {place.host}")
 
         def failed(error: Any) -> None:
             if handle is slot.handle:
@@ -200,7 +199,7 @@ class Supervisor:
 
 
 def _published(reference: ObjectRef, otherwise: Tensors) -> tuple[Tensors, bool]:
-    """The weights that a learner published last, or others when they are gone, and whether they were there."""
+    """A learner's last published weights, or `otherwise` if they are lost, and whether they were found."""
     if reference is None:
         return otherwise, False
     try:

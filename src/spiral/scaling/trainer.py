@@ -1,4 +1,4 @@
-"""SPIRAL on many machines (section 3.4): what `spiral.learning.trainer` does in turns, done by many at once."""
+"""SPIRAL on many machines (section 3.4): `spiral.learning.trainer` with its steps in parallel."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def train(
     """Train an agent on a Ray cluster and return the folder that holds it.
 
     Args:
-        preset: the experiment; V-trace corrects for the age of what the actors send.
-        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `cluster.json` says who
+        preset: the experiment; V-trace corrects for the actors' policy lag.
+        out: the run's folder, on this machine; see `spiral.learning.trainer.train`. `cluster.json` says which process
             runs where.
         budget: when to stop.
-        cluster: how the run is spread.
-        resume: go on from the last checkpoint in `out`, also that of a run on one machine.
-        start: folder of an agent whose networks to begin from.
+        cluster: how the run is distributed.
+        resume: continue from the last checkpoint in `out`, also that of a run on one machine.
+        start: folder of an agent with the initial networks.
         metrics_callback: see `spiral.learning.trainer.train`.
 
     Raises:
@@ -51,7 +51,7 @@ def train(
         TrainingError: a quantity is not finite, or the cluster has no place for a learner.
     """
     preset = replace(preset, learning=replace(preset.learning, off_policy_correction="v-trace"))
-    cluster.unrolls(preset.learning.batch_size)  # refuses what does not go together, before anything is begun
+    cluster.unrolls(preset.learning.batch_size)  # refuses incompatible settings before anything starts
     run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.population * cluster.learners
     state, seconds = run_checkpoints.read(out, preset) if resume else (initial_state(preset, start), 0.0)
     with connected(cluster.address, cluster_size), RunLog.start(out, preset, resume, seconds) as log:
@@ -82,7 +82,7 @@ def initial_state(preset: Preset, start: Path | None) -> dict[str, Tensors]:
     """The state before the first command.
 
     Raises:
-        InputError: settings that do not go together, or the pictures cannot be had.
+        InputError: incompatible settings, or the pictures cannot be loaded.
     """
     learner = Learner(preset, torch.device("cpu"))
     if preset.policy.cluster_means:
@@ -93,7 +93,7 @@ def initial_state(preset: Preset, start: Path | None) -> dict[str, Tensors]:
 
 
 def write_status(out: Path, coordinator: Coordinator) -> None:
-    """Write down who runs where, and what has become of all commands."""
+    """Write which process runs where, and the counts of commands."""
     status = {
         "commands": coordinator.commands,
         "painted": coordinator.painted,
@@ -108,17 +108,17 @@ def write_status(out: Path, coordinator: Coordinator) -> None:
 
 
 def rewind_if_lost(log: RunLog, coordinator: Coordinator, reached: int) -> int:
-    """Drop what is recorded beyond where the learners stand now; returns where that is."""
+    """Drop log rows beyond the learners' commands, which are returned."""
     if coordinator.commands < reached:
         log.rewind(coordinator.commands)
     return coordinator.commands
 
 
 def save_if_finite(out: Path, preset: Preset, state: dict[str, Tensors], seconds: float) -> None:
-    """Save a state, unless its networks have broken down since anybody looked.
+    """Save a state, unless its networks have diverged since the last check.
 
     Raises:
-        TrainingError: they have.
+        TrainingError: they have diverged.
     """
     for group, tensors in state.items():
         if any(tensor.is_floating_point() and not tensor.isfinite().all() for tensor in tensors.values()):
@@ -134,7 +134,7 @@ def conclude(
     metrics_callback: MetricsCallback | None,
     reached: int,
 ) -> None:
-    """The last evaluation and the last checkpoint, whoever dies meanwhile."""
+    """The last evaluation and the last checkpoint, even if processes die meanwhile."""
     state = seen = None
     while state is None or seen is None:
         coordinator.drain()

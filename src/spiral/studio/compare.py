@@ -1,4 +1,4 @@
-"""The tab that sets agents and search against each other on the visitor's picture."""
+"""The tab that compares agents and search on the visitor's picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spiral.studio.painting import PaintTab, current_picture, redrawing
 from spiral.studio.shared import ONE_AT_A_TIME, Studio, show_input_errors
 
 _LARGER = 8
-"""Times as large as an agent sees it a picture is shown."""
+"""Pictures are shown this much larger than the agent sees them."""
 _HEAD = ["who", "mean squared error", "commands", "seconds"]
 
 
@@ -25,14 +25,14 @@ def tab(studio: Studio, paint_tab: PaintTab) -> None:
 
     Args:
         studio: its settings.
-        paint_tab: where the visitor's picture is.
+        paint_tab: holds the visitor's picture.
     """
     presets = {name: preset for name, preset in redrawing(studio).items() if not handlers.paints_in_tiles(preset)}
     first = default()
     second = next((name for name, preset in presets.items() if preset.learning.reward == "l2"), first)
     gr.Markdown(
-        "The picture of the tab *Paint*, painted by an agent that was paid by a discriminator, by one that was paid by "
-        "the distance of pixels (L2), and by Metropolis-Hastings search, which learns nothing and renders every time."
+        "The picture of the tab *Paint*, painted by an agent with a discriminator's reward, by one with the reward of "
+        "pixel distance (L2), and by Metropolis-Hastings search, which learns nothing and renders every time."
     )
     with gr.Row():
         one = gr.Dropdown(list(presets), value=first, label="An agent")
@@ -52,7 +52,7 @@ def tab(studio: Studio, paint_tab: PaintTab) -> None:
         other: str,
         evaluations: int,
         seed: int,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio passes it this way
     ) -> tuple[str, list[list[Any]]]:
         given = current_picture(drawn, uploaded, source)
         count = int(evaluations)

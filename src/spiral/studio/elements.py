@@ -1,7 +1,7 @@
-"""What Gradio does not have: a pad to draw on, a player that shows a painting, and pictures that come with the answer.
+"""Elements that Gradio lacks: a pad to draw on, a player for paintings, and pictures inside the response.
 
-Gradio's own gallery writes pictures to files that are named by their content and has the browser fetch each of them:
-sixteen requests where one will do, and two visitors with the same picture read while it is being written.
+Gradio's own gallery writes pictures to files named by their content, and the browser fetches each of them: sixteen
+requests instead of one, and of two visitors with the same picture, one may read it while it is being written.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ _COLUMNS = 10
 
 
 def pad() -> gr.HTML:
-    """White on black, by mouse, finger or pen; its value is a PNG as a data URL."""
+    """A pad, white on black, for mouse, finger or pen; its value is a PNG as a data URL."""
     return _element("pad", "pad")
 
 
 def player() -> gr.HTML:
-    """A slider and a play button over a painting's commands; its value is what `player_data` makes."""
+    """A slider and a play button over a painting's commands; its value is from `player_data`."""
     return _element("player", "player")
 
 
 def pictures(name: str, least: int) -> gr.HTML:
-    """Pictures side by side, at least `least` pixels wide each; its value is what `picture_data` makes.
+    """Pictures side by side, at least `least` pixels wide each; its value is from `picture_data`.
 
-    The event `choose` tells the `index` of the one that was clicked.
+    The event `choose` has the `index` of the clicked one.
     """
     return _element("pictures", name, f".pictures {{ --least: {least}px; }}")
 
 
 def picture_data(shown: Sequence[tuple[npt.NDArray[np.uint8], str]]) -> str:
-    """Pictures uint8 [H, W, C] with their captions, as the element wants them."""
+    """Pictures uint8 [H, W, C] with their captions, for the element."""
     return json.dumps([{"source": _data_url(to_image(pixels)), "caption": caption} for pixels, caption in shown])
 
 
 def player_data(playback: Playback) -> str:
-    """A playback as the player wants it: JSON with all frames on one sheet, ten in a row."""
+    """A playback for the player: JSON with all frames on one sheet, ten in a row."""
     height, width = playback.frames[0].shape[:2]
     values = {
         "sheet": _data_url(_sheet(playback.frames)),
@@ -82,7 +82,7 @@ def _sheet(frames: Sequence[npt.NDArray[np.uint8]]) -> Image.Image:
 
 
 def _data_url(picture: Image.Image) -> str:
-    """Grey pictures without loss, colour ones as JPEG, which is a tenth of the size."""
+    """Grey pictures as PNG, colour ones as JPEG, which is a tenth of the size."""
     stream = io.BytesIO()
     kind = "png" if picture.mode == "L" else "jpeg"
     picture.save(stream, format=kind, quality=88)

@@ -1,6 +1,6 @@
-"""What the studio's buttons do, without the page: paint, invent, edit, compare, write documents.
+"""The functions of the studio's buttons, without the page: paint, generate, edit, compare, write documents.
 
-Everything a browser sends ends up in an argument here or in `spiral.studio.uploads`, and is checked.
+All input from a browser is an argument here or in `spiral.studio.uploads`, and is checked.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from spiral.program import Program
 from spiral.settings import Preset
 
 SECONDS = 60.0
-"""What one request may take."""
+"""Limit for one request."""
 MAX_STROKES, MAX_SAMPLES, MAX_EVALUATIONS = 800, 64, 5000
 MAX_PIXELS = 2048
 """Side of a document."""
@@ -43,17 +43,17 @@ MAX_GIF_PIXELS = 640
 """Side of a GIF, all of whose frames are in memory at once."""
 _LOADED = 4
 KEPT_SECONDS = 3600
-"""After which what a visitor brought or made is deleted."""
+"""After this time a visitor's files are deleted."""
 
 
 @dataclass(frozen=True)
 class Painting:
-    """A program and where it came from.
+    """A program and its origin.
 
     Attributes:
         agent: the name of the agent that wrote it.
-        program: what it wrote.
-        target: what it was to paint, uint8 [S, S, C] as the agent saw it; None where it invented.
+        program: the program.
+        target: the agent's target, uint8 [S, S, C] as it saw it; None for generation.
     """
 
     agent: str
@@ -62,21 +62,21 @@ class Painting:
 
 
 def agents(runs: Path | None = None) -> dict[str, Preset]:
-    """The experiments of all agents that can paint here, by name: shipped ones, then those of runs in a folder."""
+    """The presets of all agents that work here, by name: shipped ones, then those of runs in a folder."""
     folders = [] if runs is None else sorted(path.parents[1] for path in runs.glob("*/agent/config.json"))
     found: dict[str, Preset] = {}
     for name in [*shipped(), *(str(folder.resolve()) for folder in folders)]:
         try:
             preset = read_preset(find(name))
         except InputError:
-            continue  # of a version with other settings
+            continue  # of another version's settings
         if missing(preset.engine) is None:
             found[name] = preset
     return found
 
 
 def cached_agent(name: str) -> Agent:
-    """An agent, from memory if it was used lately and is still the same.
+    """An agent, from memory if it was used recently and is unchanged.
 
     Raises:
         InputError: there is none, or it cannot be read.
@@ -90,18 +90,18 @@ def _loaded(name: str, written: int) -> Agent:
 
 
 def paints_in_tiles(preset: Preset) -> bool:
-    """Whether an agent paints pictures of any shape in many strokes, or squeezed onto its canvas in a few."""
+    """Whether an agent paints pictures of any shape in many strokes, not only on its canvas in a few."""
     canvas = preset.canvas
     return isinstance(canvas, StrokeSettings) and canvas.channels == 3 and not canvas.spline
 
 
 def default_strokes(preset: Preset) -> int:
-    """Strokes to begin with."""
+    """Default number of strokes."""
     return 200 if paints_in_tiles(preset) else preset.learning.episode_length
 
 
 def max_strokes(preset: Preset) -> int:
-    """Strokes that make sense at most: beyond its episode an agent goes on as at the end of one."""
+    """Most useful number of strokes: beyond its episode an agent continues as at the end."""
     return MAX_STROKES if paints_in_tiles(preset) else 4 * preset.learning.episode_length
 
 
@@ -120,15 +120,15 @@ def paint(
     Args:
         name: of the agent.
         picture: RGB.
-        strokes: at most so many, 1 to `MAX_STROKES`.
+        strokes: the most, 1 to `MAX_STROKES`.
         seed: of the brush.
-        engine: another than it was trained with.
+        engine: another than in training.
         brush: likewise.
-        invert: turn dark and light over first.
-        report: told the number of strokes so far from time to time.
+        invert: invert the picture first.
+        report: called with the number of strokes so far from time to time.
 
     Raises:
-        InputError: something of this does not go together, or it took longer than `SECONDS`.
+        InputError: incompatible arguments, or it took longer than `SECONDS`.
     """
     require_number("strokes", strokes, 1, MAX_STROKES)
     require_number("seed", seed, 0, 2**31)
@@ -143,7 +143,7 @@ def paint(
 
 
 def sample(name: str, count: int, seed: int = 0, temperature: float | None = None) -> list[Painting]:
-    """Let an agent invent pictures.
+    """Let an agent generate pictures.
 
     Raises:
         InputError: a number out of range, or an agent that redraws.
@@ -163,18 +163,18 @@ def edit(
     ground: str = "",
     brush: str | None = None,
 ) -> Program:
-    """Another version of a program of brush strokes; what is left empty stays.
+    """Edit a program of brush strokes; empty arguments change nothing.
 
     Args:
-        program: as it was painted.
+        program: as painted.
         without: strokes to leave out, by number from 1, as `2, 5-7`.
-        order: of the strokes that remain.
+        order: of the remaining strokes.
         palette: colours for the strokes, as `#102030,#ffcc00`.
         ground: colour of the paper, as `#ffffff`.
         brush: another one.
 
     Raises:
-        InputError: not a program of strokes, or something that cannot be read.
+        InputError: not a program of strokes, or an invalid argument.
     """
     left_out = parse_numbers(without, len(strokes(program)))
     result = trim(program, without=left_out) if left_out else program
@@ -187,10 +187,10 @@ def edit(
 
 
 def parse_numbers(text: str, most: int) -> set[int]:
-    """Numbers from 1 to `most` as one writes them: `2, 5-7`.
+    """Parse numbers from 1 to `most`: `2, 5-7`.
 
     Raises:
-        InputError: something else.
+        InputError: other text.
     """
     numbers: set[int] = set()
     for word in filter(None, re.split(r"[,\s]+", text.strip())):
@@ -204,13 +204,13 @@ def parse_numbers(text: str, most: int) -> set[int]:
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """How somebody did with a picture.
+    """The result of an agent or of the search on a picture.
 
     Attributes:
-        who: an agent's name, or what else it was.
-        program: what they wrote.
+        who: an agent's name, or the search.
+        program: the program.
         mse: mean squared error, pixels in [0, 1].
-        seconds: how long it took.
+        seconds: duration.
     """
 
     who: str
@@ -227,18 +227,18 @@ def compare(
     invert: bool = False,
     report: Callable[[int], object] = lambda done: None,
 ) -> list[ComparisonResult]:
-    """Agents, and Metropolis-Hastings search with the first one's engine, on one picture, each to its own canvas size.
+    """Run agents, and Metropolis-Hastings search with the first one's engine, on one picture, at their canvas sizes.
 
     Args:
         names: of agents that paint a picture once.
         picture: RGB.
         evaluations: renderings of the search, 0 for no search.
         seed: of brush and search.
-        invert: turn dark and light over first.
-        report: told the number of renderings so far from time to time.
+        invert: invert the picture first.
+        report: called with the number of renderings so far from time to time.
 
     Raises:
-        InputError: something of this does not go together, or it took longer than `SECONDS`.
+        InputError: incompatible arguments, or it took longer than `SECONDS`.
     """
     require_number("the number of renderings", evaluations, 0, MAX_EVALUATIONS)
     require_number("seed", seed, 0, 2**31)
@@ -264,11 +264,11 @@ def compare(
 
 
 def document(folder: Path, program: Program, ending: str, size: int | None) -> Path:
-    """Write a program in a format, `json` or what `write_document` knows, and return the file.
+    """Write a program in a format, `json` or one of `write_document`, and return the file.
 
     Args:
-        folder: where studios put files; those that are older than an hour are deleted.
-        program: what to write.
+        folder: for the studios' files; those older than an hour are deleted.
+        program: the program.
         ending: of the file, without its dot.
         size: longer side in pixels, 16 to `MAX_PIXELS`; the program's own when None.
 
@@ -276,7 +276,7 @@ def document(folder: Path, program: Program, ending: str, size: int | None) -> P
         InputError: another ending, or a size out of range.
     """
     for old in folder.glob("*/painting.*"):
-        with contextlib.suppress(FileNotFoundError):  # somebody else is cleaning up, too
+        with contextlib.suppress(FileNotFoundError):  # another request may clean up, too
             if time.time() - old.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(old.parent, ignore_errors=True)
     if size is not None:
@@ -291,7 +291,7 @@ def document(folder: Path, program: Program, ending: str, size: int | None) -> P
 
 
 def _on_time(report: Callable[[int], object]) -> Callable[[int], None]:
-    """Passes reports on, and stops what reports after `SECONDS`."""
+    """Pass reports on, and stop the caller after `SECONDS`."""
     end = time.monotonic() + SECONDS
 
     def check(done: int) -> None:

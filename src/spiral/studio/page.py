@@ -1,4 +1,4 @@
-"""The page: four tabs over what `spiral.studio.handlers` does."""
+"""The page: four tabs for the functions of `spiral.studio.handlers`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ footer { display: none !important; }
 """
 _THEME = Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
 _WAITING = 100
-"""Requests that may wait for their turn."""
+"""Requests that may wait."""
 _THREADS = 6
-"""For all requests; each keeps torch's scratch memory, so that forty, as Gradio has them, fill a small machine."""
+"""Threads for all requests; each keeps torch's scratch memory: Gradio's forty would fill a small machine."""
 _VISITORS = 200
-"""Whose pictures are remembered; beyond them, whoever came first is forgotten."""
+"""Visitors whose pictures are kept; beyond them, the earliest one's are dropped."""
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -46,7 +46,7 @@ def build(studio: Studio) -> gr.Blocks:
                 compare.tab(studio, paint_tab)
             with gr.Tab("Runs", id="runs"):
                 runs.tab(studio)
-        # Runs that have begun since bring agents along.
+        # New runs add agents.
         page.load(lambda: gr.Dropdown(choices=list(painting.redrawing(studio))), None, paint_tab.agent)
     return page
 
@@ -72,9 +72,9 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
         OSError: the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files:
-        # Gradio would fetch whatever address a request names instead of a file.
+        # Gradio would fetch any address that a request names instead of a file.
         processing_utils.async_ssrf_protected_download = _fetch_nothing
-        os.environ["GRADIO_TEMP_DIR"] = files  # what visitors bring goes when the studio goes
+        os.environ["GRADIO_TEMP_DIR"] = files  # visitors' files are deleted with the studio
         page = build(Studio(folder, Path(files)))
         page.queue(max_size=_WAITING, default_concurrency_limit=2)
         _, address, _ = page.launch(

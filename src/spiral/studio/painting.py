@@ -1,4 +1,4 @@
-"""The tab on which one draws: a picture becomes a painting, which is shown, edited and downloaded."""
+"""The tab for drawing: a picture becomes a painting, which is shown, edited and downloaded."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _PREVIEW = 336
 _GREY, _SOME = 16, 0.05
 """Levels by which channels of a grey photograph may differ, and the share of pixels that may differ by more."""
 DRAWN, DROPPED = "drawn", "dropped"
-"""Where a visitor's picture comes from."""
+"""Source of a visitor's picture."""
 
 
 @dataclass(frozen=True)
 class PaintTab:
-    """What other tabs need of this one.
+    """Components that other tabs use.
 
     Attributes:
-        picture: components that hold the visitor's picture and whether to invert it, as `current_picture` takes them.
-        player: that shows a painting.
+        picture: components that hold the visitor's picture and whether to invert it, as in `current_picture`.
+        player: shows a painting.
         agent: the agents to choose from.
     """
 
@@ -61,7 +61,7 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
 
     Args:
         studio: its settings.
-        opened: what the visitor looks at, an `OpenPainting` or None.
+        opened: the visitor's `OpenPainting` or None.
     """
     presets = redrawing(studio)
     first = default()
@@ -95,7 +95,7 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
         taken = np.asarray(uploaded_picture(path))
         small = Image.fromarray(taken)
         small.thumbnail((_PREVIEW, _PREVIEW))
-        # A picture with colours is one for the agent that has some.
+        # A picture in colour goes to an agent with colours.
         coloured = bool((np.ptp(taken, axis=2) > _GREY).mean() > _SOME)
         fitting = default(colour=True) if coloured else gr.skip()
         return taken, DROPPED, gr.Image(small, visible=True), fitting
@@ -110,7 +110,7 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
         engine: str,
         brush: str,
         seed: int,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # this is how Gradio hands it over
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio passes it this way
     ) -> tuple[OpenPainting, str]:
         painting = handlers.paint(
             name,
@@ -131,7 +131,7 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
         preset = redrawing(studio)[name]
         return gr.Slider(value=handlers.default_strokes(preset), maximum=handlers.max_strokes(preset))
 
-    # A file that is refused leaves the drop zone, so that the next one can be dropped.
+    # A refused file leaves the drop zone, so that another one can be dropped.
     taken = file.upload(show_input_errors(take), file, [uploaded, source, preview, agent], api_name="picture")
     taken.failure(lambda: None, None, file)
     file.clear(lambda: (None, gr.Image(None, visible=False)), None, [uploaded, preview], api_visibility="private")
@@ -145,12 +145,12 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
 
 
 def redrawing(studio: Studio) -> dict[str, Preset]:
-    """The agents that redraw, and their experiments."""
+    """The agents that redraw, and their presets."""
     return {name: preset for name, preset in handlers.agents(studio.runs).items() if preset.redraws}
 
 
 def current_picture(drawn: str | None, uploaded: np.ndarray | None, source: str) -> Image.Image:
-    """What is on the pad, or the picture that was dropped, whichever the visitor looks at.
+    """The drawing on the pad or the dropped picture, whichever is shown.
 
     Raises:
         InputError: there is nothing.
@@ -163,7 +163,7 @@ def current_picture(drawn: str | None, uploaded: np.ndarray | None, source: str)
 
 
 def show_again(opened: OpenPainting) -> str:
-    """What a visitor looks at, for the player."""
+    """The visitor's painting, for the player."""
     agent = handlers.cached_agent(opened.painting.agent)
     return player_data(record_playback(agent, opened.program, opened.painting.target))
 
@@ -192,7 +192,7 @@ def _editor(studio: Studio, opened: gr.State, show: gr.HTML) -> None:
         before = require_painting(opened)
         program = handlers.edit(before.program, without, chosen(order), palette, ground, chosen(brush))
         changed = OpenPainting(before.painting, program)
-        # Strokes have other numbers now, and an order that was kept would turn what it has turned.
+        # Strokes have new numbers, and keeping the order would apply it twice.
         return changed, show_again(changed), "", AS_IT_IS
 
     def go_back(opened: OpenPainting | None) -> tuple[OpenPainting, str]:

@@ -1,4 +1,4 @@
-"""A painting as it came about: what was on the canvas after every command, how good it was, and how it was judged."""
+"""The process of a painting: the canvas after every command, with its error and its score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spiral.exports.paths import curves
 from spiral.program import Program
 
 FRAMES = 80
-"""Longer paintings show several commands a frame."""
+"""Longer paintings show several commands per frame."""
 SHOWN = 320
 """About the longer side of a frame in pixels."""
 
@@ -31,10 +31,10 @@ class Playback:
     Attributes:
         frames: F pictures uint8 [H, W, C], the blank canvas first.
         steps: commands executed before each frame, F rising numbers from 0 to T.
-        lines: what each command does, T lines.
-        numbers: of the strokes as `spiral.painting.editing` counts them, from 1; None for a command that is none.
+        lines: a description of each command, T lines.
+        numbers: of the strokes as in `spiral.painting.editing`, from 1; None for other commands.
         errors: mean squared error after 0 to T commands, float64 [T + 1], pixels in [0, 1]; None without a target.
-        scores: the discriminator's likewise, float32 [T + 1]; None where it judges only groups of pictures.
+        scores: the discriminator's likewise, float32 [T + 1]; None if it scores only groups of pictures.
     """
 
     frames: list[npt.NDArray[np.uint8]]
@@ -49,9 +49,9 @@ def record_playback(agent: Agent, program: Program, target: npt.NDArray[np.uint8
     """Execute a program command by command.
 
     Args:
-        agent: whose discriminator judges; it need not have written the program.
+        agent: whose discriminator scores; it need not have written the program.
         program: of an engine that works here, whose size is a multiple of the agent's.
-        target: what was to be painted, uint8 [S, S, C] as the agent sees it, or None.
+        target: uint8 [S, S, C] as the agent sees it, or None.
 
     Raises:
         InputError: the program cannot be executed.
@@ -59,13 +59,13 @@ def record_playback(agent: Agent, program: Program, target: npt.NDArray[np.uint8
     count = len(program.commands)
     steps = evenly_spaced(count + 1, FRAMES)
     seen = np.stack([observe(canvas[None], agent.size)[0] for canvas in program.process()])
-    seen = recolour(seen, agent.channels)  # a grey program may have been coloured since
-    # Not the same run: a small canvas is shown painted large, and a large one shown small.
+    seen = recolour(seen, agent.channels)  # the program may have been coloured later
+    # A second execution: small canvases are shown larger, and large ones smaller.
     frames = [shown(canvas, program).copy() for canvas in sample_frames(program.process(SHOWN), count + 1, FRAMES)]
     errors = scores = None
     if target is not None:
         errors = mean_squared_errors(seen, target)
-    # A discriminator of groups compares pictures with each other, and moments of one painting are too much alike.
+    # A discriminator of groups compares pictures, and moments of one painting are too similar.
     if not agent.discriminator.minibatch_stddev and (target is not None or not agent.discriminator.conditional):
         scores = agent.score(seen, None if target is None else np.broadcast_to(target, seen.shape))
     return Playback(frames, steps, describe(program), _numbers(program), errors, scores)

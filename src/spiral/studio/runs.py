@@ -1,4 +1,4 @@
-"""The tab that shows training runs as they grow: curves and contact sheets."""
+"""The tab that shows training runs live: curves and contact sheets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ figcaption { margin: 12px 0 4px; }
 def tab(studio: Studio) -> None:
     """Build the tab."""
     gr.Markdown(f"Runs in `{studio.runs}`, read again every {_SECONDS:g} seconds. `spiral train PRESET` begins one.")
-    # Names that are gone are let through: `look` leaves them out, where Gradio would refuse every further reading.
+    # Names of deleted runs pass: `look` leaves them out, while Gradio would refuse every further update.
     names = gr.Dropdown(
         found(studio.runs), multiselect=True, label="Runs", max_choices=_MOST, allow_custom_value=True, elem_id="runs"
     )
@@ -37,7 +37,7 @@ def tab(studio: Studio) -> None:
     def look(chosen: list[str], before: str) -> tuple[Any, Any, Any]:
         known = found(studio.runs)
         page = shown(studio.runs, [name for name in chosen if name in known])
-        # Only what has changed goes out again: pictures of several runs are a megabyte.
+        # Only changes are sent again: pictures of several runs are a megabyte.
         news = gr.skip() if page == before else page
         return gr.Dropdown(choices=known), news, news
 

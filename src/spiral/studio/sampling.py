@@ -1,4 +1,4 @@
-"""The tab on which agents invent pictures, many at a time."""
+"""The tab for agents that generate pictures, many at a time."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SIDE = 128
 
 
 def tab(studio: Studio, opened: gr.State, player: gr.HTML, tabs: gr.Tabs) -> None:
-    """Build the tab; a picture that is chosen opens in the player.
+    """Build the tab; a chosen picture opens in the player.
 
     Args:
         studio: its settings.
-        opened: what the visitor looks at.
-        player: that shows it.
-        tabs: the page's, whose tab `paint` has the player.
+        opened: the visitor's painting.
+        player: shows it.
+        tabs: of the page; the tab `paint` has the player.
     """
     names = [name for name, preset in handlers.agents(studio.runs).items() if not preset.redraws]
     if not names:
-        gr.Markdown("No agent that invents works here. `apt-get install libmypaint-dev mypaint-brushes` would help.")
+        gr.Markdown("No agent for generation works here. `apt-get install libmypaint-dev mypaint-brushes` adds one.")
         return
     with gr.Row():
         agent = gr.Dropdown(names, value=names[0], label="Agent")

@@ -1,4 +1,4 @@
-"""What all tabs share: the studio's settings, how refusals are told, and the queue for whatever paints."""
+"""Shared by all tabs: the studio's settings, error messages, and the queue for painting."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from spiral.studio.handlers import Painting
 
 OWN, AS_IT_IS = "the agent's own", "as it is"
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "painter", "concurrency_limit": 1}
-"""For events that sample: the random state of a process is one."""
+"""For events that sample: a process has one random state."""
 ONE_DOCUMENT: dict[str, Any] = {"concurrency_id": "document", "concurrency_limit": 1}
-"""For events that write: a film takes memory."""
+"""For events that write: films take memory."""
 
 
 @dataclass(frozen=True)
 class Studio:
-    """Where a studio reads and writes.
+    """The folders of a studio.
 
     Attributes:
         runs: folder with training runs, which need not exist.
-        files: folder for documents that are downloaded.
+        files: folder for downloads.
     """
 
     runs: Path
@@ -38,10 +38,10 @@ class Studio:
 
 @dataclass(frozen=True)
 class OpenPainting:
-    """What a visitor is looking at.
+    """The painting that a visitor has open.
 
     Attributes:
-        painting: as it was painted.
+        painting: as painted.
         program: the same after editing.
     """
 
@@ -50,7 +50,7 @@ class OpenPainting:
 
 
 def show_input_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, whose refusals are shown to the visitor as they are worded."""
+    """Show a function's `InputError` messages to the visitor."""
 
     @functools.wraps(function)
     def wrapped(*arguments: Any, **named: Any) -> Any:
@@ -63,10 +63,10 @@ def show_input_errors(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def require_painting(opened: OpenPainting | None) -> OpenPainting:
-    """What a visitor is looking at.
+    """The painting that a visitor has open.
 
     Raises:
-        InputError: nothing.
+        InputError: there is none.
     """
     if opened is None:
         raise InputError("paint something first")
@@ -87,5 +87,5 @@ def engines() -> list[str]:
 
 
 def chosen(value: str | None) -> str | None:
-    """A choice, or None for leaving things as they are."""
+    """A choice, or None for no change."""
     return None if value in (None, "", OWN, AS_IT_IS) else value

@@ -1,4 +1,4 @@
-"""What comes from a browser, checked before anything else looks at it."""
+"""Uploads from a browser, checked before any other use."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from spiral.io.files import read_bytes
 MAXIMUM_BYTES = 8 * 2**20
 MAXIMUM_PIXELS = 24 * 2**20
 _SIDE = 2048
-"""Longer side of what is kept of a picture: more than any agent looks at."""
+"""Longer side of a stored picture: more than any agent observes."""
 _PREFIX = "data:image/png;base64,"
 
 
 def uploaded_picture(path: str) -> Image.Image:
-    """A file that was uploaded, as an RGB picture of at most 2,048 pixels a side.
+    """An uploaded file as an RGB picture of at most 2,048 pixels a side.
 
     Raises:
-        InputError: too many bytes or pixels, or no picture that Pillow reads; SVG is none.
+        InputError: too many bytes or pixels, or a format that Pillow does not read, such as SVG.
     """
     name = Path(path).name
     return _kept(decode_picture(read_bytes(Path(path), MAXIMUM_BYTES), name, 3, MAXIMUM_PIXELS))
 
 
 def drawn_picture(value: str | None) -> Image.Image:
-    """What was drawn on the pad, a PNG as a data URL, as an RGB picture.
+    """The pad's drawing, a PNG as a data URL, as an RGB picture.
 
     Raises:
-        InputError: nothing was drawn, or it is something else.
+        InputError: nothing was drawn, or the value is invalid.
     """
     if not value:
         raise InputError("draw something first, or drop a picture")
     if not isinstance(value, str) or not value.startswith(_PREFIX) or len(value) > MAXIMUM_BYTES:
-        raise InputError("this is not what was drawn on the pad")
+        raise InputError("this is not a drawing of the pad")
     try:
         data = base64.b64decode(value[len(_PREFIX) :], validate=True)
     except binascii.Error as error:
-        raise InputError("this is not what was drawn on the pad") from error
+        raise InputError("this is not a drawing of the pad") from error
     return _kept(decode_picture(data, "the drawing", 3, MAXIMUM_PIXELS))
 
 
