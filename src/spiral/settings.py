@@ -50,8 +50,8 @@ class LearningSettings:
         unrolls_per_episode: of T commands in an episode; see `episode_length`.
         reward: the discriminator's score (eq. 4), minus the Euclidean distance to the target (section 3.3), or
             `mixed`, their sum.
-        histogram_weight: weight of minus the earth mover's distance between the colour histograms of canvas and target, added
-            to the reward (section 4.5).
+        histogram_weight: weight of minus the earth mover's distance between the colour histograms of canvas and
+            target, added to the reward (section 4.5).
         credit_assignment: reward at the end only (eq. 4), or the difference every command makes (++ section 2.2).
         reward_scale: the deviation that divides rewards: that of an `episode`'s return, or of the rewards of the same
             `command` in each episode, for long episodes whose first commands matter most; see `RewardScale`.
