@@ -25,8 +25,9 @@ LARGEST = {
 }  # fmt: skip
 """How the tests shorten a command: the numbers after these flags become at most so large; `--minutes` is `--frames`."""
 SMALL = (
-    "--learning.batch-size 2 --data.held-out 4 --policy.channels 4 --policy.core-channels 4 --policy.hidden 16 "
-    "--policy.residual-blocks 0 --policy.location-blocks 0 --discriminator.channels 4 --run.threads 1 --run.compile off"
+    "--learning.batch-size 2 --learning.num-minibatches 2 --data.held-out 4 --policy.channels 4 "
+    "--policy.core-channels 4 --policy.hidden 16 --policy.residual-blocks 0 --policy.location-blocks 0 "
+    "--discriminator.channels 4 --run.threads 1 --run.compile off"
 )
 ADDED = {
     "train": SMALL,

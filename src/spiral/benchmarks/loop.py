@@ -113,12 +113,15 @@ def commands_per_second(loop: Loop | ReferenceLoop, seconds: float, threads: int
 def measure_loops(preset: Preset, threads: int, repeats: int, seconds: float) -> dict[str, list[float]]:
     """Commands per second of the loop and of the reference loop on one thread and on all, in turns.
 
+    Both learn without lessons, which the plain loop does not have.
+
     Args:
         preset: a reconstruction by WGAN-GP.
         threads: of the loop; all processors when 0.
         repeats: how often each is measured.
         seconds: at least, for each.
     """
+    preset = replace(preset, learning=replace(preset.learning, lessons=0))
     ours, plain = Loop(preset, threads), ReferenceLoop(preset)
     for _ in range(WARM_UP):
         ours.round()

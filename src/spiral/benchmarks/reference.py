@@ -7,6 +7,7 @@ no reuse of work between steps. The speed-up of `learning/trainer.py` is measure
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -41,36 +42,38 @@ class ReferenceLoop:
         """Paint, train the discriminator, score, train the policy; returns the number of commands."""
         learning = self.learning
         targets = self._pick()
-        seen, commands, canvases = self._paint(targets)
+        seen, commands, canvases, values, old = self._paint(targets)
         self.replay = [*self.replay, (canvases[-1], targets)][-learning.replay_batches :]
         self._learn_to_judge()
         with torch.no_grad():
             scores = [self._score(canvas, targets) for canvas in canvases]
         rewards = [after - before for before, after in itertools.pairwise(scores)]
-        self._learn_to_paint(seen, commands, rewards)
+        self._learn_to_paint(seen, commands, rewards, values, old)
         return learning.unroll_length * learning.batch_size
 
     def _pick(self) -> Tensor:
         return self.pictures[torch.randint(len(self.pictures), (self.learning.batch_size,))]
 
-    def _paint(self, targets: Tensor) -> tuple[list[Observation], list[Tensor], list[Tensor]]:
+    def _paint(self, targets: Tensor) -> tuple[list[Observation], list[Tensor], list[Tensor], list[Tensor], Tensor]:
         batch, specification = self.learning.batch_size, self.engine.specification
         self.engine.reset(np.asarray(torch.randint(2**31, (batch,)).numpy()))
         canvases = [torch.from_numpy(observe(self.engine.canvases(), self.size).copy())]
         command = torch.zeros(batch, len(specification.choices), dtype=torch.int64)
         effective = torch.zeros_like(command, dtype=torch.bool)
         state = self.policy.initial_state(batch)
-        seen, commands = [], []
+        seen, commands, values, old = [], [], [], []
         for step in range(self.learning.unroll_length):
             progress = torch.full((batch,), step / self.learning.unroll_length)
             seen.append(Observation(canvases[-1], targets, command, effective, progress, None))
             with torch.no_grad():
-                command, *_, state = self.policy.act(seen[-1], state)
+                command, log_probability, value, state = self.policy.act(seen[-1], state)
             effective = torch.from_numpy(specification.active(command.numpy()))
             self.engine.step(command.numpy())
             canvases.append(torch.from_numpy(observe(self.engine.canvases(), self.size).copy()))
             commands.append(command)
-        return seen, commands, canvases
+            values.append(value)
+            old.append(log_probability)
+        return seen, commands, canvases, values, torch.stack(old)
 
     def _score(self, canvases: Tensor, targets: Tensor) -> Tensor:
         return self.discriminator(pictures_to_planes(canvases), pictures_to_planes(targets))
@@ -93,31 +96,31 @@ class ReferenceLoop:
         loss.backward()
         self.slow_optimizer.step()
 
-    def _learn_to_paint(self, seen: list[Observation], commands: list[Tensor], rewards: list[Tensor]) -> None:
+    def _learn_to_paint(
+        self, seen: list[Observation], commands: list[Tensor], rewards: list[Tensor], values: list[Tensor], old: Tensor
+    ) -> None:
         learning = self.learning
-        before = weight = returns = torch.zeros(0)
-        for number in range(learning.update_epochs):
-            state = self.policy.initial_state(learning.batch_size)
-            decisions = []
-            for observation, command in zip(seen, commands, strict=True):
-                decision, state = self.policy.evaluate(observation, command[None], state)
-                decisions.append(decision)
-            log_probability = torch.cat([decision.log_probability for decision in decisions])
-            entropy = torch.cat([decision.entropy for decision in decisions]).mean()
-            value = torch.cat([decision.value for decision in decisions])
-            if number == 0:
-                advantage = self._advantages(rewards, [decision.value.detach() for decision in decisions])
-                weight = (advantage - advantage.mean()) / advantage.std()
-                before, returns = log_probability.detach(), advantage + value.detach()
-            ratio = (log_probability - before).exp()
-            clipped = ratio.clamp(1 - learning.clip_coef, 1 + learning.clip_coef)
-            gain = torch.minimum(ratio * weight, clipped * weight).mean()
-            error = functional.mse_loss(value, returns)
-            loss = -gain - learning.entropy_coef * entropy + learning.value_coef * error
-            self.policy_optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm, foreach=False)
-            self.policy_optimizer.step()
+        advantage = self._advantages(rewards, values).view(old.shape)
+        weight, returns = (advantage - advantage.mean()) / advantage.std(), advantage + torch.stack(values)
+        for _ in range(learning.update_epochs):
+            for rows in torch.randperm(learning.batch_size).tensor_split(learning.num_minibatches):
+                state = self.policy.initial_state(len(rows))
+                decisions = []
+                for observation, command in zip(seen, commands, strict=True):
+                    decision, state = self.policy.evaluate(_rows(observation, rows), command[None, rows], state)
+                    decisions.append(decision)
+                log_probability = torch.stack([decision.log_probability for decision in decisions])
+                entropy = torch.stack([decision.entropy for decision in decisions]).mean()
+                value = torch.stack([decision.value for decision in decisions])
+                ratio = (log_probability - old[:, rows]).exp()
+                clipped = ratio.clamp(1 - learning.clip_coef, 1 + learning.clip_coef)
+                gain = torch.minimum(ratio * weight[:, rows], clipped * weight[:, rows]).mean()
+                error = functional.mse_loss(value, returns[:, rows])
+                loss = -gain - learning.entropy_coef * entropy + learning.value_coef * error
+                self.policy_optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm, foreach=False)
+                self.policy_optimizer.step()
 
     def _advantages(self, rewards: list[Tensor], values: list[Tensor]) -> Tensor:
         learning, running = self.learning, torch.zeros_like(values[0])
@@ -127,3 +130,16 @@ class ReferenceLoop:
             running = error + learning.gamma * learning.gae_lambda * running
             advantages.insert(0, running)
         return torch.cat(advantages)
+
+
+def _rows(seen: Observation, rows: Tensor) -> Observation:
+    """The observation of some of the canvases, int64 [M]."""
+    assert seen.target is not None
+    return replace(
+        seen,
+        canvas=seen.canvas[rows],
+        target=seen.target[rows],
+        previous=seen.previous[rows],
+        effective=seen.effective[rows],
+        progress=seen.progress[rows],
+    )

@@ -46,7 +46,7 @@ class Engine(Protocol):
         pens: npt.NDArray[np.float32],
         which: npt.NDArray[np.bool_] | None = None,
     ) -> None:
-        """Put pictures onto canvases, for example to look ahead, to undo or to paint over a photograph.
+        """Put pictures onto canvases, for example to undo or to paint over a photograph.
 
         Args:
             pictures: uint8 [B, H, W, C], opaque.
