@@ -62,14 +62,18 @@ class LearningSettings:
             3.4), or `none`, the plain advantages.
         population: how many learn side by side before one and the same discriminator (++: a population); each
             paints and learns from its own B canvases.
-        adversarial_loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
-        gradient_penalty_weight: lambda of the gradient penalty.
+        adversarial_loss: `wgan-gp` (eq. 1), `gan` (++ section 2.1, with `discriminator.spectral`), or `r3gan`, in
+            neither paper: real and painted pictures compared in pairs, with penalties on the slope at both (Huang et
+            al. 2024); its authors' Adam has betas 0 and 0.99, its `penalty_weight` 0.02 to 1 falls to a tenth.
+        gradient_penalty_weight: lambda of the gradient penalty; gamma of `r3gan`.
+        penalty_end: the same at the end of the run, as a share of it; it falls geometrically.
         drift_weight: weight of the pull of D's mean to 0 (section 3.2).
         matched_pairs: the real pairs of a discriminator step have the targets of its fake pairs, instead of others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
         discriminator_updates: discriminator steps for one policy step.
         discriminator_learning_rate: Adam's rate for the discriminator (appendix C: 1e-4).
         discriminator_adam_beta1: Adam's beta1 there (appendix C: 0.5).
+        discriminator_beta2: Adam's beta2 there.
         policy_learning_rate: Adam's rate for the policy.
         policy_adam_beta1: Adam's beta1 there.
         learning_rate_end_factor: the policy's rate at the end of the run, as a share of `policy_learning_rate`; it
@@ -83,6 +87,10 @@ class LearningSettings:
         hindsight_weight_end: the same at the end of the run; it falls linearly.
         lessons: random programs in each minibatch, from whose pictures the policy learns to tell them, 0 for none; see
             `spiral.learning.lessons`. In neither paper.
+        lessons_first: share of the run, its beginning, in which there is nothing but lessons; on one machine only.
+        lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], what an agent painted for them
+            (`spiral lessons` writes it); lessons are drawn from those then, not from the engine's prior. A policy with
+            noise learns them beside its `spiral.datasets.codes.normal_codes` of the pictures.
         lesson_weight: of -log pi(program) there.
         lesson_weight_end: the same at the end of the run; it falls linearly.
         clip_coef: how far that ratio may leave 1.
@@ -110,14 +118,16 @@ class LearningSettings:
     gae_lambda: float = 0.9
     off_policy_correction: Literal["none", "v-trace"] = "none"
     population: int = 1
-    adversarial_loss: Literal["wgan-gp", "gan"] = "wgan-gp"
+    adversarial_loss: Literal["wgan-gp", "gan", "r3gan"] = "wgan-gp"
     gradient_penalty_weight: float = 10.0
+    penalty_end: float = 1.0
     drift_weight: float = 1e-3
     matched_pairs: bool = False
     replay_batches: int = 20
     discriminator_updates: int = 1
     discriminator_learning_rate: float = 1e-4
     discriminator_adam_beta1: float = 0.5
+    discriminator_beta2: float = 0.999
     policy_learning_rate: float = 3e-4
     policy_adam_beta1: float = 0.5
     learning_rate_end_factor: float = 1.0
@@ -127,6 +137,8 @@ class LearningSettings:
     hindsight_weight: float = 0.0
     hindsight_weight_end: float = 0.0
     lessons: int = 0
+    lessons_first: float = 0.0
+    lesson_programs: str = ""
     lesson_weight: float = 0.5
     lesson_weight_end: float = 0.5
     clip_coef: float = 0.2
@@ -175,6 +187,11 @@ class LearningSettings:
         require_within("learning", self, update_epochs=(1, 100), clip_coef=(0.0, 1e6))
         require_within("learning", self, num_minibatches=(1, self.batch_size), lessons=(0, 1_000_000))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
+        if self.lessons_first and not self.lessons:
+            raise InputError("a run that begins with lessons needs some: set --learning.lessons, such as 16")
+        require_within(
+            "learning", self, discriminator_beta2=(0.0, 1.0), lessons_first=(0.0, 1.0), penalty_end=(1e-12, 1.0)
+        )
         lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a cost that falls geometrically never gets to 0
         require_within("learning", self, entropy_coef_end=(lowest, 1e6), max_grad_norm=(1e-12, 1e12))
 

@@ -30,17 +30,21 @@ class DiscriminatorLearner:
             raise InputError("pairs with the same targets need targets: leave out --learning.matched-pairs")
         self.preset = preset
         # Entered anew for every pass: inside one context autocast would go on using the weights it first converted.
-        self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
+        # Penalties of zero-centred slopes are squares of small numbers: they are computed in full precision.
+        precision = "float32" if learning.adversarial_loss == "r3gan" else preset.run.precision
+        self.mixed = functools.partial(machine.mixed_precision, device, precision)
         self.network = make_discriminator(preset, device)
-        betas = (learning.discriminator_adam_beta1, 0.999)
+        betas = (learning.discriminator_adam_beta1, learning.discriminator_beta2)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), learning.discriminator_learning_rate, betas, fused=True
         )
         capacity = learning.replay_batches * learning.batch_size
         self.replay = ReplayBuffer(capacity, (size, size, channels), preset.policy.sees_target, device)
 
-    def learn(self, episode: Trajectory, real: RealImages) -> dict[str, float]:
+    def learn(self, episode: Trajectory, real: RealImages, spent: float) -> dict[str, float]:
         """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_updates` times.
+
+        `spent` is the share of the run that is over, for the schedules.
 
         Returns:
             Figures for the log, of the last step; none before the first canvas was finished, or where pixels are the
@@ -52,10 +56,10 @@ class DiscriminatorLearner:
         ended, targets = episode.ended, episode.targets
         self.replay.add(episode.canvases[-1][ended], None if targets is None else targets[ended])
         for _ in range(learning.discriminator_updates if len(self.replay) else 0):
-            figures = self._step(real)
+            figures = self._step(real, learning.gradient_penalty_weight * learning.penalty_end ** min(spent, 1.0))
         return figures
 
-    def _step(self, real: RealImages) -> dict[str, float]:
+    def _step(self, real: RealImages, penalty_weight: float) -> dict[str, float]:
         """One step on B real pictures and as many replayed canvases."""
         learning = self.preset.learning
         pictures, conditions = real.pick(learning.batch_size)
@@ -70,7 +74,7 @@ class DiscriminatorLearner:
                 fake,
                 fake_conditions,
                 learning.adversarial_loss,
-                learning.gradient_penalty_weight,
+                penalty_weight,
                 learning.drift_weight,
             )
         self.optimizer.zero_grad()

@@ -196,10 +196,13 @@ def update(
     phase: Phase,
 ) -> dict[str, float]:
     """Paint B canvases, learn to judge, judge them, learn to paint: SPIRAL."""
+    if progress < policy.preset.learning.lessons_first:
+        with phase("learn"):
+            return policy.study(progress)
     with phase("paint"), policy.mixed():
         episode = actor.unroll()
     with phase("judge"):
-        figures = discriminator.learn(episode, real)
+        figures = discriminator.learn(episode, real, progress)
         rewards = policy.rewards(episode, discriminator.network, progress)
     with phase("learn"):
         figures |= policy.learn(episode, rewards, progress)
