@@ -329,6 +329,23 @@ def test_an_inventing_agent_is_trained_sampled_and_measured(tmp_path, capsys):
     assert 0 < figures["precision_real"] <= 1 and 0 <= figures["recall"] <= figures["recall_real"]
 
 
+@pytest.mark.parametrize("name", AGENTS[-1:])
+def test_an_inventing_agent_learns_from_another_ones_programs(name, tmp_path, capsys):
+    path, run = tmp_path / "new" / "lessons.npz", tmp_path / "run"
+    assert main(["lessons", "--data", "mnist-sample", "--checkpoint", name, "--limit", "300", "--out", str(path)]) == 0
+    with np.load(path) as archive:
+        assert archive["images"].shape == (300, 32, 32, 1) and archive["programs"].shape[0] == 300
+        length = str(archive["programs"].shape[1])
+    kind = ["--policy.no-sees-target", "--policy.cluster-means", "0", "--policy.noise", "4", "--policy.noise-to-core"]
+    few = ["--learning.lessons", "16", "--learning.lessons-first", "0.5", "--learning.lesson-programs", str(path)]
+    rest = ["--engine", agent.load_agent(name).preset.engine, "--data.held-out", "8", "--frames", "1500"]
+    train = ["train", "mnist-generate", *kind, *few, *rest, "--out", str(run), "--learning.unroll-length"]
+    assert main([*train, length]) == 0
+    losses = [json.loads(line).get("policy/lesson_loss") for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert (run / "agent" / "policy.safetensors").is_file() and losses
+    assert "programs of 3 commands" in fails(capsys, *train, "3", "--resume")
+
+
 def test_search_writes_programs_and_its_record(digits, tmp_path, capsys):
     out = tmp_path / "found"
     engine = ["--preset", "mnist-reconstruct-vector", "--evaluations", "60", "--commands", "5", "--chains", "2"]

@@ -14,6 +14,7 @@ from typing import Any
 import tyro
 
 from spiral.commands.editing import program_command
+from spiral.commands.lessons import Lessons
 from spiral.commands.listing import Engines, Presets, Scenes
 from spiral.commands.measuring import Bench, Evaluate, Report
 from spiral.commands.painting import Paint, Render, Sample
@@ -29,6 +30,7 @@ _COMMANDS: dict[str, Any] = {
     "sample": Sample,
     "render": Render,
     "search": Search,
+    "lessons": Lessons,
     "evaluate": Evaluate,
     "report": Report,
     "bench": Bench,

@@ -61,14 +61,18 @@ class LearningSettings:
             3.4), or `none`, the plain advantages.
         population: number of policies that share one discriminator (++: a population); each paints and learns from its
             own B canvases.
-        adversarial_loss: `wgan-gp` (eq. 1) or `gan` (++ section 2.1, with `discriminator.spectral`).
-        gradient_penalty_weight: lambda of the gradient penalty.
+        adversarial_loss: `wgan-gp` (eq. 1), `gan` (++ section 2.1, with `discriminator.spectral`), or `r3gan`, in
+            neither paper: relativistic pairs with R1 and R2 penalties (Huang et al. 2024, who use Adam's betas 0 and
+            0.99, and a gradient penalty weight of 0.02 to 1 that falls tenfold).
+        gradient_penalty_weight: lambda of the gradient penalty; gamma of `r3gan`.
+        gradient_penalty_end_factor: the same at the end of the run, as a share of it; it falls geometrically.
         drift_weight: weight of the pull of D's mean to 0 (section 3.2).
         matched_pairs: the real pairs of a discriminator step have the targets of its fake pairs, not others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
         discriminator_updates: discriminator steps for one policy step.
         discriminator_learning_rate: Adam's rate for the discriminator (appendix C: 1e-4).
         discriminator_adam_beta1: Adam's beta1 there (appendix C: 0.5).
+        discriminator_adam_beta2: Adam's beta2 there.
         policy_learning_rate: Adam's rate for the policy.
         policy_adam_beta1: Adam's beta1 there.
         learning_rate_end_factor: the policy's rate at the end of the run, as a share of `policy_learning_rate`; it
@@ -82,6 +86,10 @@ class LearningSettings:
         hindsight_weight_end: the same at the end of the run; it falls linearly.
         lessons: random programs in each minibatch, which the policy learns from their pictures, 0 for none; see
             `spiral.learning.lessons`. In neither paper.
+        lesson_pretraining: share of the run, at its beginning, in which only lessons are learned; on one machine.
+        lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
+            lessons are drawn from these instead of the engine's prior. A policy with noise gets the pictures' codes
+            (`spiral.datasets.codes`) as its noise.
         lesson_weight: weight of -log pi(program) there.
         lesson_weight_end: the same at the end of the run; it falls linearly.
         clip_coef: how far the ratio of a command's probabilities, now and when it was painted, may leave 1 (PPO).
@@ -108,14 +116,16 @@ class LearningSettings:
     gae_lambda: float = 0.9
     off_policy_correction: Literal["none", "v-trace"] = "none"
     population: int = 1
-    adversarial_loss: Literal["wgan-gp", "gan"] = "wgan-gp"
+    adversarial_loss: Literal["wgan-gp", "gan", "r3gan"] = "wgan-gp"
     gradient_penalty_weight: float = 10.0
+    gradient_penalty_end_factor: float = 1.0
     drift_weight: float = 1e-3
     matched_pairs: bool = False
     replay_batches: int = 20
     discriminator_updates: int = 1
     discriminator_learning_rate: float = 1e-4
     discriminator_adam_beta1: float = 0.5
+    discriminator_adam_beta2: float = 0.999
     policy_learning_rate: float = 3e-4
     policy_adam_beta1: float = 0.5
     learning_rate_end_factor: float = 1.0
@@ -125,6 +135,8 @@ class LearningSettings:
     hindsight_weight: float = 0.0
     hindsight_weight_end: float = 0.0
     lessons: int = 0
+    lesson_pretraining: float = 0.0
+    lesson_programs: str = ""
     lesson_weight: float = 0.5
     lesson_weight_end: float = 0.5
     clip_coef: float = 0.2
@@ -173,6 +185,15 @@ class LearningSettings:
         require_within("learning", self, update_epochs=(1, 100), clip_coef=(0.0, 1e6))
         require_within("learning", self, num_minibatches=(1, self.batch_size), lessons=(0, 1_000_000))
         require_within("learning", self, **dict.fromkeys(unit, (0.0, 1.0)), **dict.fromkeys(costs, (0.0, 1e6)))
+        require_within(
+            "learning",
+            self,
+            discriminator_adam_beta2=(0.0, 1.0),
+            lesson_pretraining=(0.0, 1.0),
+            gradient_penalty_end_factor=(1e-12, 1.0),
+        )
+        if self.lesson_pretraining and not self.lessons:
+            raise InputError("pretraining on lessons needs some: set --learning.lessons, such as 16")
         lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a geometric schedule never reaches 0
         require_within("learning", self, entropy_coef_end=(lowest, 1e6), max_grad_norm=(1e-12, 1e12))
 

@@ -1,8 +1,10 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from spiral.learning.adversarial import discriminator_loss, gradient_penalty
+from spiral.learning.adversarial import discriminator_loss, gradient_penalty, squared_slope
 from spiral.learning.replay_buffer import ReplayBuffer
 from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 
@@ -26,6 +28,19 @@ def test_the_gradient_penalty_is_that_of_the_formula(slope):
     assert float(got.detach()) == pytest.approx((2 * slope * 4 - 1) ** 2, abs=1e-5)
 
 
+def test_the_zero_centred_penalty_is_the_squared_slope():
+    planes = torch.randn(5, 1, 4, 4, requires_grad=True)
+    assert float(squared_slope(Slope(0.2)(planes, None), planes).detach()) == pytest.approx(16 * 0.2**2)
+
+
+def test_the_relativistic_loss_compares_pairs_and_penalises_slopes_at_both():
+    judge, white = Slope(0.5), torch.full((4, 2, 2, 1), 255, dtype=torch.uint8)
+    loss, figures = discriminator_loss(judge, white, None, 0 * white, None, "r3gan", 0.2, 0.0)  # pyright: ignore[reportArgumentType]
+    # Scores of 4 pixels of 1 and of -1 lie 4 apart; both slopes squared are 4 * 0.5^2.
+    assert float(loss.detach()) == pytest.approx(math.log1p(math.exp(-4.0)) + 0.2 * 0.5 * (1.0 + 1.0), abs=1e-5)
+    assert float(figures["gradient_penalty"]) == pytest.approx(1.0)
+
+
 def test_replay_keeps_the_newest_and_pairs_them_with_their_targets():
     replay = ReplayBuffer(6, (2, 2, 1), True, torch.device("cpu"))
     for value in range(5):
@@ -41,7 +56,7 @@ def test_replay_keeps_the_newest_and_pairs_them_with_their_targets():
     assert twin.added == replay.added and torch.equal(twin.canvases, replay.canvases)
 
 
-@pytest.mark.parametrize(("loss", "spectral"), [("wgan-gp", False), ("gan", True)])
+@pytest.mark.parametrize(("loss", "spectral"), [("wgan-gp", False), ("gan", True), ("r3gan", False)])
 @pytest.mark.parametrize("conditional", [False, True])
 def test_the_discriminator_learns_to_tell_squares_from_noise(loss, spectral, conditional):
     torch.manual_seed(0)

@@ -49,6 +49,7 @@ def test_an_agent_learns_from_the_discriminators_score_alone(lines, tmp_path):
     "settings",
     [
         {"adversarial_loss": "gan"},
+        {"adversarial_loss": "r3gan", "gradient_penalty_weight": 0.5, "gradient_penalty_end_factor": 0.1},
         {"credit_assignment": "terminal"},
         {"reward": "l2"},
         {"sees_target": False, "noise": 4, "blank_penalty": 1.0, "start_penalty": 0.1},

@@ -13,6 +13,7 @@ from spiral.learning.checkpoint import Tensors
 from spiral.learning.networks import make_discriminator
 from spiral.learning.real_images import RealImages
 from spiral.learning.replay_buffer import ReplayBuffer
+from spiral.learning.schedules import geometric
 from spiral.learning.trajectory import Trajectory
 from spiral.settings import Preset
 
@@ -31,17 +32,21 @@ class DiscriminatorLearner:
             raise InputError("matched pairs need targets: leave out --learning.matched-pairs")
         self.preset = preset
         # A new context for every pass: within one context, autocast would reuse the weights it converted first.
-        self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
+        # Penalties of zero-centred slopes are squares of small numbers: they are computed in full precision.
+        precision = "float32" if learning.adversarial_loss == "r3gan" else preset.run.precision
+        self.mixed = functools.partial(machine.mixed_precision, device, precision)
         self.network = make_discriminator(preset, device)
-        betas = (learning.discriminator_adam_beta1, 0.999)
+        betas = (learning.discriminator_adam_beta1, learning.discriminator_adam_beta2)
         self.optimizer = torch.optim.Adam(
             self.network.parameters(), learning.discriminator_learning_rate, betas, fused=True
         )
         capacity = learning.replay_batches * learning.batch_size
         self.replay_buffer = ReplayBuffer(capacity, (size, size, channels), preset.policy.sees_target, device)
 
-    def learn(self, episode: Trajectory, real: RealImages) -> dict[str, float]:
+    def learn(self, episode: Trajectory, real: RealImages, progress: float) -> dict[str, float]:
         """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_updates` times.
+
+        `progress` is the share of the run that is over, for the schedules.
 
         Returns:
             Figures of the last step for the log; empty before the first finished canvas, or if pixels are the only
@@ -52,11 +57,13 @@ class DiscriminatorLearner:
             return figures
         terminated, targets = episode.terminated, episode.targets
         self.replay_buffer.add(episode.canvases[-1][terminated], None if targets is None else targets[terminated])
+        weight = learning.gradient_penalty_weight
+        weight = geometric(weight, weight * learning.gradient_penalty_end_factor, progress)
         for _ in range(learning.discriminator_updates if len(self.replay_buffer) else 0):
-            figures = self._step(real)
+            figures = self._step(real, weight)
         return figures
 
-    def _step(self, real: RealImages) -> dict[str, float]:
+    def _step(self, real: RealImages, penalty_weight: float) -> dict[str, float]:
         """One step on B real pictures and as many replayed canvases."""
         learning = self.preset.learning
         pictures, conditions = real.pick(learning.batch_size)
@@ -71,7 +78,7 @@ class DiscriminatorLearner:
                 fake,
                 fake_conditions,
                 learning.adversarial_loss,
-                learning.gradient_penalty_weight,
+                penalty_weight,
                 learning.drift_weight,
             )
         self.optimizer.zero_grad()

@@ -1,39 +1,81 @@
-"""Lessons: random programs and the pictures that the engine paints of them (in neither paper; off by default).
+"""Lessons: programs with the pictures that the engine paints of them (in neither paper; off by default).
 
 A program is an exact answer for its own picture. The policy learns to tell programs drawn from the engine's prior from
 their pictures, as the sleep phase of wake-sleep does (Hinton et al. 1995). No label and no picture of the data is used.
+
+With `learning.lesson_programs` the programs come from a file instead: those that a redrawing agent wrote for real
+pictures. A policy without a target learns to write such programs. Its noise in a lesson is the code of the picture
+(`spiral.datasets.codes.normal_codes`), which is distributed as noise is, so that noise alone suffices later.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from spiral.datasets.archives import load_npz
+from spiral.datasets.codes import normal_codes
 from spiral.engines import make
+from spiral.errors import InputError
 from spiral.learning.hindsight import hindsight
 from spiral.learning.rollout import rollout_programs
 from spiral.learning.trajectory import Trajectory
 from spiral.models.policy import Policy
 from spiral.settings import Preset
+from spiral.specification import Specification
 
 
 class Lessons:
-    """Random programs and their pictures, `learning.lessons` for each of the minibatches."""
+    """Random programs, or those of a file, and what they paint: `learning.lessons` for each of the minibatches."""
 
     def __init__(self, preset: Preset) -> None:
         """Make canvases for them; the engine gets as many threads as the networks have.
 
         Raises:
-            InputError: the engine is missing.
+            InputError: the engine is not here, or the file of programs does not fit.
         """
         self.preset = preset
         count = preset.learning.lessons * preset.learning.num_minibatches
         self.engine = make(preset.engine, count, preset.canvas.to_json(), torch.get_num_threads())
+        path = preset.learning.lesson_programs
+        self.programs = self.codes = None
+        if path:
+            images, self.programs = read_programs(Path(path), self.engine.specification, preset.learning.episode_length)
+            if preset.policy.noise:
+                self.codes = torch.from_numpy(normal_codes(images, preset.policy.noise))
 
     def draw(self, policy: Policy) -> Trajectory:
         """Programs of an episode's length, T commands in each of B programs, with their pictures as targets."""
         seed = int(torch.randint(2**31, ()))
         length, generator = self.preset.learning.episode_length, np.random.default_rng(seed)
-        commands = self.preset.canvas.sample_programs(generator, length, self.engine.batch)
+        noise = None
+        if self.programs is None:
+            commands = self.preset.canvas.sample_programs(generator, length, self.engine.batch)
+        else:
+            rows = generator.integers(len(self.programs), size=self.engine.batch)
+            commands = np.ascontiguousarray(self.programs[rows].swapaxes(0, 1))
+            noise = None if self.codes is None else self.codes[rows].to(policy.squeeze.weight.device)
         seeds = generator.integers(2**31, size=self.engine.batch)
-        return hindsight(rollout_programs(policy, self.engine, commands, seeds))
+        return hindsight(rollout_programs(policy, self.engine, commands, seeds, noise))
+
+
+def read_programs(
+    path: Path, specification: Specification, length: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Pictures uint8 [N, S, S, C] and programs int64 [N, T, K] of an `.npz` with the arrays `images` and `programs`.
+
+    Raises:
+        InputError: it cannot be read, or holds commands of another specification or programs of another length.
+    """
+    images = load_npz(path).images
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            programs = specification.check(archive["programs"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path} holds no programs for --learning.lesson-programs: {error}") from error
+    if programs.ndim != 3 or programs.shape[:2] != (len(images), length):
+        raise InputError(f"{path} must hold {len(images)} programs of {length} commands, got {list(programs.shape)}")
+    return images, programs

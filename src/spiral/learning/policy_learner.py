@@ -55,10 +55,11 @@ class PolicyLearner:
         learning = preset.learning
         if (learning.reward != "discriminator" or learning.histogram_weight) and not preset.redraws:
             raise InputError("an L2 or histogram reward needs a target: set --policy.sees-target")
-        if (learning.lessons or learning.hindsight_weight) and not preset.redraws:
+        imitates = learning.hindsight_weight or (learning.lessons and not learning.lesson_programs)
+        if imitates and not preset.redraws:
             raise InputError(
-                "lessons and hindsight need an agent that redraws a target: set --learning.lessons 0 "
-                "--learning.hindsight-weight 0"
+                "lessons and hindsight need an agent that redraws a target, or programs from a file: set "
+                "--learning.lesson-programs, or --learning.lessons 0 --learning.hindsight-weight 0"
             )
         self.preset, self.device = preset, device
         self.mixed = functools.partial(machine.mixed_precision, device, preset.run.precision)
@@ -120,19 +121,12 @@ class PolicyLearner:
             for rows in minibatches(episode.batch, learning.num_minibatches, self.device):
                 some = None if lessons is None else lessons.rows(sample(lessons.batch, learning.lessons, self.device))
                 loss, figures = self._loss(episode.rows(rows), [each[:, rows] for each in measured], some, progress)
-                self.optimizer.zero_grad()
-                loss.backward()
-                norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm)
-                figures |= {"gradient_norm": norm, "reward_unit": self.reward_scale.of(episode.index).mean()}
-                self._update(
-                    linear(
-                        learning.policy_learning_rate,
-                        learning.policy_learning_rate * learning.learning_rate_end_factor,
-                        progress,
-                    )
-                )
+                figures |= {
+                    "gradient_norm": self._step(loss, progress),
+                    "reward_unit": self.reward_scale.of(episode.index).mean(),
+                }
         self.commands += self.all_gather(episode.commands[..., 0]).numel()
-        return {f"policy/{name}": float(value) for name, value in figures.items()}
+        return {f"policy/{name}": float(value.detach()) for name, value in figures.items()}
 
     def _loss(
         self, episode: Trajectory, measured: Sequence[Tensor], lessons: Trajectory | None, progress: float
@@ -163,6 +157,37 @@ class PolicyLearner:
             figures["lesson_loss"] = imitation_loss(decisions[-1])
             loss = loss + linear(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
         return loss, figures
+
+    def pretrain(self, progress: float) -> dict[str, float]:
+        """Learn from nothing but lessons, an optimiser step for each minibatch; `progress` as in `learn`.
+
+        Without lessons there is nothing to learn.
+        """
+        figures: dict[str, Tensor] = {}
+        if self.lessons is None:
+            return {}
+        lessons = self.lessons.draw(self.policy)
+        for rows in minibatches(lessons.batch, self.preset.learning.num_minibatches, self.device):
+            with self.mixed():
+                loss = imitation_loss(self.evaluate_actions([lessons.rows(rows)])[0])
+            figures = {"lesson_loss": loss.detach(), "gradient_norm": self._step(loss, progress)}
+        self.commands += self.all_gather(lessons.commands[..., 0]).numel()
+        return {f"policy/{name}": float(value.detach()) for name, value in figures.items()}
+
+    def _step(self, loss: Tensor, progress: float) -> Tensor:
+        """Take the optimiser's step and let the average follow; returns the gradient's norm."""
+        learning = self.preset.learning
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm)
+        self._update(
+            linear(
+                learning.policy_learning_rate,
+                learning.policy_learning_rate * learning.learning_rate_end_factor,
+                progress,
+            )
+        )
+        return norm
 
     def _advantages(self, episode: Trajectory, rewards: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalised advantages, value targets, and log probability of the commands before the update.

@@ -144,15 +144,19 @@ def rollout(
 
 
 def rollout_programs(
-    policy: Policy, engine: Engine, commands: npt.NDArray[np.int64], seeds: npt.NDArray[np.int64]
+    policy: Policy,
+    engine: Engine,
+    commands: npt.NDArray[np.int64],
+    seeds: npt.NDArray[np.int64],
+    noise: Tensor | None = None,
 ) -> Trajectory:
     """Execute programs int64 [T, B, K] from blank canvases: the trajectory of a policy that would have written them.
 
-    Its log probabilities and values are 0; its targets are blank.
+    Its log probabilities and values are 0; its targets are blank; `noise` is as in `reset_episodes`.
     """
     device, size, (steps, batch) = policy.squeeze.weight.device, policy.size, commands.shape[:2]
     nothing = torch.zeros(batch, size, size, engine.shape[2], dtype=torch.uint8, device=device)
-    before = reset_episodes(policy, engine, nothing, seeds)
+    before = reset_episodes(policy, engine, nothing, seeds, noise)
     canvases = torch.empty(steps + 1, batch, size, size, engine.shape[2], dtype=torch.uint8)
     pixels = canvases.numpy()
     observe(engine.canvases(), size, out=pixels[0])

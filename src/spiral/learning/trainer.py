@@ -196,10 +196,13 @@ def update(
     phase: Phase,
 ) -> dict[str, float]:
     """Paint, train the discriminator, score the canvases, train the policy."""
+    if progress < policy.preset.learning.lesson_pretraining:
+        with phase("learn"):
+            return policy.pretrain(progress)
     with phase("paint"), policy.mixed():
         episode = actor.unroll()
     with phase("judge"):
-        figures = discriminator.learn(episode, real)
+        figures = discriminator.learn(episode, real, progress)
         rewards = policy.rewards(episode, discriminator.network, progress)
     with phase("learn"):
         figures |= policy.learn(episode, rewards, progress)

@@ -141,6 +141,7 @@ class Policy(nn.Module):
         )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
+        self.core_noise_mlp = mlp(settings.noise, settings.hidden, settings.hidden) if settings.noise_to_core else None
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
         self.value = nn.Linear(settings.hidden, 1)
         self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
@@ -288,7 +289,10 @@ class Policy(nn.Module):
             for side in LOCAL_FEATURE_SIDES:
                 smaller = functional.avg_pool2d(smaller, smaller.shape[-1] // side)
                 reduced.append(smaller)
-        return Features(features, reduced, pictures), functional.relu(self.squeeze(x.flatten(1)))
+        vector = self.squeeze(x.flatten(1))
+        if self.core_noise_mlp is not None and seen.noise is not None:
+            vector = vector + self.core_noise_mlp(seen.noise)
+        return Features(features, reduced, pictures), functional.relu(vector)
 
     def _stem(self, planes: Tensor, inputs: slice) -> Tensor:
         """The first convolution's part for some of its input planes, without its bias."""

@@ -23,6 +23,7 @@ class PolicySettings:
         location_channels: of the location heads' convolutions.
         location_blocks: residual blocks in each location head.
         noise: length of the noise vector z_0 of section 3.1; 0 for none.
+        noise_to_core: not in the paper. The LSTM is told the noise, too, which else only the first convolution is.
         sees_target: reconstruction, section 3.3.
         cluster_means: not in the paper, for generation on small machines. The target is one of so many cluster means, a
             power of two, drawn at random like noise (`spiral.datasets.clusters`).
@@ -49,6 +50,7 @@ class PolicySettings:
     location_channels: int = 16
     location_blocks: int = 8
     noise: int = 0
+    noise_to_core: bool = False
     sees_target: bool = True
     cluster_means: int = 0
     sees_canvas: bool = True

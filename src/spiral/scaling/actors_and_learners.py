@@ -199,11 +199,11 @@ class DiscriminatorLearnerProcess:
         """The weights that score canvases."""
         return flatten(self.learner.network.state_dict())
 
-    def learn(self, *unrolls: Trajectory) -> tuple[Weights, StepReport]:
-        """Add finished canvases to the replay buffer, and learn from it."""
+    def learn(self, progress: float, *unrolls: Trajectory) -> tuple[Weights, StepReport]:
+        """Put finished canvases into the replay buffer and learn; `progress` is the share of the budget used up."""
         began = time.perf_counter()
         episode = concatenate([to_tensors(unroll, self.device) for unroll in unrolls])
-        figures = self.learner.learn(episode, self.real)
+        figures = self.learner.learn(episode, self.real, progress)
         return self.weights(), StepReport(time.perf_counter() - began, figures)
 
     def state(self) -> dict[str, Tensors]:

@@ -1,0 +1,75 @@
+"""Lessons from a file of programs: the agent learns to write such programs, and its noise says which."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from problems import tiny
+
+from spiral.datasets.codes import normal_codes
+from spiral.engines import make, observe
+from spiral.errors import InputError
+from spiral.learning.lessons import Lessons
+from spiral.learning.policy_learner import PolicyLearner
+from spiral.learning.rollout import rollout
+from spiral.settings import Preset
+
+CPU = torch.device("cpu")
+
+
+def inventing(lines: Path, **learning) -> Preset:
+    preset = tiny(lines, sees_target=False, noise=2, unroll_length=2, lessons=32, num_minibatches=2, **learning)
+    return replace(preset, policy=replace(preset.policy, noise_to_core=True))
+
+
+@pytest.fixture
+def programs(lines, tmp_path) -> Path:
+    """Programs whose first line goes somewhere along the diagonal and whose second goes to the lower left corner."""
+    preset = inventing(lines)
+    places = np.random.default_rng(0).integers(1, 8, 128)
+    commands = np.stack([places * 9, np.full(128, 56)], 1)[..., None]
+    engine = make(preset.engine, 128, preset.canvas.to_json())
+    engine.reset(np.zeros(128, np.int64))
+    for command in commands.swapaxes(0, 1):
+        engine.step(command)
+    np.savez(tmp_path / "programs.npz", images=observe(engine.canvases(), 16), programs=commands)
+    return tmp_path / "programs.npz"
+
+
+def test_lessons_of_a_file_are_its_programs_beside_the_codes_of_its_pictures(lines, programs):
+    preset = inventing(lines, lesson_programs=str(programs))
+    lessons = Lessons(preset).draw(PolicyLearner(preset, CPU).policy)
+    assert lessons.commands.shape == (2, 64, 1) and lessons.before.noise is not None
+    with np.load(programs) as archive:
+        known = {tuple(code): tuple(program.ravel()) for code, program in zip(
+            normal_codes(archive["images"], 2).round(5), archive["programs"], strict=True)}  # fmt: skip
+    for code, program in zip(lessons.before.noise.numpy().round(5), lessons.commands[..., 0].T.tolist(), strict=True):
+        assert known[tuple(code)] == tuple(program)
+
+
+def test_an_agent_that_studies_writes_such_programs_for_noise_alone(lines, programs):
+    torch.manual_seed(0)
+    preset = inventing(lines, lesson_programs=str(programs), policy_learning_rate=3e-3)
+    learner = PolicyLearner(preset, CPU)
+    losses = [learner.pretrain(0.0)["policy/lesson_loss"] for _ in range(120)]
+    assert losses[-1] < 0.5 * losses[0]
+    engine = make(preset.engine, 256, preset.canvas.to_json())
+    first, second = rollout(learner.policy, engine, None, 2, np.arange(256)).commands[..., 0]
+    assert (second == 56).float().mean() > 0.9
+    assert (first % 9 == 0).float().mean() > 0.9
+    shares = torch.bincount(first // 9, minlength=8)[1:].float() / 256
+    assert shares.min() > 0.02  # of seven places, each about a seventh of the programs
+
+
+def test_a_file_that_does_not_fit_is_refused(lines, programs, tmp_path):
+    preset = inventing(lines, lesson_programs=str(programs))
+    longer = replace(preset, learning=replace(preset.learning, unroll_length=3))
+    with pytest.raises(InputError, match="128 programs of 3 commands"):
+        Lessons(longer)
+    np.savez(tmp_path / "pictures.npz", images=np.zeros((9, 16, 16, 1), np.uint8))
+    with pytest.raises(InputError, match="holds no programs"):
+        Lessons(inventing(lines, lesson_programs=str(tmp_path / "pictures.npz")))
+    with pytest.raises(InputError, match="needs some"):
+        tiny(lines, lesson_pretraining=0.5)
