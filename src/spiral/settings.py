@@ -87,6 +87,7 @@ class LearningSettings:
         lessons: random programs in each minibatch, which the policy learns from their pictures, 0 for none; see
             `spiral.learning.lessons`. In neither paper.
         lesson_pretraining: share of the run, at its beginning, in which only lessons are learned; on one machine.
+        lesson_perturbed: share of the lessons that are what the agent has just painted, changed at random.
         lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
             lessons are drawn from these instead of the engine's prior. A policy with noise gets the pictures' codes
             (`spiral.datasets.codes`) as its noise.
@@ -136,6 +137,7 @@ class LearningSettings:
     hindsight_weight_end: float = 0.0
     lessons: int = 0
     lesson_pretraining: float = 0.0
+    lesson_perturbed: float = 0.0
     lesson_programs: str = ""
     lesson_weight: float = 0.5
     lesson_weight_end: float = 0.5
@@ -190,10 +192,13 @@ class LearningSettings:
             self,
             discriminator_adam_beta2=(0.0, 1.0),
             lesson_pretraining=(0.0, 1.0),
+            lesson_perturbed=(0.0, 1.0),
             gradient_penalty_end_factor=(1e-12, 1.0),
         )
         if self.lesson_pretraining and not self.lessons:
             raise InputError("pretraining on lessons needs some: set --learning.lessons, such as 16")
+        if self.lesson_perturbed and self.unrolls_per_episode > 1:
+            raise InputError("lessons are perturbed programs of one unroll: set --learning.lesson-perturbed 0")
         lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a geometric schedule never reaches 0
         require_within("learning", self, entropy_coef_end=(lowest, 1e6), max_grad_norm=(1e-12, 1e12))
 

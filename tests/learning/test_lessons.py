@@ -11,7 +11,7 @@ from spiral.engines import make, observe
 from spiral.engines.strokes import MOVE, PAINT, StrokeSettings
 from spiral.errors import InputError
 from spiral.learning.hindsight import hindsight, informative
-from spiral.learning.lessons import Lessons
+from spiral.learning.lessons import Lessons, perturb
 from spiral.learning.networks import make_policy
 from spiral.learning.policy_gradient import imitation_loss
 from spiral.learning.policy_learner import PolicyLearner
@@ -112,3 +112,27 @@ def test_settings_of_colour_have_lessons_too():
     preset = replace(preset, learning=replace(preset.learning, lessons=2, batch_size=2))
     drawn = Lessons(preset).draw(make_policy(preset))
     assert drawn.targets is not None and drawn.targets.shape == (2, 32, 32, 3)
+
+
+def test_a_perturbed_program_is_near_the_one_it_comes_from(lines):
+    specification = with_jumps(lines).canvas.specification()
+    generator = np.random.default_rng(0)
+    old = specification.random(generator, (6, 500))
+    new = perturb(old, specification, generator)
+    assert np.array_equal(specification.check(new), new)
+    changed = (new != old).any(-1)
+    assert 0.15 < changed.mean() < 0.35
+    grid = specification.choices[1].grid  # pyright: ignore[reportAttributeAccessIssue]
+    (rows, columns), (were, where) = np.divmod(new[..., 1], grid), np.divmod(old[..., 1], grid)
+    assert np.abs(rows - were).max() <= grid // 2 and np.abs(columns - where).mean() < 0.5
+
+
+def test_a_share_of_the_lessons_are_the_agents_own_programs_perturbed(lines, monkeypatch):
+    monkeypatch.setattr("spiral.learning.lessons.perturb", lambda commands, *_: commands)
+    preset = tiny(lines, unroll_length=3, lessons=4, num_minibatches=2, lesson_perturbed=0.5)
+    painted = torch.full((3, 5, 1), 7)
+    drawn = Lessons(preset).draw(make_policy(preset), painted)
+    assert (drawn.commands == 7).all(0).squeeze(-1).tolist()[:4] == [True] * 4
+    assert not (drawn.commands[:, 4:] == 7).all()
+    with pytest.raises(InputError, match="perturbed"):
+        tiny(lines, unroll_length=3, unrolls_per_episode=2, lessons=4, lesson_perturbed=0.5)

@@ -3,6 +3,9 @@
 A program is an exact answer for its own picture. The policy learns to tell programs drawn from the engine's prior from
 their pictures, as the sleep phase of wake-sleep does (Hinton et al. 1995). No label and no picture of the data is used.
 
+The prior knows nothing of the data. With `learning.lesson_perturbed` a share of the programs are what the agent has
+just painted, changed at random (`perturb`): lessons that look more and more like the data.
+
 With `learning.lesson_programs` the programs come from a file instead: those that a redrawing agent wrote for real
 pictures. A policy without a target learns to write such programs. Its noise in a lesson is the code of the picture
 (`spiral.datasets.codes.normal_codes`), which is distributed as noise is, so that noise alone suffices later.
@@ -15,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from spiral.datasets.archives import load_npz
 from spiral.datasets.codes import normal_codes
@@ -25,7 +29,14 @@ from spiral.learning.rollout import rollout_programs
 from spiral.learning.trajectory import Trajectory
 from spiral.models.policy import Policy
 from spiral.settings import Preset
-from spiral.specification import Specification
+from spiral.specification import Location, Specification
+
+_CHANGED = 0.35
+"""Share of a program's commands that `perturb` changes."""
+_MOVED = 0.08
+"""Deviation of a changed location, by axis, as a share of the grid."""
+_REDRAWN = 0.3
+"""Share of a changed command's categories that are drawn anew."""
 
 
 class Lessons:
@@ -47,8 +58,13 @@ class Lessons:
             if preset.policy.noise:
                 self.codes = torch.from_numpy(normal_codes(images, preset.policy.noise))
 
-    def draw(self, policy: Policy) -> Trajectory:
-        """Programs of an episode's length, T commands in each of B programs, with their pictures as targets."""
+    def draw(self, policy: Policy, painted: Tensor | None = None) -> Trajectory:
+        """Programs of an episode's length, T commands in each of B programs, with their pictures as targets.
+
+        Args:
+            policy: the learner.
+            painted: int64 [T, M, K], what it has painted last, to be perturbed.
+        """
         seed = int(torch.randint(2**31, ()))
         length, generator = self.preset.learning.episode_length, np.random.default_rng(seed)
         noise = None
@@ -58,8 +74,28 @@ class Lessons:
             rows = generator.integers(len(self.programs), size=self.engine.batch)
             commands = np.ascontiguousarray(self.programs[rows].swapaxes(0, 1))
             noise = None if self.codes is None else self.codes[rows].to(policy.squeeze.weight.device)
+        if painted is not None and (count := round(self.preset.learning.lesson_perturbed * self.engine.batch)):
+            mine = painted[:, torch.randint(painted.shape[1], (count,), device=painted.device)].cpu().numpy()
+            commands[:, :count] = perturb(mine, self.engine.specification, generator)
         seeds = generator.integers(2**31, size=self.engine.batch)
         return hindsight(rollout_programs(policy, self.engine, commands, seeds, noise))
+
+
+def perturb(
+    commands: npt.NDArray[np.int64], specification: Specification, generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Programs int64 [T, B, K] with about a third of their commands changed: locations moved, categories drawn anew."""
+    commands, changed = commands.copy(), generator.random(commands.shape[:2]) < _CHANGED
+    for position, choice in enumerate(specification.choices):
+        old = commands[..., position]
+        if isinstance(choice, Location):
+            moves = np.rint(generator.normal(0.0, _MOVED * choice.grid, (2, *old.shape))).astype(np.int64)
+            cells = np.clip(np.stack(np.divmod(old, choice.grid)) + moves, 0, choice.grid - 1)
+            new, which = cells[0] * choice.grid + cells[1], changed
+        else:
+            new, which = generator.integers(choice.size, size=old.shape), generator.random(old.shape) < _REDRAWN
+        commands[..., position] = np.where(which & changed, new, old)
+    return commands
 
 
 def read_programs(

@@ -115,7 +115,7 @@ class PolicyLearner:
         """
         learning = self.preset.learning
         measured = self._advantages(episode, rewards)
-        lessons = None if self.lessons is None else self.lessons.draw(self.policy)
+        lessons = None if self.lessons is None else self.lessons.draw(self.policy, episode.commands)
         figures: dict[str, Tensor] = {}
         for _ in range(learning.update_epochs):
             for rows in minibatches(episode.batch, learning.num_minibatches, self.device):
