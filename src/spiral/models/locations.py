@@ -107,14 +107,28 @@ def crop(pictures: Tensor, option: Tensor, grid: int, side: int) -> Tensor:
 
     Pixels outside the picture are 0.
     """
-    size, half = pictures.shape[-1], side // 2
-    padded = functional.pad(pictures, (half, half, half, half))
-    line = torch.arange(side, device=pictures.device)
+    count, planes, size = pictures.shape[:3]
+    line = torch.arange(side, device=pictures.device) - side // 2
     top, left = (((2 * cell + 1) * size) // (2 * grid) for cell in (option // grid, option % grid))
     rows, columns = top[:, None] + line, left[:, None] + line
-    places = (rows[:, :, None] * padded.shape[-1] + columns[:, None, :]).flatten(1)
-    cut = padded.flatten(2).gather(2, places[:, None].expand(-1, padded.shape[1], -1))
-    return cut.view(*cut.shape[:2], side, side).contiguous(memory_format=torch.channels_last)
+    inside = ((rows >= 0) & (rows < size))[:, :, None] & ((columns >= 0) & (columns < size))[:, None, :]
+    places = rows.clamp(0, size - 1)[:, :, None] * size + columns.clamp(0, size - 1)[:, None, :]
+    # Channels last, as the pictures lie in memory: nothing but the crop is copied.
+    flat = pictures.permute(0, 2, 3, 1).reshape(count, size * size, planes)
+    cut = flat.gather(1, places.view(count, -1, 1).expand(-1, -1, planes)).view(count, side, side, planes)
+    return (cut * inside[..., None]).permute(0, 3, 1, 2)
+
+
+def reduce_pictures(pictures: Tensor) -> list[Tensor]:
+    """Means of pictures [N, planes, S, S] over the cells of grids of `LOCAL_FEATURE_SIDES`, each of the one before."""
+    reduced = []
+    for side in LOCAL_FEATURE_SIDES:
+        planes, cell = pictures.shape[1], pictures.shape[-1] // side
+        # A convolution: twenty times faster than `avg_pool2d` for few planes that lie last in memory.
+        mean = pictures.new_full((planes, 1, cell, cell), 1.0 / cell**2)
+        pictures = functional.conv2d(pictures, mean, stride=cell, groups=planes)
+        reduced.append(pictures)
+    return reduced
 
 
 def draw(places: list[Tensor], size: int) -> Tensor:

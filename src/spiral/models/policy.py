@@ -32,6 +32,7 @@ from spiral.models.locations import (
     LocationHead,
     draw,
     gather_local_features,
+    reduce_pictures,
 )
 from spiral.models.policy_settings import PolicySettings
 from spiral.specification import Category, Choice, Location, Specification
@@ -83,7 +84,8 @@ class Features(NamedTuple):
         maps: feature maps float32 [N, channels, side, side] from fine to coarse, down to 8x8.
         reduced: with `local_features` the pictures [N, planes, side, side] reduced to `LOCAL_FEATURE_SIDES`, else
             empty.
-        pictures: float32 [N, planes, S, S], canvas and target in [-1, 1], or None if the policy sees neither.
+        pictures: [N, planes, S, S] in the convolutions' precision, canvas and target in [-1, 1], or None if the policy
+            sees neither.
     """
 
     maps: list[Tensor]
@@ -262,6 +264,8 @@ class Policy(nn.Module):
         x = self._stem(self.coordinates, slice(0, 2))
         pictures = pictures_to_planes(torch.cat(shown, dim=-1)) if shown else None
         if pictures is not None:
+            # Converted once to the precision of the convolutions, in which everything below reads them.
+            pictures = pictures.to(x.dtype)
             x = x + self._stem(pictures, slice(2, None))
         embedded = [
             embed(_embeddable(choice, seen.previous[:, i])) * seen.effective[:, i : i + 1]
@@ -285,10 +289,7 @@ class Policy(nn.Module):
         features[-1] = x
         reduced: list[Tensor] = []
         if pictures is not None and self.settings.local_features:
-            smaller = pictures
-            for side in LOCAL_FEATURE_SIDES:
-                smaller = functional.avg_pool2d(smaller, smaller.shape[-1] // side)
-                reduced.append(smaller)
+            reduced = reduce_pictures(pictures)
         vector = self.squeeze(x.flatten(1))
         if self.core_noise_mlp is not None and seen.noise is not None:
             vector = vector + self.core_noise_mlp(seen.noise)
