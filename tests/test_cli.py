@@ -337,7 +337,7 @@ def test_an_inventing_agent_learns_from_another_ones_programs(name, tmp_path, ca
         assert archive["images"].shape == (300, 32, 32, 1) and archive["programs"].shape[0] == 300
         length = str(archive["programs"].shape[1])
     kind = ["--policy.no-sees-target", "--policy.cluster-means", "0", "--policy.noise", "4", "--policy.noise-to-core"]
-    few = ["--learning.lessons", "16", "--learning.lessons-first", "0.5", "--learning.lesson-programs", str(path)]
+    few = ["--learning.lessons", "16", "--learning.lesson-pretraining", "0.5", "--learning.lesson-programs", str(path)]
     rest = ["--engine", agent.load_agent(name).preset.engine, "--data.held-out", "8", "--frames", "1500"]
     train = ["train", "mnist-generate", *kind, *few, *rest, "--out", str(run), "--learning.unroll-length"]
     assert main([*train, length]) == 0

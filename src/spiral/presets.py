@@ -34,7 +34,9 @@ MNIST_RECONSTRUCT = Preset(
         update_epochs=2,
         num_minibatches=4,
         lessons=16,
-        lesson_weight_end=0.05,
+        lesson_pretraining=0.25,
+        lesson_weight=1.0,
+        lesson_weight_end=0.1,
         entropy_coef=0.03,
         entropy_coef_end=0.005,
         blank_penalty=3.0,
@@ -80,6 +82,7 @@ MNIST_GENERATE = replace(
         MNIST_RECONSTRUCT.learning,
         num_minibatches=1,
         lessons=0,
+        lesson_pretraining=0.0,
         entropy_coef_end=0.006,
         start_penalty=0.01,
         ema_decay=0.998,
@@ -133,6 +136,7 @@ PHOTOS_RECONSTRUCT = Preset(
         unroll_length=5,
         unrolls_per_episode=10,
         lessons=0,
+        lesson_pretraining=0.0,
         hindsight_weight=0.3,
         hindsight_weight_end=0.1,
         reward="mixed",
@@ -174,19 +178,33 @@ SCENE_RECONSTRUCT = Preset(
     discriminator=DiscriminatorSettings(channels=16),
     learning=replace(
         MNIST_RECONSTRUCT.learning,
-        lesson_weight_end=0.5,
+        lesson_pretraining=0.9,
+        lesson_weight_end=1.0,
         reward_scale="command",
         gamma=0.9,
-        entropy_coef=0.06,
+        entropy_coef=0.005,
+        entropy_coef_end=0.001,
         blank_penalty=0.0,
+    ),
+)
+SCENE_RECONSTRUCT_RL = replace(
+    SCENE_RECONSTRUCT,
+    name="scene-reconstruct-rl",
+    summary="the same by reinforcement learning alone, without lessons; laptop size",
+    learning=replace(
+        SCENE_RECONSTRUCT.learning,
+        lessons=0,
+        lesson_pretraining=0.0,
+        entropy_coef=0.06,
+        entropy_coef_end=0.005,
         idle_penalty=1.0,
     ),
 )
 SCENE_RECONSTRUCT_L2 = replace(
-    SCENE_RECONSTRUCT,
+    SCENE_RECONSTRUCT_RL,
     name="scene-reconstruct-l2",
-    summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
-    learning=replace(SCENE_RECONSTRUCT.learning, reward="l2"),
+    summary="the same for minus its Euclidean distance, without a discriminator or lessons; laptop size",
+    learning=replace(SCENE_RECONSTRUCT_RL.learning, reward="l2"),
 )
 SCENE_RECONSTRUCT_PAPER = replace(
     MNIST_RECONSTRUCT_PAPER,
@@ -214,6 +232,7 @@ PRESETS: dict[str, Preset] = {
         PHOTOS_RECONSTRUCT_L2,
         CELEBA_RECONSTRUCT_PAPER,
         SCENE_RECONSTRUCT,
+        SCENE_RECONSTRUCT_RL,
         SCENE_RECONSTRUCT_L2,
         SCENE_RECONSTRUCT_PAPER,
     )

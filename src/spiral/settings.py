@@ -86,7 +86,7 @@ class LearningSettings:
         hindsight_weight_end: the same at the end of the run; it falls linearly.
         lessons: random programs in each minibatch, which the policy learns from their pictures, 0 for none; see
             `spiral.learning.lessons`. In neither paper.
-        lesson_pretraining: share of the run, at its beginning, in which only lessons are learned; on one machine.
+        lesson_pretraining: share of the run, at its beginning, in which the policy learns from lessons alone.
         lesson_perturbed: share of the lessons that are what the agent has just painted, changed at random.
         lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
             lessons are drawn from these instead of the engine's prior. A policy with noise gets the pictures' codes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -111,14 +111,16 @@ class PolicyLearner:
         """Learn from painted episodes; `progress` is the share of the budget used up, for the schedules.
 
         There are `learning.update_epochs` passes over `learning.num_minibatches` minibatches, each with an optimiser
-        step of advantage actor-critic. The losses of `spiral.learning.lessons` are added.
+        step of advantage actor-critic. The losses of `spiral.learning.lessons` are added; at the beginning of a run
+        with `learning.lesson_pretraining` they are all there is.
         """
-        learning = self.preset.learning
-        measured = self._advantages(episode, rewards)
-        lessons = None if self.lessons is None else self.lessons.draw(self.policy, episode.commands)
-        figures: dict[str, Tensor] = {}
-        for _ in range(learning.update_epochs):
-            for rows in minibatches(episode.batch, learning.num_minibatches, self.device):
+        learning, figures = self.preset.learning, dict[str, Tensor]()
+        if progress < learning.lesson_pretraining:
+            figures = self._pretrain(progress)
+        else:
+            measured = self._advantages(episode, rewards)
+            lessons = None if self.lessons is None else self.lessons.draw(self.policy, episode.commands)
+            for rows in self._minibatches(episode):
                 some = None if lessons is None else lessons.rows(sample(lessons.batch, learning.lessons, self.device))
                 loss, figures = self._loss(episode.rows(rows), [each[:, rows] for each in measured], some, progress)
                 figures |= {
@@ -127,6 +129,11 @@ class PolicyLearner:
                 }
         self.commands += self.all_gather(episode.commands[..., 0]).numel()
         return {f"policy/{name}": float(value.detach()) for name, value in figures.items()}
+
+    def _minibatches(self, episode: Trajectory) -> Iterator[Tensor]:
+        """Rows int64 [M] of every minibatch of every pass."""
+        for _ in range(self.preset.learning.update_epochs):
+            yield from minibatches(episode.batch, self.preset.learning.num_minibatches, self.device)
 
     def _loss(
         self, episode: Trajectory, measured: Sequence[Tensor], lessons: Trajectory | None, progress: float
@@ -158,21 +165,21 @@ class PolicyLearner:
             loss = loss + linear(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
         return loss, figures
 
-    def pretrain(self, progress: float) -> dict[str, float]:
-        """Learn from nothing but lessons, an optimiser step for each minibatch; `progress` as in `learn`.
+    def _pretrain(self, progress: float) -> dict[str, Tensor]:
+        """As many optimiser steps as `learn` takes, on lessons alone; fresh ones for every pass.
 
-        Without lessons there is nothing to learn.
+        They are the prior's. An agent that learned from its own programs alone came to paint less and less.
         """
-        figures: dict[str, Tensor] = {}
         if self.lessons is None:
-            return {}
-        lessons = self.lessons.draw(self.policy)
-        for rows in minibatches(lessons.batch, self.preset.learning.num_minibatches, self.device):
-            with self.mixed():
-                loss = imitation_loss(self.evaluate_actions([lessons.rows(rows)])[0])
-            figures = {"lesson_loss": loss.detach(), "gradient_norm": self._step(loss, progress)}
-        self.commands += self.all_gather(lessons.commands[..., 0]).numel()
-        return {f"policy/{name}": float(value.detach()) for name, value in figures.items()}
+            raise ValueError("pretraining needs lessons")
+        learning, figures = self.preset.learning, dict[str, Tensor]()
+        for _ in range(learning.update_epochs):
+            lessons = self.lessons.draw(self.policy)
+            for rows in minibatches(lessons.batch, learning.num_minibatches, self.device):
+                with self.mixed():
+                    loss = imitation_loss(self.evaluate_actions([lessons.rows(rows)])[0])
+                figures = {"lesson_loss": loss, "gradient_norm": self._step(loss, progress)}
+        return figures
 
     def _step(self, loss: Tensor, progress: float) -> Tensor:
         """Take the optimiser's step and let the average follow; returns the gradient's norm."""

@@ -196,9 +196,6 @@ def update(
     phase: Phase,
 ) -> dict[str, float]:
     """Paint, train the discriminator, score the canvases, train the policy."""
-    if progress < policy.preset.learning.lesson_pretraining:
-        with phase("learn"):
-            return policy.pretrain(progress)
     with phase("paint"), policy.mixed():
         episode = actor.unroll()
     with phase("judge"):

@@ -65,8 +65,6 @@ class Coordinator:
         learning = preset.learning
         if settings.actors < learning.population:
             raise InputError(f"{learning.population} policies need at least as many actors, not {settings.actors}")
-        if learning.lesson_pretraining:
-            raise InputError("on a cluster no run begins with lessons alone: leave out --learning.lesson-pretraining")
         self._unrolls, self._frames, self._progress = settings.unrolls(learning.batch_size), frames, 0.0
         self._max_policy_lag, self._scored = settings.max_policy_lag, learning.reward != "l2"
         self._batch_commands = learning.unroll_length * learning.batch_size
