@@ -1,5 +1,6 @@
 """Lessons: any program is an example of how to paint its picture."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from spiral.learning.lessons import Lessons, perturb
 from spiral.learning.networks import make_policy
 from spiral.learning.policy_gradient import imitation_loss
 from spiral.learning.policy_learner import PolicyLearner
-from spiral.learning.rollout import rollout_programs
+from spiral.learning.rollout import reset_episodes, unroll_programs
 from spiral.models.policy import Decision
 from spiral.models.policy_settings import PolicySettings
 from spiral.settings import Preset
@@ -32,7 +33,9 @@ def replayed(preset: Preset, flags: list[int]):
     engine = make("vector", 1, preset.canvas.to_json())
     ends = [9, 27, 45, 54, 12, 33][: len(flags)]
     commands = np.array([[[flag, end]] for flag, end in zip(flags, ends, strict=True)], np.int64)
-    return rollout_programs(make_policy(preset), engine, commands, np.zeros(1, np.int64)), engine
+    blank = torch.zeros(1, 16, 16, 1, dtype=torch.uint8)
+    episodes = reset_episodes(make_policy(preset), engine, blank, np.zeros(1, np.int64))
+    return unroll_programs(engine, episodes, commands, len(commands))[0], engine
 
 
 def test_in_hindsight_the_last_canvas_was_the_target(lines):
@@ -136,3 +139,17 @@ def test_a_share_of_the_lessons_are_the_agents_own_programs_perturbed(lines, mon
     assert not (drawn.commands[:, 4:] == 7).all()
     with pytest.raises(InputError, match="perturbed"):
         tiny(lines, unroll_length=3, unrolls_per_episode=2, lessons=4, lesson_perturbed=0.5)
+
+
+def test_lessons_of_long_episodes_go_on_from_draw_to_draw(lines):
+    preset = tiny(lines, unroll_length=2, unrolls_per_episode=3, lessons=6, num_minibatches=1)
+    lessons, policy = Lessons(preset), make_policy(preset)
+    draws = [lessons.draw(policy) for _ in range(7)]
+    for before, after in itertools.pairwise(draws):
+        going = after.before.elapsed > 0
+        assert going.any() and not going.all(), "every canvas is at another unroll"
+        assert torch.equal(after.canvases[0][going], before.canvases[-1][going])
+        assert torch.equal(after.before.previous[going], before.commands[-1][going])
+        assert not after.canvases[0][~going].any()
+        assert torch.equal(after.targets, after.canvases[-1])
+    assert {int(e) for draw in draws for e in draw.before.elapsed} == {0, 2, 4}

@@ -25,8 +25,8 @@ from spiral.datasets.codes import normal_codes
 from spiral.engines import make
 from spiral.errors import InputError
 from spiral.learning.hindsight import hindsight
-from spiral.learning.rollout import rollout_programs
-from spiral.learning.trajectory import Trajectory
+from spiral.learning.rollout import reset_episodes, unroll_programs
+from spiral.learning.trajectory import Episodes, Trajectory
 from spiral.models.policy import Policy
 from spiral.settings import Preset
 from spiral.specification import Location, Specification
@@ -52,33 +52,54 @@ class Lessons:
         count = preset.learning.lessons * preset.learning.num_minibatches
         self.engine = make(preset.engine, count, preset.canvas.to_json(), torch.get_num_threads())
         path = preset.learning.lesson_programs
-        self.programs = self.codes = None
+        self.programs: npt.NDArray[np.int64] | None = None
+        self.codes: Tensor | None = None
         if path:
             images, self.programs = read_programs(Path(path), self.engine.specification, preset.learning.episode_length)
             if preset.policy.noise:
                 self.codes = torch.from_numpy(normal_codes(images, preset.policy.noise))
+        self.running: npt.NDArray[np.int64] | None = None
+        self.episodes: Episodes | None = None
+        # The first programs are of different lengths, so that canvases are at different unrolls ever after.
+        self.unrolls_left = 1 + np.arange(count) % preset.learning.unrolls_per_episode
 
     def draw(self, policy: Policy, painted: Tensor | None = None) -> Trajectory:
-        """Programs of an episode's length, T commands in each of B programs, with their pictures as targets.
+        """The next T commands in each of B programs, with the pictures after the last of them as targets.
+
+        Where episodes have several unrolls, programs go on from draw to draw, and each canvas is at another unroll.
 
         Args:
             policy: the learner.
             painted: int64 [T, M, K], what it has painted last, to be perturbed.
         """
-        seed = int(torch.randint(2**31, ()))
-        length, generator = self.preset.learning.episode_length, np.random.default_rng(seed)
-        noise = None
-        if self.programs is None:
-            commands = self.preset.canvas.sample_programs(generator, length, self.engine.batch)
-        else:
-            rows = generator.integers(len(self.programs), size=self.engine.batch)
-            commands = np.ascontiguousarray(self.programs[rows].swapaxes(0, 1))
-            noise = None if self.codes is None else self.codes[rows].to(policy.squeeze.weight.device)
-        if painted is not None and (count := round(self.preset.learning.lesson_perturbed * self.engine.batch)):
+        learning, batch, device = self.preset.learning, self.engine.batch, policy.squeeze.weight.device
+        generator = np.random.default_rng(int(torch.randint(2**31, ())))
+        programs, noise = self._programs(generator)
+        if painted is not None and (count := round(learning.lesson_perturbed * batch)):
             mine = painted[:, torch.randint(painted.shape[1], (count,), device=painted.device)].cpu().numpy()
-            commands[:, :count] = perturb(mine, self.engine.specification, generator)
-        seeds = generator.integers(2**31, size=self.engine.batch)
-        return hindsight(rollout_programs(policy, self.engine, commands, seeds, noise))
+            programs[:, :count] = perturb(mine, self.engine.specification, generator)
+        over = self.unrolls_left == 0
+        self.running = programs if self.running is None else np.where(over[:, None], programs, self.running)
+        self.unrolls_left = np.where(over, learning.unrolls_per_episode, self.unrolls_left)
+        nothing = torch.zeros(batch, policy.size, policy.size, self.engine.shape[2], dtype=torch.uint8, device=device)
+        seeds = generator.integers(2**31, size=batch)
+        noise = None if noise is None else noise.to(device)
+        fresh = None if self.episodes is None else torch.from_numpy(over).to(device)
+        episodes = reset_episodes(policy, self.engine, nothing, seeds, noise, fresh, self.episodes)
+        places = episodes.elapsed.cpu().numpy() + np.arange(learning.unroll_length)[:, None]
+        commands = np.take_along_axis(self.running, places[..., None], axis=0)
+        lessons, self.episodes = unroll_programs(self.engine, episodes, commands, learning.episode_length)
+        self.unrolls_left = self.unrolls_left - 1
+        return hindsight(lessons)
+
+    def _programs(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], Tensor | None]:
+        """Whole programs int64 [length, B, K], and with programs from a file the codes of their pictures [B, noise]."""
+        if self.programs is None:
+            length = self.preset.learning.episode_length
+            return self.preset.canvas.sample_programs(generator, length, self.engine.batch), None
+        rows = generator.integers(len(self.programs), size=self.engine.batch)
+        codes = None if self.codes is None else self.codes[rows]
+        return np.ascontiguousarray(self.programs[rows].swapaxes(0, 1)), codes
 
 
 def perturb(

@@ -119,7 +119,8 @@ class PolicyLearner:
             figures = self._pretrain(progress)
         else:
             measured = self._advantages(episode, rewards)
-            lessons = None if self.lessons is None else self.lessons.draw(self.policy, episode.commands)
+            weight = linear(learning.lesson_weight, learning.lesson_weight_end, progress)
+            lessons = self.lessons.draw(self.policy, episode.commands) if self.lessons and weight else None
             for rows in self._minibatches(episode):
                 some = None if lessons is None else lessons.rows(sample(lessons.batch, learning.lessons, self.device))
                 loss, figures = self._loss(episode.rows(rows), [each[:, rows] for each in measured], some, progress)

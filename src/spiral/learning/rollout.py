@@ -143,20 +143,15 @@ def rollout(
     return unroll(policy, engine, reset_episodes(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]
 
 
-def rollout_programs(
-    policy: Policy,
-    engine: Engine,
-    commands: npt.NDArray[np.int64],
-    seeds: npt.NDArray[np.int64],
-    noise: Tensor | None = None,
-) -> Trajectory:
-    """Execute programs int64 [T, B, K] from blank canvases: the trajectory of a policy that would have written them.
+def unroll_programs(
+    engine: Engine, episodes: Episodes, commands: npt.NDArray[np.int64], length: int
+) -> tuple[Trajectory, Episodes]:
+    """Execute T commands int64 [T, B, K] on every canvas: `unroll` for a policy that would have written them.
 
-    Its log probabilities and values are 0; its targets are blank; `noise` is as in `reset_episodes`.
+    Log probabilities and values are 0. `length` is that of an episode.
     """
-    device, size, (steps, batch) = policy.squeeze.weight.device, policy.size, commands.shape[:2]
-    nothing = torch.zeros(batch, size, size, engine.shape[2], dtype=torch.uint8, device=device)
-    before = reset_episodes(policy, engine, nothing, seeds, noise)
+    device, (steps, batch) = episodes.previous.device, commands.shape[:2]
+    size = len(episodes.blank)
     canvases = torch.empty(steps + 1, batch, size, size, engine.shape[2], dtype=torch.uint8)
     pixels = canvases.numpy()
     observe(engine.canvases(), size, out=pixels[0])
@@ -164,14 +159,18 @@ def rollout_programs(
         engine.step(command)
         observe(engine.canvases(), size, out=pixels[step + 1])
     zeros = torch.zeros(steps, batch, device=device)
-    return Trajectory(
-        before=before,
+    written = torch.from_numpy(commands).to(device)
+    effective = torch.from_numpy(engine.specification.active(commands)).to(device)
+    elapsed = episodes.elapsed + steps
+    trajectory = Trajectory(
+        before=episodes,
         canvases=canvases.to(device),
-        commands=torch.from_numpy(commands).to(device),
-        effective=torch.from_numpy(engine.specification.active(commands)).to(device),
-        progress=(torch.arange(steps, device=device)[:, None] / steps).expand(steps, batch),
+        commands=written,
+        effective=effective,
+        progress=(episodes.elapsed + torch.arange(steps, device=device)[:, None]).float() / length,
         log_probability=zeros,
         values=zeros,
-        terminated=torch.ones(batch, dtype=torch.bool, device=device),
+        terminated=elapsed >= length,
         bootstrap_value=zeros[0],
     )
+    return trajectory, replace(episodes, previous=written[-1], effective=effective[-1], elapsed=elapsed)
