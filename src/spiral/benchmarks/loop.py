@@ -123,9 +123,9 @@ def measure_loops(preset: Preset, threads: int, repeats: int, seconds: float) ->
     """
     preset = replace(preset, learning=replace(preset.learning, lessons=0))
     ours, plain = Loop(preset, threads), ReferenceLoop(preset)
+    plain.round()
     for _ in range(WARM_UP):
         ours.round()
-        plain.round()
     rates: dict[str, list[float]] = {"loop": [], "reference_1_thread": [], "reference_all_threads": []}
     for _ in range(repeats):
         rates["loop"].append(commands_per_second(ours, seconds, ours.threads))
