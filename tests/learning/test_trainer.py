@@ -138,13 +138,13 @@ def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(l
     judged = 0
     original = DiscriminatorLearner.learn
 
-    def break_down(self, episode, real):
+    def break_down(self, episode, real, progress):
         nonlocal judged
         judged += 1
         if judged == 4:
             with torch.no_grad():
                 next(self.network.parameters()).fill_(float("nan"))
-        return original(self, episode, real)
+        return original(self, episode, real, progress)
 
     monkeypatch.setattr(DiscriminatorLearner, "learn", break_down)
     with pytest.raises(TrainingError, match=r"discriminator/\w+ is not finite"):
