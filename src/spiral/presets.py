@@ -89,6 +89,23 @@ MNIST_GENERATE = replace(
     ),
     temperature=0.5,
 )
+MNIST_GENERATE_NOISE = replace(
+    MNIST_GENERATE,
+    name="mnist-generate-noise",
+    summary="paint new digits from noise alone, taught by the programs of a redrawing agent "
+    "(--learning.lesson-programs); laptop size",
+    policy=replace(MNIST_GENERATE.policy, sees_target=False, cluster_means=0, noise_to_core=True),
+    learning=replace(
+        MNIST_GENERATE.learning,
+        unroll_length=12,
+        batch_size=4,
+        num_minibatches=4,
+        discriminator_updates=0,
+        lessons=16,
+        lesson_pretraining=1.0,
+    ),
+    temperature=0.6,
+)
 OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
     name="omniglot-reconstruct",
@@ -225,6 +242,7 @@ PRESETS: dict[str, Preset] = {
         MNIST_RECONSTRUCT_L2,
         MNIST_RECONSTRUCT_PAPER,
         MNIST_GENERATE,
+        MNIST_GENERATE_NOISE,
         OMNIGLOT_RECONSTRUCT,
         OMNIGLOT_RECONSTRUCT_L2,
         OMNIGLOT_GENERATE,

@@ -69,7 +69,7 @@ class LearningSettings:
         drift_weight: weight of the pull of D's mean to 0 (section 3.2).
         matched_pairs: the real pairs of a discriminator step have the targets of its fake pairs, not others.
         replay_batches: batches of finished canvases the discriminator samples from (appendix C: 20).
-        discriminator_updates: discriminator steps for one policy step.
+        discriminator_updates: discriminator steps for each batch of B canvases.
         discriminator_learning_rate: Adam's rate for the discriminator (appendix C: 1e-4).
         discriminator_adam_beta1: Adam's beta1 there (appendix C: 0.5).
         discriminator_adam_beta2: Adam's beta2 there.
@@ -77,7 +77,7 @@ class LearningSettings:
         policy_adam_beta1: Adam's beta1 there.
         learning_rate_end_factor: the policy's rate at the end of the run, as a share of `policy_learning_rate`; it
             falls linearly.
-        warmup_updates: policy steps over which its rate rises from 0.
+        warmup_updates: optimiser steps of the policy over which its rate rises from 0.
         update_epochs: passes over a batch of commands.
         num_minibatches: each pass splits the B canvases at random into so many, with an optimiser step each (PPO); the
             papers use one. Unrolls stay whole.
