@@ -60,7 +60,8 @@ class Ship:
                 if len(kept) > 2:
                     curve.append(kept)
             commands, seconds = curve[-1]["commands"], curve[-1]["seconds"]
-        entropy = next((row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row), float("nan"))
+        entropy = next((row["policy/entropy"] for row in reversed(rows) if "policy/entropy" in row), None)
+        entropic = "" if entropy is None else f"\n| entropy of a command at the end | {entropy:.2f} nats |"
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in curve))
         draw(curve, folder / "curve.png")
         agent = load_agent(str(folder))
@@ -80,8 +81,7 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 | {count:,} held-out pictures of {source} | |
 | --- | --- |
 {lines}
-| commands a picture | {agent.preset.learning.episode_length} |
-| entropy of a command at the end | {entropy:.2f} nats |{tempered}
+| commands a picture | {agent.preset.learning.episode_length} |{entropic}{tempered}
 
 `metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
 """
