@@ -82,7 +82,6 @@ MNIST_GENERATE = replace(
         MNIST_RECONSTRUCT.learning,
         num_minibatches=1,
         lessons=0,
-        lesson_pretraining=0.0,
         entropy_coef_end=0.006,
         start_penalty=0.01,
         ema_decay=0.998,
@@ -153,7 +152,6 @@ PHOTOS_RECONSTRUCT = Preset(
         unroll_length=5,
         unrolls_per_episode=10,
         lessons=0,
-        lesson_pretraining=0.0,
         hindsight_weight=0.3,
         hindsight_weight_end=0.1,
         reward="mixed",
@@ -212,7 +210,6 @@ SCENE_RECONSTRUCT_RL = replace(
     learning=replace(
         SCENE_RECONSTRUCT.learning,
         lessons=0,
-        lesson_pretraining=0.0,
         entropy_coef=0.06,
         entropy_coef_end=0.005,
         idle_penalty=1.0,

@@ -86,7 +86,8 @@ class LearningSettings:
         hindsight_weight_end: the same at the end of the run; it falls linearly.
         lessons: random programs in each minibatch, which the policy learns from their pictures, 0 for none; see
             `spiral.learning.lessons`. In neither paper.
-        lesson_pretraining: share of the run, at its beginning, in which the policy learns from lessons alone.
+        lesson_pretraining: share of the run, at its beginning, in which the policy learns from lessons alone, if there
+            are any.
         lesson_perturbed: share of the lessons that are what the agent has just painted, changed at random.
         lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
             lessons are drawn from these instead of the engine's prior. A policy with noise gets the pictures' codes
@@ -195,8 +196,6 @@ class LearningSettings:
             lesson_perturbed=(0.0, 1.0),
             gradient_penalty_end_factor=(1e-12, 1.0),
         )
-        if self.lesson_pretraining and not self.lessons:
-            raise InputError("pretraining on lessons needs some: set --learning.lessons, such as 16")
         if self.lesson_perturbed and self.unrolls_per_episode > 1:
             raise InputError("lessons are perturbed programs of one unroll: set --learning.lesson-perturbed 0")
         lowest = 1e-12 if self.entropy_coef > 0 else 0.0  # a geometric schedule never reaches 0

@@ -73,5 +73,3 @@ def test_a_file_that_does_not_fit_is_refused(lines, programs, tmp_path):
     np.savez(tmp_path / "pictures.npz", images=np.zeros((9, 16, 16, 1), np.uint8))
     with pytest.raises(InputError, match="holds no programs"):
         Lessons(inventing(lines, lesson_programs=str(tmp_path / "pictures.npz")))
-    with pytest.raises(InputError, match="needs some"):
-        tiny(lines, lesson_pretraining=0.5)

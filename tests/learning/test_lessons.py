@@ -153,3 +153,18 @@ def test_lessons_of_long_episodes_go_on_from_draw_to_draw(lines):
         assert not after.canvases[0][~going].any()
         assert torch.equal(after.targets, after.canvases[-1])
     assert {int(e) for draw in draws for e in draw.before.elapsed} == {0, 2, 4}
+
+
+def test_without_lessons_there_is_no_pretraining(lines):
+    learner = PolicyLearner(tiny(lines, lesson_pretraining=1.0), CPU)
+    painted = Lessons(tiny(lines, lessons=64)).draw(learner.policy)
+    figures = learner.learn(painted, torch.zeros(painted.commands.shape[:2]), 0.0)
+    assert "policy/policy_loss" in figures and "policy/lesson_loss" not in figures
+
+
+def test_pretraining_is_on_lessons_alone_until_its_share_is_over(lines):
+    learner = PolicyLearner(tiny(lines, lessons=4, lesson_pretraining=0.5), CPU)
+    painted = Lessons(tiny(lines, lessons=64)).draw(learner.policy)
+    rewards = torch.zeros(painted.commands.shape[:2])
+    assert set(learner.learn(painted, rewards, 0.49)) == {"policy/lesson_loss", "policy/gradient_norm"}
+    assert {"policy/lesson_loss", "policy/policy_loss"} <= set(learner.learn(painted, rewards, 0.5))

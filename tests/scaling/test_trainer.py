@@ -148,7 +148,7 @@ def test_whoever_is_killed_is_replaced_and_nothing_is_counted_twice(lines, tmp_p
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()
-    train(preset, out, Budget(minutes=0.5), ClusterSettings(1))
+    train(preset, out, Budget(minutes=0.8), ClusterSettings(1))
     assert not thread.is_alive(), f"only {sorted(killed)} were replaced"
     after, counted = status(out), [row["commands"] for row in rows(out)]
     assert all(after["processes"][name]["restarts"] == 1 for name in killed)

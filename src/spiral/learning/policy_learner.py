@@ -115,8 +115,8 @@ class PolicyLearner:
         with `learning.lesson_pretraining` they are all there is.
         """
         learning, figures = self.preset.learning, dict[str, Tensor]()
-        if progress < learning.lesson_pretraining:
-            figures = self._pretrain(progress)
+        if self.lessons is not None and progress < learning.lesson_pretraining:
+            figures = self._pretrain(self.lessons, progress)
         else:
             measured = self._advantages(episode, rewards)
             weight = linear(learning.lesson_weight, learning.lesson_weight_end, progress)
@@ -166,16 +166,14 @@ class PolicyLearner:
             loss = loss + linear(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
         return loss, figures
 
-    def _pretrain(self, progress: float) -> dict[str, Tensor]:
+    def _pretrain(self, source: Lessons, progress: float) -> dict[str, Tensor]:
         """As many optimiser steps as `learn` takes, on lessons alone; fresh ones for every pass.
 
         They are the prior's. An agent that learned from its own programs alone came to paint less and less.
         """
-        if self.lessons is None:
-            raise ValueError("pretraining needs lessons")
         learning, figures = self.preset.learning, dict[str, Tensor]()
         for _ in range(learning.update_epochs):
-            lessons = self.lessons.draw(self.policy)
+            lessons = source.draw(self.policy)
             for rows in minibatches(lessons.batch, learning.num_minibatches, self.device):
                 with self.mixed():
                     loss = imitation_loss(self.evaluate_actions([lessons.rows(rows)])[0])
