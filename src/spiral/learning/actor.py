@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
@@ -29,8 +27,12 @@ class Actor:
             real: the source of targets.
             first: number of canvases of the actors before this one.
         """
-        self.preset, self.policy, self.engine, self.real, self.first = preset, policy, engine, real, first
+        self.preset, self.policy, self.engine, self.real = preset, policy, engine, real
         self.episodes: Episodes | None = None
+        # The first episodes end early, each after another number of unrolls, so that canvases are at different unrolls
+        # ever after. A blank canvas in the middle of an episode would teach `RewardScale` units that are wrong.
+        unrolls = preset.learning.unrolls_per_episode
+        self.unrolls_left = 1 + (first + torch.arange(engine.batch, device=policy.squeeze.weight.device)) % unrolls
 
     def unroll(self) -> Trajectory:
         """Paint an unroll of T commands on every canvas; terminated episodes are reset first.
@@ -39,18 +41,16 @@ class Actor:
         and ends.
         """
         learning, running, batch = self.preset.learning, self.episodes, self.engine.batch
-        over = None if running is None else running.elapsed >= learning.episode_length
+        over = None if running is None else self.unrolls_left == 0
         if running is None or over is None or bool(over.any()):
             targets = self.real.pick(batch)[0] if self.preset.redraws else None
             seeds = np.asarray(torch.randint(2**31, (batch,)).numpy())
             episodes = reset_episodes(self.policy, self.engine, targets, seeds, over=over, running=running)
-            if running is None:
-                turns = (
-                    self.first + torch.arange(batch, device=episodes.elapsed.device)
-                ) % learning.unrolls_per_episode
-                episodes = replace(episodes, elapsed=turns * learning.unroll_length)
+            if over is not None:
+                self.unrolls_left = torch.where(over, learning.unrolls_per_episode, self.unrolls_left)
             running = episodes
         trajectory, self.episodes = unroll_episodes(
             self.policy, self.engine, running, learning.unroll_length, learning.episode_length
         )
+        self.unrolls_left = self.unrolls_left - 1
         return trajectory
