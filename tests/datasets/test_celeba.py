@@ -58,6 +58,19 @@ def test_the_border_is_cut_off_and_grey_is_to_be_had(official):
     assert load(official, 32, 1, "test").images.shape == (2, 32, 32, 1)
 
 
+def test_a_reduced_copy_in_an_archive_of_another_name_is_read_whole(tmp_path):
+    write_partition(tmp_path)
+    small = Image.new("RGB", (64, 64), (200, 0, 0))
+    stream = io.BytesIO()
+    small.save(stream, format="JPEG", quality=95)
+    with zipfile.ZipFile(tmp_path / "frames-64x64.zip", "w") as archive:
+        for number in range(len(PARTS)):
+            archive.writestr(f"img_align_celeba/{number + 1:06d}.jpg", stream.getvalue())
+    images = load(tmp_path, 64, 3, "train").images
+    assert images.shape == (4, 64, 64, 3)
+    assert np.abs(images.astype(int) - np.array([200, 0, 0])).max() <= 4
+
+
 @pytest.mark.parametrize(
     ("partition", "reason"),
     [

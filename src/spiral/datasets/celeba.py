@@ -1,7 +1,8 @@
 """CelebA's aligned faces (Liu et al. 2015) from the official files, cropped and reduced to the size of SPIRAL 4.5.
 
 A folder holds `img_align_celeba.zip`, or its unpacked folder, and `list_eval_partition.txt`, which assigns each picture
-to training (0), validation (1) or test (2). Pictures are 178x218.
+to training (0), validation (1) or test (2). Pictures are 178x218. One archive of another name beside the partition is
+read, too, for copies that someone has reduced: square pictures are taken whole.
 """
 
 from __future__ import annotations
@@ -31,9 +32,16 @@ _PARTS = {"train": (0,), "test": (2,), None: (0, 1, 2)}
 
 
 def is_celeba(folder: Path) -> bool:
-    """Whether a folder holds CelebA's archive, or its unpacked folder."""
+    """Whether a folder holds CelebA's archive, or its unpacked folder, or any one archive beside the partition."""
     # os.path returns False where pathlib raises: names too long, unreadable folders.
-    return os.path.isfile(folder / f"{FOLDER}.zip") or os.path.isdir(folder / FOLDER)
+    if os.path.isfile(folder / f"{FOLDER}.zip") or os.path.isdir(folder / FOLDER):
+        return True
+    return os.path.isfile(folder / PARTITION) and _other_archive(folder) is not None
+
+
+def _other_archive(folder: Path) -> Path | None:
+    archives = sorted(folder.glob("*.zip"))
+    return archives[0] if len(archives) == 1 else None
 
 
 def load_celeba(folder: Path, split: Split | None, size: int, channels: int) -> Dataset:
@@ -89,6 +97,8 @@ def _names(partition: Path, split: Split | None) -> list[str]:
 
 def _pictures(folder: Path, wanted: dict[str, int]) -> Iterator[tuple[str, bytes]]:
     archive = folder / f"{FOLDER}.zip"
+    if not archive.is_file() and not (folder / FOLDER).is_dir():
+        archive = _other_archive(folder) or archive
     if archive.is_file():
 
         def chosen(path: PurePosixPath) -> bool:

@@ -62,6 +62,8 @@ def decode_image(data: bytes, name: str, size: int, channels: int) -> npt.NDArra
 def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -> npt.NDArray[np.uint8]:
     """The centre square of a picture from a file's bytes, resized with antialiasing: uint8 [size, size, channels].
 
+    A square picture smaller than that is taken whole: someone has cut and reduced it.
+
     Args:
         data: the file's content.
         name: for messages.
@@ -73,6 +75,8 @@ def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -
         InputError: no readable picture, or one smaller than the square.
     """
     picture = decode_picture(data, name, channels)
+    if picture.width == picture.height <= side:
+        return _fit(picture, size, channels)
     if min(picture.size) < side:
         raise InputError(f"{name} has {picture.width}x{picture.height} pixels, fewer than {side}x{side}")
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
