@@ -28,6 +28,7 @@ MNIST_RECONSTRUCT = Preset(
     ),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
+        unroll_length=12,
         discriminator_learning_rate=3e-4,
         policy_learning_rate=8e-4,
         learning_rate_end_factor=0.05,
@@ -80,6 +81,7 @@ MNIST_GENERATE = replace(
     discriminator=DiscriminatorSettings(channels=32, minibatch_stddev=16),
     learning=replace(
         MNIST_RECONSTRUCT.learning,
+        unroll_length=8,
         num_minibatches=1,
         lessons=0,
         entropy_coef_end=0.006,
@@ -111,7 +113,6 @@ OMNIGLOT_RECONSTRUCT = replace(
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
     canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.8, 1.2)),
     data=DataSettings(source="glyphs"),
-    learning=replace(MNIST_RECONSTRUCT.learning, unroll_length=12),
 )
 OMNIGLOT_RECONSTRUCT_L2 = replace(
     OMNIGLOT_RECONSTRUCT,
@@ -193,6 +194,7 @@ SCENE_RECONSTRUCT = Preset(
     discriminator=DiscriminatorSettings(channels=16),
     learning=replace(
         MNIST_RECONSTRUCT.learning,
+        unroll_length=8,
         lesson_pretraining=0.9,
         lesson_weight=1.0,
         lesson_weight_end=1.0,
