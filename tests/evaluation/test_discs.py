@@ -12,15 +12,22 @@ from spiral.evaluation.discs import (
     half_width,
     minus_l2,
     plot_surfaces,
+    score_of,
     surface,
     train_disc_discriminator,
     write_surfaces,
 )
 
 
-def test_the_score_of_wgan_gp_is_a_wider_hill_than_l2(tmp_path):
-    settings = Discs(out=tmp_path, steps=200)
-    score = surface(train_disc_discriminator(settings, "wgan-gp").score_images, settings)
+@pytest.mark.parametrize("conditional", [True, False])
+def test_the_score_of_wgan_gp_is_a_wider_hill_than_l2(tmp_path, conditional):
+    settings = Discs(out=tmp_path, steps=120, moments=2, conditional=conditional)
+    moments = [
+        (steps, surface(score_of(judge, settings), settings))
+        for steps, judge in train_disc_discriminator(settings, "wgan-gp")
+    ]
+    assert [steps for steps, _ in moments] == [60, 120]
+    score = moments[-1][1]
     l2 = surface(minus_l2(settings), settings)
     assert half_width(score, settings) > 1.2 * half_width(l2, settings)
     assert agreement(l2, settings) == 0.0

@@ -3,12 +3,14 @@
     python -m spiral.evaluation.discs --out runs/discs     # writes runs/discs/surfaces.json
     spiral report runs/discs --out report                  # draws report/discs.svg
 
-A discriminator learns to tell one disc, the target in the middle, from discs anywhere. Its score of a disc at (x, y) is
-drawn as a surface beside minus the L2 distance to the target, which is flat where the two discs do not overlap.
+A discriminator learns to tell pairs of equal discs from pairs of different ones, as it judges canvas and target. Its
+score of a disc at (x, y) beside the target in the middle is drawn as a surface at several moments of its training, next
+to minus the L2 distance to the target, which is flat where the two discs do not overlap. With `--no-conditional` it
+sees single discs, of which the real ones are all in the middle.
 
-Results: the score of WGAN-GP is a wider hill than L2, that of a spectrally normalised GAN a narrower one; far from the
-target neither rises reliably towards it. For WGAN-GP that is expected: its optimum is bound by pixel distances, which
-are the same for all discs that do not overlap the target.
+Results: the score of pairs is a wider hill than L2 with every loss, from the first 250 steps on; it ends where the
+discs cease to overlap, and beyond it nothing leads to the target. For WGAN-GP that is expected: its optimum is bound by
+pixel distances, which are the same for all discs that do not overlap the target.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,7 @@ from spiral.models.discriminator import Discriminator, DiscriminatorSettings
 SIZE = 32
 SURFACES = "surfaces.json"
 _LIMIT = 16 * 2**20
+_IN_A_ROW = 4
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Discs:
     Attributes:
         out: folder to write `surfaces.json` into.
         radius: of a disc, pixels of 32.
+        conditional: judge pairs of a disc and its target, instead of discs alone with one target.
         steps: of the discriminator.
+        moments: surfaces of each loss, each after twice as many steps as the one before, up to `steps`.
         batch: discs a step, real and fake each.
         rate: Adam's.
         seed: of everything random.
@@ -50,7 +55,9 @@ class Discs:
 
     out: Path = Path("runs/discs")
     radius: float = 4.0
+    conditional: bool = True
     steps: int = 1000
+    moments: int = 3
     batch: int = 32
     rate: float = 5e-4
     seed: int = 0
@@ -65,20 +72,41 @@ def draw_discs(places: Tensor, radius: float) -> Tensor:
     return ((radius + 0.5 - distance).clamp(0.0, 1.0) * 255.0).round().to(torch.uint8)[..., None]
 
 
-def train_disc_discriminator(settings: Discs, loss: AdversarialLoss) -> Discriminator:
-    """A discriminator of the target from discs anywhere; spectrally normalised for the loss `gan`."""
+def train_disc_discriminator(settings: Discs, loss: AdversarialLoss) -> Iterator[tuple[int, Discriminator]]:
+    """Train a discriminator, spectrally normalised for the loss `gan`.
+
+    Yields:
+        The steps so far and the discriminator, at each of `settings.moments`.
+    """
     torch.manual_seed(settings.seed)
-    judge = Discriminator(SIZE, 1, False, DiscriminatorSettings(channels=32, spectral=loss == "gan"))
+    conditional = settings.conditional
+    judge = Discriminator(SIZE, 1, conditional, DiscriminatorSettings(channels=32, spectral=loss == "gan"))
     optimizer = torch.optim.Adam(judge.parameters(), settings.rate, (0.5, 0.999))
+    moments = {max(1, settings.steps >> moment) for moment in range(settings.moments)}
+
+    def anywhere() -> Tensor:
+        middles = settings.radius + torch.rand(settings.batch, 2) * (SIZE - 2 * settings.radius)
+        return draw_discs(middles, settings.radius)
+
     target = _target(settings).repeat(settings.batch, 1, 1, 1)
-    for _ in range(settings.steps):
-        somewhere = settings.radius + torch.rand(settings.batch, 2) * (SIZE - 2 * settings.radius)
-        fake = draw_discs(somewhere, settings.radius)
-        value, _ = discriminator_loss(judge, target, None, fake, None, loss, 10.0, 1e-3)
+    for step in range(1, settings.steps + 1):
+        real, fake = anywhere() if conditional else target, anywhere()
+        beside_real, beside_fake = (real, anywhere()) if conditional else (None, None)
+        value, _ = discriminator_loss(judge, real, beside_real, fake, beside_fake, loss, 10.0, 1e-3)
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-    return judge.eval()
+        if step in moments:
+            yield step, judge.eval()
+            judge.train()
+
+
+def score_of(judge: Discriminator, settings: Discs) -> Callable[[Tensor], Tensor]:
+    """A discriminator's score of discs, beside the target in the middle if it judges pairs: see `surface`."""
+    target = _target(settings)
+    if not settings.conditional:
+        return judge.score_images
+    return lambda discs: judge.score_images(discs, target.repeat(len(discs), 1, 1, 1))
 
 
 def places(settings: Discs) -> npt.NDArray[np.float64]:
@@ -158,8 +186,13 @@ def plot_surfaces(path: Path) -> bytes:
             raise ValueError("surfaces must be square, as many rows as pixels")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} does not hold surfaces: {error}") from error
-    figure = Figure(figsize=(2.8 * (len(surfaces) + 1), 3.0), layout="constrained")
-    *panels, last = figure.subplots(1, len(surfaces) + 1)
+    columns = math.ceil((len(surfaces) + 1) / math.ceil((len(surfaces) + 1) / _IN_A_ROW))
+    rows = math.ceil((len(surfaces) + 1) / columns)
+    figure = Figure(figsize=(2.8 * columns, 3.0 * rows), layout="constrained")
+    cells = figure.subplots(rows, columns, squeeze=False).flatten()
+    *panels, last = cells[: len(surfaces) + 1]
+    for axes in cells[len(surfaces) + 1 :]:
+        axes.remove()
     for axes, (name, values) in zip(panels, surfaces.items(), strict=True):
         axes.imshow(values, extent=(axis[0], axis[-1], axis[-1], axis[0]), cmap="viridis")
         axes.set_title(name, fontsize="medium")
@@ -184,8 +217,12 @@ if __name__ == "__main__":
     import tyro
 
     chosen = tyro.cli(Discs)
-    losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp")
-    found = {f"score, {loss}": surface(train_disc_discriminator(chosen, loss).score_images, chosen) for loss in losses}
+    losses: tuple[AdversarialLoss, ...] = ("gan", "wgan-gp", "r3gan")
+    found = {
+        f"{loss}, {steps} steps": surface(score_of(judge, chosen), chosen)
+        for loss in losses
+        for steps, judge in train_disc_discriminator(chosen, loss)
+    }
     found["minus L2"] = surface(minus_l2(chosen), chosen)
     print(f"written: {write_surfaces(found, chosen)}")
     for name, values in found.items():
