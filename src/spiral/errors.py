@@ -33,5 +33,25 @@ def require_within(where: str, settings: object, **bounds: tuple[float, float]) 
             raise InputError(f"{where}.{name} must be {low:g} to {high:g}, got {value:g}")
 
 
+def cannot_import(error: ImportError, what: str, package: str, extra: str) -> InputError:
+    """The error for a package of an extra that cannot be imported.
+
+    Only a package that is not installed is one to install; another failure is something inside it, told as it is.
+
+    Args:
+        error: what the import raised.
+        what: the part of this package that needs it.
+        package: the name by which it is imported.
+        extra: the extra that has it.
+    """
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package:
+        return InputError(f"{what} needs the extra: pip install 'spiral-painter[{extra}]'")
+    reason = " ".join(str(error).split())
+    return InputError(
+        f"{what} needs {package}, which is installed but cannot be imported: {reason}; "
+        f"to install it anew: pip install --force-reinstall 'spiral-painter[{extra}]'"
+    )
+
+
 class TrainingError(RuntimeError):
     """Training cannot continue (a quantity is not finite or exploded); the message names it."""

@@ -16,7 +16,7 @@ from spiral.datasets.omniglot import is_omniglot, load_characters
 from spiral.datasets.photos import is_photos, load_photos
 from spiral.datasets.pictures import ENDINGS, find_images, fit_image, recolour, resize
 from spiral.datasets.scenes import is_scenes, load_scenes, programs_beside
-from spiral.errors import InputError
+from spiral.errors import InputError, cannot_import
 
 BUILT_IN = {
     "mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out",
@@ -115,7 +115,7 @@ def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> D
     try:
         import datasets  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise InputError(f"hf:{name} needs the extra: pip install 'spiral-painter[huggingface]'") from error
+        raise cannot_import(error, f"hf:{name}", "datasets", "huggingface") from error
     from PIL import Image
 
     try:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.errors import InputError
+from spiral.errors import cannot_import
 from spiral.exports.sheets import contact_sheet
 from spiral.io.files import write_atomically
 from spiral.io.images import to_image, write_png
@@ -83,7 +83,7 @@ def film_video(
     try:
         from imageio_ffmpeg import write_frames
     except ImportError as error:
-        raise InputError("videos need the extra: pip install 'spiral-painter[video]'") from error
+        raise cannot_import(error, "a video", "imageio_ffmpeg", "video") from error
 
     played: list[Played] = []
 
