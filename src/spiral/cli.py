@@ -81,8 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InputError, TrainingError) as error:
         print(f"spiral: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
-    except KeyboardInterrupt:
-        print("spiral: stopped; `--resume` continues from the last checkpoint", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"spiral: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         with contextlib.suppress(OSError):
