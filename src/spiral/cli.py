@@ -6,13 +6,16 @@ Wrong input ends with exit status 2 and one line that says what and why.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tyro
 
+from spiral.commands.arguments import read_as_meant
 from spiral.commands.editing import program_command
 from spiral.commands.lessons import Lessons
 from spiral.commands.listing import Engines, Presets, Scenes
@@ -72,10 +75,22 @@ def _dispatch(arguments: Sequence[str]) -> None:
         raise InputError(f"unknown command {arguments[0]!r}; there are: train, tune, program, {', '.join(_COMMANDS)}")
 
 
+def _show_warning(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
+    """Show a warning about a picture as one line, and others as Python does."""
+    from spiral.datasets.pictures import PictureWarning
+
+    if issubclass(category, PictureWarning):
+        print(f"spiral: {' '.join(str(message).split())}", file=sys.stderr)
+    else:
+        others(message, category, *where)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status and prints no traceback for wrong input."""
     try:
-        _dispatch(sys.argv[1:] if arguments is None else arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = functools.partial(_show_warning, warnings.showwarning)
+            _dispatch(read_as_meant(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
         return 0
     except (InputError, TrainingError) as error:
