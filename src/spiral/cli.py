@@ -6,12 +6,11 @@ Wrong input ends with exit status 2 and one line that says what and why.
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TextIO
 
 import tyro
 
@@ -26,7 +25,7 @@ from spiral.commands.searching import Search
 from spiral.commands.studio import Studio
 from spiral.commands.training import train_command
 from spiral.commands.tuning import tune_command
-from spiral.errors import InputError, TrainingError
+from spiral.errors import InputError, LeftOutWarning, PictureWarning, TrainingError
 
 _COMMANDS: dict[str, Any] = {
     "paint": Paint,
@@ -75,22 +74,40 @@ def _dispatch(arguments: Sequence[str]) -> None:
         raise InputError(f"unknown command {arguments[0]!r}; there are: train, tune, program, {', '.join(_COMMANDS)}")
 
 
-def _show_warning(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: Any) -> None:
-    """Show a warning about a picture as one line, and others as Python does."""
-    from spiral.datasets.pictures import PictureWarning
+@contextlib.contextmanager
+def _picture_warnings() -> Iterator[list[str]]:
+    """Keep warnings about pictures as lines for later; data sets' are shown at once, others as Python does."""
+    kept: list[str] = []
+    with warnings.catch_warnings():
+        others = warnings.showwarning
 
-    if issubclass(category, PictureWarning):
-        print(f"spiral: {' '.join(str(message).split())}", file=sys.stderr)
-    else:
-        others(message, category, *where)
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            told = f"spiral: {' '.join(str(message).split())}"
+            if issubclass(category, LeftOutWarning):
+                print(told, file=sys.stderr)  # now: a training run may take hours
+            elif issubclass(category, PictureWarning):
+                kept.append(told)
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield kept
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status and prints no traceback for wrong input."""
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = functools.partial(_show_warning, warnings.showwarning)
+        with _picture_warnings() as kept:
             _dispatch(read_as_meant(sys.argv[1:] if arguments is None else arguments))
+        for line in kept:  # only after success: errors stay alone
+            print(line, file=sys.stderr)
         sys.stdout.flush()
         return 0
     except (InputError, TrainingError) as error:

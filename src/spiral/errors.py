@@ -1,4 +1,4 @@
-"""The one exception for wrong input from outside: files, settings, commands, checkpoints."""
+"""Errors and warnings about input from outside: files, settings, commands, checkpoints."""
 
 from numbers import Real
 from typing import Any
@@ -9,6 +9,14 @@ class InputError(ValueError):
 
     The command line turns it into exit status 2 and that line, never a traceback.
     """
+
+
+class PictureWarning(UserWarning):
+    """Something about a picture that the user should know; the command line shows it as one line."""
+
+
+class LeftOutWarning(PictureWarning):
+    """Pictures of a data set that are left out."""
 
 
 def require_number(what: str, value: Any, low: float, high: float) -> None:

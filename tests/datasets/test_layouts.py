@@ -90,6 +90,7 @@ def test_omniglot_is_found_in_parts(tmp_path):
         ("img_align_celeba", "list_eval_partition.csv"),
         ("img_align_celeba/img_align_celeba", "list_eval_partition.csv"),
         ("celeba/img_align_celeba", "celeba/list_eval_partition.txt"),
+        ("faces", "faces/list_eval_partition.csv"),
         ("Img/img_align_celeba", "Eval/list_eval_partition.txt"),
         ("CelebA/Img/img_align_celeba", "CelebA/Eval/list_eval_partition.txt"),
     ],

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from spiral.datasets import fit_image, load, resize
-from spiral.datasets.pictures import PictureWarning
-from spiral.errors import InputError
+from spiral.errors import InputError, PictureWarning
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
 CLASSES = (np.arange(12) % 10).astype(np.uint8)

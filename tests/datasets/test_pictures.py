@@ -12,8 +12,8 @@ from hostile import png
 from PIL import Image
 
 from spiral.datasets import find_images, fit_image, load
-from spiral.datasets.pictures import BLACK, PictureWarning, _readable, decode_picture, open_image
-from spiral.errors import InputError
+from spiral.datasets.pictures import BLACK, _readable, decode_picture, open_image
+from spiral.errors import InputError, PictureWarning
 
 RAMP = np.tile(np.arange(256, dtype=np.uint8), (4, 1))
 

@@ -69,8 +69,9 @@ def as_pictures(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: another type or shape.
     """
-    if values.ndim == 2 and (side := math.isqrt(values.shape[1])) ** 2 == values.shape[1] and side > 1:
-        values = values.reshape(len(values), side, side)
+    if values.ndim == 2 and values.shape[0] != values.shape[1]:  # a square would be a single picture
+        side = math.isqrt(values.shape[1])
+        values = values.reshape(len(values), side, side) if side > 1 and side**2 == values.shape[1] else values
     ordered = _channels_last(values, 1)
     if ordered is None:
         raise InputError(

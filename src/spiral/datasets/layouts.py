@@ -77,8 +77,10 @@ def find_layout(folder: Path) -> Layout | None:
             f"{folder} holds pictures and, in {where}, {kinds[0]}; name {where}, or put the pictures apart"
         )
     parts = {part: _nearest(folder, [one for one in found if one.part == part]) for part in {one.part for one in found}}
-    if kinds[0] == CELEBA and PICTURES not in parts and (other := _other_archive(parts[PARTITION].parent)):
-        parts[PICTURES] = other
+    if kinds[0] == CELEBA and PICTURES not in parts:
+        beside = parts[PARTITION].parent
+        if (other := _other_archive(beside)) or _has_pictures(beside):
+            parts[PICTURES] = other or beside
     return Layout(kinds[0], parts)
 
 

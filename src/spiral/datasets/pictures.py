@@ -18,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from spiral.datasets.arrays import as_bytes, as_picture
-from spiral.errors import InputError
+from spiral.errors import InputError, LeftOutWarning, PictureWarning
 from spiral.io.files import read_bytes
 
 ENDINGS = (
@@ -42,10 +42,6 @@ _COLOURFUL = 24
 
 Picture = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
 """One picture as an argument: a file's path or content, a Pillow picture, or an array for `as_picture`."""
-
-
-class PictureWarning(UserWarning):
-    """Something about a picture that the user should know; the command line shows it as one line."""
 
 
 def is_hidden(name: str) -> bool:
@@ -147,7 +143,7 @@ def warn_of_failures(failures: list[str], count: int, where: Path) -> None:
         raise InputError(f"none of the {count} pictures in {where} can be read; the first: {failures[0]}")
     if failures:
         told = f"{len(failures)} of {count} pictures in {where} cannot be read and are left out"
-        warnings.warn(f"{told}; the first: {failures[0]}", PictureWarning, stacklevel=3)
+        warnings.warn(f"{told}; the first: {failures[0]}", LeftOutWarning, stacklevel=3)
 
 
 def _fit(picture: Image.Image, size: int, channels: int) -> npt.NDArray[np.uint8]:
