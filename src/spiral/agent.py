@@ -315,7 +315,7 @@ def find(name: str) -> Path:
         return download(name)
     if name in shipped():
         return Path(str(resources.files("spiral") / "agents" / name))
-    folder = Path(name)
+    folder = Path(name).parent if Path(name).name == checkpoint.CONFIG else Path(name)
     if (folder / "agent" / checkpoint.CONFIG).is_file():
         return folder / "agent"
     if not folder.is_dir():

@@ -67,6 +67,11 @@ def test_mnist_is_found_as_others_lay_it_out(tmp_path, place, name, packed):
     assert [len(load(tmp_path, 28, 1, split)) for split in ("train", "test", None)] == [5, 3, 8]
 
 
+def test_archives_that_a_browser_unpacked_keep_their_names(tmp_path):
+    mnist(tmp_path, "{}-idx{}-ubyte.gz")
+    assert len(load(tmp_path, 28, 1)) == 8
+
+
 @pytest.mark.parametrize("place", ["", "omniglot-py", "data/omniglot/"])
 def test_omniglot_is_found_below_the_folder(tmp_path, place):
     for part in ALPHABETS:

@@ -147,6 +147,21 @@ def test_what_is_no_picture_is_refused_in_one_line(given):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"<?xml version='1.0'?><svg/>", "SVG"),
+        (b"\n<!DOCTYPE html><html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"PK\x03\x04", "zip archive; unpack it"),
+        (b"%PDF-1.4", "PDF"),
+    ],
+)
+def test_what_is_often_named_in_place_of_a_picture_is_recognised(data, says):
+    with pytest.raises(InputError, match=says):
+        open_image(data, 3)
+
+
 def test_broken_metadata_does_not_spoil_a_picture():
     stream = io.BytesIO()
     Image.fromarray(RAMP).save(stream, "JPEG", quality=100, exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09broken")

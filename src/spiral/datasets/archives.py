@@ -30,7 +30,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         InputError: missing, truncated, another type, or longer than its header says.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        with path.open("rb") as opened, gzip.open(opened) if _is_packed(path) else opened as stream:
             head = stream.read(4)
             if len(head) < 4 or head[:2] != b"\0\0":
                 raise InputError(f"{path} is not an IDX file")
@@ -49,6 +49,12 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     if len(data) != count:
         raise InputError(f"{path} holds {'more' if len(data) > count else 'fewer'} bytes than its header says: {count}")
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _is_packed(path: Path) -> bool:
+    """Whether a file is gzip's, by its content: browsers unpack archives and keep their names."""
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
 
 
 def load_mnist(folder: Path, layout: Layout, split: Split | None) -> Dataset:

@@ -22,13 +22,23 @@ from spiral.errors import InputError, LeftOutWarning, PictureWarning
 from spiral.io.files import read_bytes
 
 ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm", ".pbm", ".avif",
-    ".heic", ".heif",
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm",
+    ".pbm", ".avif", ".heic", ".heif",
 )  # fmt: skip
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 """Formats that Pillow may decode; it would pass others to external programs, such as EPS to Ghostscript."""
 _PLUGINS = {"HEIF": "pillow_heif", "AVIF": "pillow_avif"}
 _BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif", b"avis")
+_OTHERS = {
+    b"<svg": "an SVG drawing; save it as PNG first",
+    b"<?xml": "an SVG drawing or another XML file; save it as PNG first",
+    b"<!doctype html": "a web page; download the picture itself",
+    b"<html": "a web page; download the picture itself",
+    b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself: git lfs pull",
+    b"pk\x03\x04": "a zip archive; unpack it and name its folder",
+    b"%pdf": "a PDF; save its page as PNG first",
+    b"\x1f\x8b": "a gzip archive; unpack it first",
+}
 MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 128 * 2**20
 _ENOUGH = 16 * 2**20
@@ -203,9 +213,17 @@ def decode_picture(
                     picture.draft(None, (round(picture.width * share), round(picture.height * share)))  # pyright: ignore[reportArgumentType]
                 return _convert(picture, name, channels, ground)
     except UnidentifiedImageError as error:
-        if data[4:8] == b"ftyp" and data[8:12] in _BRANDS:
-            raise InputError(f"{name} is a HEIC or AVIF picture; to read it: pip install pillow-heif") from error
+        if what := _recognised(data):
+            raise InputError(f"{name} is not a readable picture: it is {what}") from error
         raise InputError(f"{name} is not a readable picture: none of {', '.join(_readable())}") from error
+
+
+def _recognised(data: bytes) -> str | None:
+    """What people often name in place of a picture, and what to do; None for other content."""
+    if data[4:8] == b"ftyp" and data[8:12] in _BRANDS:
+        return "HEIC or AVIF; to read it: pip install pillow-heif"
+    start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return next((what for begins, what in _OTHERS.items() if start.startswith(begins)), None)
 
 
 @functools.cache
