@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import gymnasium
 import numpy as np
 import pytest
@@ -84,3 +87,65 @@ def test_many_environments_hold_the_pictures_once():
         one._batch._targets[0] = 0
     seen, _ = one.reset(seed=0)
     seen["target"][0] = 0  # observations are copies
+
+
+@pytest.mark.parametrize("seed", [[5, 6, 7], [5, None, 7], (1, 2, 3), 4])
+def test_each_canvas_has_its_seed_as_in_a_vector_of_single_environments(seed):
+    modes = ("vector_entry_point", "sync")
+    many, single = (gymnasium.make_vec(NAME, num_envs=3, vectorization_mode=mode, steps=2) for mode in modes)
+    given = list(seed) if isinstance(seed, tuple) else seed
+    one, other = many.reset(seed=seed)[0], single.reset(seed=given)[0]
+    seeded = [row for row in range(3) if not isinstance(seed, list) or seed[row] is not None]
+    assert np.array_equal(one["target"][seeded], other["target"][seeded])
+    many.action_space.seed(0)
+    for _ in range(5):
+        actions = many.action_space.sample()
+        one, other = many.step(actions)[0], single.step(actions)[0]
+        for name in one:
+            assert np.array_equal(one[name][seeded], other[name][seeded]), name
+
+
+def test_another_seed_of_one_canvas_changes_that_one_alone():
+    env = gymnasium.make_vec(NAME, num_envs=3, vectorization_mode="vector_entry_point")
+    one, other = (env.reset(seed=seeds)[0]["target"] for seeds in ([5, 6, 7], [5, 99, 7]))
+    assert [np.array_equal(*pair) for pair in zip(one, other, strict=True)] == [True, False, True]
+    with pytest.raises(InputError, match="a list of 3"):
+        env.reset(seed=[1, 2])
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+@pytest.mark.parametrize("engine", [name for name in ("vector", "mypaint", "scene") if missing(name) is None])
+def test_a_copy_goes_on_exactly_as_the_environment(engine, copied):
+    data = None if engine == "scene" else "mnist-sample"
+    settings = {"brush": "classic/dry_brush", "ground": (0.0,) * 3, "ink": (1.0,) * 3} if engine == "mypaint" else None
+    env = gymnasium.make(NAME, engine=engine, data=data, settings=settings, steps=4, size=32)
+    for count in (None, 0, 3):
+        if count is not None:
+            env.reset(seed=1)
+            env.action_space.seed(1)
+            for _ in range(count):
+                env.step(env.action_space.sample())
+        other = copied(env)
+        if count is None:
+            continue
+        assert np.array_equal(other.unwrapped.render(), env.unwrapped.render())
+        for _ in range(4 - count):
+            action = env.action_space.sample()
+            (one, *rest), (seen, *others) = env.step(action), other.step(action)
+            assert all(np.array_equal(one[name], seen[name]) for name in one) and rest[:3] == others[:3]
+        (one, _), (seen, _) = env.reset(), other.reset()
+        assert all(np.array_equal(one[name], seen[name]) for name in one), "random numbers go on, too"
+
+
+def test_copies_of_canvases_that_began_at_different_times():
+    env = gymnasium.make_vec(NAME, num_envs=3, vectorization_mode="vector_entry_point", steps=4)
+    env.reset(seed=2)
+    env.action_space.seed(2)
+    env.step(env.action_space.sample())
+    env.reset(options={"reset_mask": np.array([False, True, False])})
+    env.step(env.action_space.sample())
+    other = copy.deepcopy(env)
+    for _ in range(6):
+        action = env.action_space.sample()
+        one, seen = env.step(action)[0], other.step(action)[0]
+        assert all(np.array_equal(one[name], seen[name]) for name in one)

@@ -73,6 +73,11 @@ def test_commands_out_of_range_are_refused(row):
         program([(0, 0, 0), row])
 
 
+def test_a_file_that_begins_with_a_mark_of_its_encoding_is_read(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf" + program([(1, 5, 2)]).to_json())
+    assert Program.load(tmp_path / "a.json") == program([(1, 5, 2)])
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.json"):
         Program.load(tmp_path / "nowhere.json")

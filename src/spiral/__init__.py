@@ -66,7 +66,8 @@ def paint(
     """Paint a picture of any size and shape in many strokes, first the whole, then parts of it.
 
     Args:
-        picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C].
+        picture: a file's path or content, a Pillow picture, or an array [H, W] or [H, W, C] of uint8, of floats from 0
+            to 1, or of bool.
         strokes: how many, at most.
         agent: that of photographs in this package when None.
         brush: `ink`, `charcoal`, `watercolour`, `oil`, or the name of a brush; the agent's own when None. The
@@ -83,7 +84,7 @@ def paint(
     from spiral.painting.tiles import paint_tiles
 
     painter = (load(default(colour=True)) if agent is None else agent).with_tools(brush=brush)
-    opened = open_image(picture, painter.channels)
+    opened = open_image(picture, painter.channels, painter.ground())
     colours = None if palette is None else parse_palette(palette, opened)
     return paint_tiles(painter, opened, strokes, seed=seed, palette=colours)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spiral.datasets.pictures import Picture, fit_image
+from spiral.datasets.pictures import BLACK, WHITE, Picture, fit_image
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_number
@@ -106,16 +106,23 @@ class Agent:
     def paint(
         self, picture: Picture, seed: int = 0, temperature: float = 0.0, candidates: int = 1, invert: bool = False
     ) -> Program:
-        """Redraw one picture: a file's path, a Pillow picture, or uint8 [H, W] or [H, W, C]; see `reconstruct`.
+        """Redraw one picture: a file's path or content, a Pillow picture, or an array; see `reconstruct`.
 
+        Arrays are [H, W], [H, W, C] or [C, H, W], of uint8, other integers, bool, or floats from 0 to 1.
         It may have any size and shape and is resized to the agent's square canvas; `spiral.paint` keeps its shape.
         Agents of digits and characters expect white on black: set `invert` for a drawing black on white.
         """
-        target = fit_image(picture, self.size, self.channels)
+        target = fit_image(picture, self.size, self.channels, self.ground(invert))
         target = 255 - target if invert else target
         if self.looks_inverted(target):
             warnings.warn(f"dark and light seem to be the wrong way round for {self.name}: see `invert`", stacklevel=2)
         return self.reconstruct(target[None], seed, temperature, candidates=candidates).programs[0]
+
+    def ground(self, invert: bool = False) -> int:
+        """What transparent parts of a picture show, 0 or 255: the paper that it paints on, `invert` considered."""
+        canvas = self.preset.canvas
+        light = not isinstance(canvas, StrokeSettings) or sum(canvas.ground) >= 1.5
+        return WHITE if light != invert else BLACK
 
     def looks_inverted(self, picture: npt.NDArray[np.uint8]) -> bool:
         """Whether a picture uint8 [S, S, 1] is dark on light where the agent paints light on dark, or the reverse."""
@@ -308,7 +315,7 @@ def find(name: str) -> Path:
         return download(name)
     if name in shipped():
         return Path(str(resources.files("spiral") / "agents" / name))
-    folder = Path(name)
+    folder = Path(name).parent if Path(name).name == checkpoint.CONFIG else Path(name)
     if (folder / "agent" / checkpoint.CONFIG).is_file():
         return folder / "agent"
     if not folder.is_dir():

@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TextIO
 
 import tyro
 
+from spiral.commands.arguments import read_as_meant
 from spiral.commands.editing import program_command
 from spiral.commands.lessons import Lessons
 from spiral.commands.listing import Engines, Presets, Scenes
@@ -23,7 +25,7 @@ from spiral.commands.searching import Search
 from spiral.commands.studio import Studio
 from spiral.commands.training import train_command
 from spiral.commands.tuning import tune_command
-from spiral.errors import InputError, TrainingError
+from spiral.errors import InputError, LeftOutWarning, PictureWarning, TrainingError
 
 _COMMANDS: dict[str, Any] = {
     "paint": Paint,
@@ -72,17 +74,47 @@ def _dispatch(arguments: Sequence[str]) -> None:
         raise InputError(f"unknown command {arguments[0]!r}; there are: train, tune, program, {', '.join(_COMMANDS)}")
 
 
+@contextlib.contextmanager
+def _picture_warnings() -> Iterator[list[str]]:
+    """Keep warnings about pictures as lines for later; data sets' are shown at once, others as Python does."""
+    kept: list[str] = []
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            told = f"spiral: {' '.join(str(message).split())}"
+            if issubclass(category, LeftOutWarning):
+                print(told, file=sys.stderr)  # now: a training run may take hours
+            elif issubclass(category, PictureWarning):
+                kept.append(told)
+            else:
+                others(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield kept
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status and prints no traceback for wrong input."""
     try:
-        _dispatch(sys.argv[1:] if arguments is None else arguments)
+        with _picture_warnings() as kept:
+            _dispatch(read_as_meant(sys.argv[1:] if arguments is None else arguments))
+        for line in kept:  # only after success: errors stay alone
+            print(line, file=sys.stderr)
         sys.stdout.flush()
         return 0
     except (InputError, TrainingError) as error:
         print(f"spiral: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
-    except KeyboardInterrupt:
-        print("spiral: stopped; `--resume` continues from the last checkpoint", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"spiral: {str(stop) or 'stopped'}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         with contextlib.suppress(OSError):

@@ -30,13 +30,14 @@ canvas), `split`, `steps`, `size` (side S of what is observed), `reward`.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import gymnasium
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
+from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -64,7 +65,8 @@ def _pictures(source: str, size: int, channels: int, split: Literal["train", "te
 class PaintVectorEnv(VectorEnv):
     """B canvases painted in step, one engine call for all of them; see the module's docstring.
 
-    A finished canvas is blanked at the next `step`, whose action it ignores (Gymnasium's NEXT_STEP mode).
+    A finished canvas is blanked at the next `step`, whose action it ignores (Gymnasium's NEXT_STEP mode). Copies and
+    pickles continue exactly as the environment would.
     """
 
     metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -93,11 +95,12 @@ class PaintVectorEnv(VectorEnv):
             raise InputError(f"reward must be 'none', or 'l2' with a data set, got {reward!r}")
         if settings is None:
             settings = _BLACKBOARD if isinstance(settings_of(engine, {}), StrokeSettings) else {}
-        self._engine = make(engine, num_envs, settings, threads)
+        self._made_by = (engine, num_envs, dict(settings), threads)
         self._steps, self._size, self._reward = steps, size, reward
+        self._source, self._split = data, split
+        self._build()
         channels = self._engine.shape[2]
         observe(self._engine.canvases(), size)  # raises now, not at the first reset, if sizes do not fit
-        self._targets = None if data is None else _pictures(data, size, channels, split)
         specification = self._engine.specification
         picture = spaces.Box(0, 255, (size, size, channels), np.uint8)
         inner: dict[str, spaces.Space[Any]] = {"canvas": picture}
@@ -115,16 +118,52 @@ class PaintVectorEnv(VectorEnv):
         self._step = np.zeros(num_envs, np.int64)
         self._previous = np.zeros((num_envs, len(specification.sizes)), np.int64)
         self._effective = np.zeros((num_envs, len(specification.sizes)), bool)
+        self._random: list[np.random.Generator] = [seeding.np_random(None)[0] for _ in range(num_envs)]
+        self._seeds: npt.NDArray[np.int64] | None = None
+        """What the engine was last reset with, [B]; with the commands since then, [T, B, K], a copy paints the same."""
+        self._commands = np.zeros((steps, num_envs, len(specification.sizes)), np.int64)
+
+    def _build(self) -> None:
+        """Make the engine and load the targets."""
+        self._engine = make(*self._made_by)
+        channels = self._engine.shape[2]
+        self._targets = None if self._source is None else _pictures(self._source, self._size, channels, self._split)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the engine, whose canvases cannot be pickled, and the data set."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_engine", "_targets")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Paint the canvases again as they were: the same seeds and commands give the same pixels."""
+        self.__dict__.update(state)
+        self._build()
+        if self._seeds is not None:
+            self._engine.reset(self._seeds, np.ones(self.num_envs, bool))
+        for number in range(int(self._step.max())):
+            self._engine.step(self._commands[number], number < self._step)
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Blank all canvases (those in `options["reset_mask"]`, bool [B], if given) and draw new targets."""
-        first = next((one for one in seed if one is not None), None) if isinstance(seed, list) else seed
-        super().reset(seed=first)
+        """Blank all canvases (those in `options["reset_mask"]`, bool [B], if given) and draw new targets.
+
+        Each canvas has random numbers of its own, seeded as Gymnasium's `SyncVectorEnv` does: from a list each by its
+        own entry, from a number by that number plus the canvas's index.
+
+        Raises:
+            InputError: a list of another length.
+        """
+        single = seed is None or isinstance(seed, int | np.integer)
+        seeds = [None if seed is None else seed + place for place in range(self.num_envs)] if single else list(seed)  # pyright: ignore[reportOperatorIssue, reportArgumentType]
+        if len(seeds) != self.num_envs:
+            raise InputError(f"seed must be a number or a list of {self.num_envs}, got {len(seeds)}")
+        super().reset(seed=next((int(one) for one in seeds if one is not None), None))
         which = np.ones(self.num_envs, bool)
         if options and "reset_mask" in options:
             which = np.asarray(options["reset_mask"], bool)
+        for place in np.flatnonzero(which):
+            if seeds[place] is not None:
+                self._random[place] = seeding.np_random(int(seeds[place]))[0]  # pyright: ignore[reportArgumentType]
         self._begin(which)
         return self._observation(), self._info()
 
@@ -138,6 +177,8 @@ class PaintVectorEnv(VectorEnv):
         over = self._step >= self._steps
         before = self._distance()
         self._engine.step(commands, ~over)
+        running = np.flatnonzero(~over)
+        self._commands[self._step[running], running] = commands[running]
         observe(self._engine.canvases(), self._size, out=self._canvas)
         rewards = np.where(over, 0.0, before - self._distance()) if self._reward == "l2" else np.zeros(self.num_envs)
         self._previous = np.where(over[:, None], 0, commands)
@@ -155,10 +196,14 @@ class PaintVectorEnv(VectorEnv):
     def _begin(self, which: npt.NDArray[np.bool_]) -> None:
         if not which.any():
             return
-        self._engine.reset(self.np_random.integers(2**31, size=self.num_envs), which)
+        if self._seeds is None:
+            self._seeds = np.zeros(self.num_envs, np.int64)
+        for place in np.flatnonzero(which):
+            self._seeds[place] = self._random[place].integers(2**31)
+            if self._targets is not None:
+                self._rows[place] = self._random[place].integers(len(self._targets))
+        self._engine.reset(self._seeds, which)
         observe(self._engine.canvases(), self._size, out=self._canvas)
-        if self._targets is not None:
-            self._rows = np.where(which, self.np_random.integers(len(self._targets), size=self.num_envs), self._rows)
         self._step[which] = 0
         self._previous[which] = 0
         self._effective[which] = False

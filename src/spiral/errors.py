@@ -1,4 +1,4 @@
-"""The one exception for wrong input from outside: files, settings, commands, checkpoints."""
+"""Errors and warnings about input from outside: files, settings, commands, checkpoints."""
 
 from numbers import Real
 from typing import Any
@@ -9,6 +9,14 @@ class InputError(ValueError):
 
     The command line turns it into exit status 2 and that line, never a traceback.
     """
+
+
+class PictureWarning(UserWarning):
+    """Something about a picture that the user should know; the command line shows it as one line."""
+
+
+class LeftOutWarning(PictureWarning):
+    """Pictures of a data set that are left out."""
 
 
 def require_number(what: str, value: Any, low: float, high: float) -> None:
@@ -31,6 +39,26 @@ def require_within(where: str, settings: object, **bounds: tuple[float, float]) 
         value = getattr(settings, name)
         if not low <= value <= high:
             raise InputError(f"{where}.{name} must be {low:g} to {high:g}, got {value:g}")
+
+
+def cannot_import(error: ImportError, what: str, package: str, extra: str) -> InputError:
+    """The error for a package of an extra that cannot be imported.
+
+    Only a package that is not installed is one to install; another failure is something inside it, told as it is.
+
+    Args:
+        error: what the import raised.
+        what: the part of this package that needs it.
+        package: the name by which it is imported.
+        extra: the extra that has it.
+    """
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == package:
+        return InputError(f"{what} needs the extra: pip install 'spiral-painter[{extra}]'")
+    reason = " ".join(str(error).split())
+    return InputError(
+        f"{what} needs {package}, which is installed but cannot be imported: {reason}; "
+        f"to install it anew: pip install --force-reinstall 'spiral-painter[{extra}]'"
+    )
 
 
 class TrainingError(RuntimeError):

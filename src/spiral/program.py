@@ -5,6 +5,7 @@ A `Program` is a specification, commands, the name and settings of the engine th
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 from collections.abc import Iterator, Mapping
@@ -182,8 +183,10 @@ class Program:
             InputError: not JSON, a wrong field, or a command that the specification forbids.
         """
         try:
-            file = msgspec.json.decode(data, type=_ProgramFile)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            marked = data.encode() if isinstance(data, str) else data
+            # Some editors begin a file with a mark of its encoding.
+            file = msgspec.json.decode(marked.removeprefix(codecs.BOM_UTF8), type=_ProgramFile)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise InputError(f"not a program: {error}") from error
         except InputError as error:
             raise InputError(f"not a program: {error}") from error

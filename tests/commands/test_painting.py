@@ -1,7 +1,9 @@
 """Hints of `spiral paint` for pictures that the agent does not expect."""
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image, ImageDraw, ImageOps
 
+from spiral.agent import default
 from spiral.cli import main
 from spiral.datasets import load
 
@@ -30,3 +32,59 @@ def test_who_names_no_agent_is_told_which_one_paints(tmp_path, capsys):
     assert main(["paint", str(tmp_path / "night.jpg"), "--out", str(tmp_path / "out")]) == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "which knows digits; for photographs add --strokes" in said and "night.program.json" in said
+
+
+def test_one_bad_file_does_not_stop_a_folder(tmp_path, capsys):
+    pictures, out = tmp_path / "pictures", tmp_path / "out"
+    pictures.mkdir()
+    digit = Image.fromarray(load("mnist-sample", 28, 1, "test").images[0][..., 0])
+    for name in ("a", "b", "c", "d"):
+        digit.save(pictures / f"{name}.png")
+    (pictures / "b.png").write_bytes(b"")
+    (pictures / "c.png").write_bytes((pictures / "a.png").read_bytes()[:50])
+    (pictures / "._a.png").write_bytes(b"of a Mac")
+    for more in ([], ["--strokes", "2", "--size", "32", "--candidates", "1"]):
+        assert main(["paint", str(pictures), "--out", str(out), *AGENT, *more]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert "b.png is an empty file" in lines[-3] and "c.png is not a readable picture" in lines[-2]
+        assert lines[-1] == "spiral: 2 of 4 pictures could not be read, as listed above; 2 were painted"
+        assert sorted(path.name for path in out.glob("*.png")) == ["a.png", "d.png"]
+
+
+def test_white_ink_on_nothing_is_seen_by_an_agent_of_white_on_black(tmp_path, capsys):
+    digit = load("mnist-sample", 28, 1, "test").images[0][..., 0]
+    for name, ink in (("white", 255), ("black", 0)):
+        layers = [Image.new("L", (28, 28), ink)] * 3 + [Image.fromarray(digit)]
+        Image.merge("RGBA", layers).save(tmp_path / f"{name}.png")
+    painted = {}
+    for name, more in (("white", []), ("black", ["--invert"])):
+        assert main(["paint", str(tmp_path / f"{name}.png"), "--out", str(tmp_path / "out"), *AGENT, *more]) == 0
+        assert "wrong way round" not in capsys.readouterr().err
+        painted[name] = (tmp_path / "out" / f"{name}.png").read_bytes()
+    assert painted["white"] == painted["black"], "both are the digit, white on black"
+
+
+def test_a_picture_of_one_colour_is_told_in_one_line(tmp_path, capsys):
+    Image.new("L", (30, 30), 0).save(tmp_path / "night.png")
+    assert main(["paint", str(tmp_path / "night.png"), "--out", str(tmp_path / "out"), *AGENT]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert sum("night.png has the same colour everywhere" in line for line in lines) == 1
+    assert main(["paint", str(tmp_path / "night.png"), "--out", str(tmp_path / "night.png"), *AGENT]) == 2
+    assert capsys.readouterr().err.count("\n") == 1, "errors stay alone"
+
+
+def test_a_photograph_in_colour_is_painted_by_the_painter_and_a_drawing_by_the_agent_of_digits(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("spiral.commands.painting.STROKES", 3)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    Image.fromarray(pixels).resize((60, 50)).save(tmp_path / "garden.png")
+    paper = Image.new("RGB", (60, 60), (250, 250, 245))
+    ImageDraw.Draw(paper).line([(30, 10), (30, 50)], (20, 30, 160), 8)
+    paper.save(tmp_path / "pen.png")
+    out = tmp_path / "out"
+    assert main(["paint", str(tmp_path), "--out", str(out), "--size", "64"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"painted by {default(colour=True)} in 3 strokes, since in colour: garden" in said
+    assert f"painted by {default()}, which knows digits" in said
+    assert Image.open(out / "garden.png").size == (64, 53) and Image.open(out / "pen.png").size == (64, 64)

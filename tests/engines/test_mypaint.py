@@ -8,6 +8,7 @@ import pytest
 
 from spiral.engines import make, missing, mypaint
 from spiral.errors import InputError
+from spiral.exports.brushes import brush_chart
 
 works = pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
 
@@ -67,6 +68,54 @@ def test_a_broken_brush_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(InputError, match="brush"):
         make("mypaint", 1, {"brush": str(path)})
+
+
+@works
+@pytest.mark.parametrize(
+    "points",
+    [
+        "[[0, 0]]",
+        "[[1, 0], [0, 0]]",
+        "[[0, 0], [1]]",
+        "[[0, 0], [1, NaN]]",
+        "[[0, 0], [1, 1e999]]",
+        '[[0, 0], [1, "1"]]',
+        "5",
+        "{}",
+        str([[x, x] for x in range(65)]),
+    ],
+)
+def test_curves_that_would_end_the_process_are_refused_by_name(tmp_path, points):
+    setting = f'{{"base_value": 1.0, "inputs": {{"pressure": {points}}}}}'
+    (tmp_path / "curve.myb").write_text(f'{{"version": 3, "settings": {{"opaque": {setting}}}}}')
+    with pytest.raises(InputError, match=r"curve\.myb: the curve of 'opaque' over 'pressure' must have"):
+        mypaint.read_brush(str(tmp_path / "curve.myb"))
+
+
+@works
+@pytest.mark.parametrize("setting", ["1", '{"base_value": "1"}', '{"base_value": NaN}', '{"inputs": []}'])
+def test_settings_of_a_brush_are_numbers(tmp_path, setting):
+    (tmp_path / "s.myb").write_text(f'{{"version": 3, "settings": {{"opaque": {setting}}}}}')
+    with pytest.raises(InputError, match=r"s\.myb: the setting 'opaque'"):
+        make("mypaint", 1, {"brush": str(tmp_path / "s.myb")})
+
+
+@works
+def test_an_old_brush_is_called_old(tmp_path):
+    (tmp_path / "old.myb").write_text("# mypaint brush file\nversion 2\nopaque 0.81\n")
+    with pytest.raises(InputError, match=r"version 2, which is too old; open it in MyPaint"):
+        make("mypaint", 1, {"brush": str(tmp_path / "old.myb")})
+
+
+@works
+def test_one_broken_brush_does_not_spoil_the_chart(tmp_path, monkeypatch):
+    folder = next(path for path in mypaint.brush_folders() if (path / "classic" / "pen.myb").is_file())
+    (tmp_path / "good.myb").write_text((folder / "classic" / "pen.myb").read_text())
+    points = '{"base_value": 1.0, "inputs": {"pressure": [[0, 0]]}}'
+    (tmp_path / "bad.myb").write_text(f'{{"version": 3, "settings": {{"opaque": {points}}}}}')
+    monkeypatch.setenv("SPIRAL_BRUSHES", str(tmp_path))
+    chart, broken = brush_chart(["good", "bad"])
+    assert chart.shape[1] > 0 and broken == ["bad"]
 
 
 @works

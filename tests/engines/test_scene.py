@@ -1,5 +1,6 @@
 """MuJoCo's pictures of scenes."""
 
+import os
 import sys
 
 import numpy as np
@@ -134,3 +135,27 @@ def test_without_opengl_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(renderer, "SceneRenderer", refuse)
     monkeypatch.setattr(renderer, "_renderers", {})
     assert "EGL device" in str(renderer.missing.__wrapped__())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("MUJOCO_GL", "glfw"), ("MUJOCO_GL", "osmesa"), ("MUJOCO_GL", "nonsense"),
+                        ("PYOPENGL_PLATFORM", "osmesa")],
+)  # fmt: skip
+def test_a_variable_that_may_be_the_cause_is_named_with_its_value(monkeypatch, name, value):
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no; display")
+
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr(renderer, "SceneRenderer", refuse)
+    monkeypatch.setattr(renderer, "_renderers", {})
+    monkeypatch.setattr(scene, "missing", renderer.missing.__wrapped__)
+    with pytest.raises(InputError, match=f"unset {name}={value} in the environment") as refused:
+        make("scene", 1)
+    assert "pip install" not in str(refused.value)
+
+
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "")
+    opengl.library.cache_clear()
+    opengl.library()
+    assert not sys.platform.startswith("linux") or os.environ["MUJOCO_GL"] == "egl"

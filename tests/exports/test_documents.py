@@ -88,6 +88,17 @@ def test_a_plot_has_lines_in_millimetres_and_a_layer_for_each_colour():
     assert root.find(f"{SVG}rect") is None, "a pen cannot paint the ground"
 
 
+def test_a_plot_needs_no_more_than_eight_pens():
+    settings = StrokeSettings(
+        size=64, grid=64, radii=(1.0,), choices=("flag", "end", "red", "green", "blue"), channels=3
+    )
+    rows = [(1, 40 * place, place % 20, (7 * place) % 20, (3 * place) % 20) for place in range(40)]
+    program = Program.from_array(settings.specification(), np.array(rows), "vector", settings.to_json())
+    layers = list(ElementTree.fromstring(to_plot(program)).iter(f"{SVG}g"))
+    assert len({curve.hexadecimal for curve in curves(program)}) > 8 >= len(layers) >= 4
+    assert len({layer.get("stroke") for layer in layers}) == len(layers)
+
+
 def test_every_ending_is_its_format(tmp_path):
     program = a_program()
     for name in ("a.png", "a.strip.png", "a.gif", "a.mp4", "a.svg", "a.plot.svg"):

@@ -132,6 +132,67 @@ def test_resuming_needs_a_checkpoint_of_the_same_experiment(lines, tmp_path):
         train(tiny(lines), tmp_path / "run", Budget(frames=64))
 
 
+def stopped_at_once(preset, out: Path, monkeypatch, at: str) -> None:
+    """Begin a run that is interrupted in `at`."""
+
+    def interrupt(*given, **named):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(at, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(preset, out, Budget(frames=64 * 4))
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_stopped_before_anything_was_saved_begins_afresh(lines, tmp_path, monkeypatch, capfd, resume):
+    out = tmp_path / "run"
+    stopped_at_once(tiny(lines), out, monkeypatch, "spiral.learning.run_checkpoints.save")
+    assert (out / "metrics.jsonl").is_file() and not (out / "checkpoints").exists()
+    train(tiny(lines), out, Budget(frames=64 * 2), resume=resume)
+    assert "starting afresh" in capfd.readouterr().err
+    assert rows(out)[-1]["commands"] == 64 * 2
+
+
+def test_a_run_stopped_at_its_first_command_can_be_resumed(lines, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    stopped_at_once(tiny(lines), out, monkeypatch, "spiral.learning.trainer.train_iteration")
+    assert (out / "checkpoints" / f"{0:012d}").is_dir() and (out / "agent").is_dir()
+    with pytest.raises(InputError, match="--resume"):
+        train(tiny(lines), out, Budget(frames=64 * 4))
+    agents = [train(tiny(lines), tmp_path / "whole", Budget(frames=64 * 4))]
+    agents.append(train(tiny(lines), out, Budget(frames=64 * 4), resume=True))
+    weights = [load_file(agent / "policy.safetensors") for agent in agents]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "config", "empty"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(lines, tmp_path, capfd, how):
+    preset = tiny(lines)
+    preset = replace(preset, run=replace(preset.run, checkpoint_seconds=0.0))
+    out = tmp_path / "run"
+    train(preset, out, Budget(frames=64 * 4))
+    before, damaged = sorted((out / "checkpoints").iterdir())
+    weights = damaged / "ema.safetensors"
+    if how == "cut":
+        weights.write_bytes(weights.read_bytes()[:-9])
+    elif how == "gone":
+        weights.unlink()
+    elif how == "config":
+        (damaged / "config.json").write_text('{"preset": {}, "seconds": "x"}')
+    else:
+        for file in damaged.iterdir():
+            file.unlink()
+    train(preset, out, Budget(frames=64 * 4), resume=True)
+    told = capfd.readouterr().err.replace("\n", "")
+    assert f"continuing from the checkpoint before, {before}" in told
+    assert damaged.is_dir() and damaged.with_name(f"{damaged.name}.damaged").is_dir()
+    for folder in sorted((out / "checkpoints").iterdir()):
+        (folder / "config.json").write_text("?")
+    with pytest.raises(InputError, match="no checkpoint can be read"):
+        train(preset, out, Budget(frames=64 * 4), resume=True)
+
+
 def test_a_quantity_that_is_not_finite_stops_the_run_and_spares_the_checkpoint(lines, tmp_path, monkeypatch):
     preset = tiny(lines)
     preset = replace(preset, run=replace(preset.run, checkpoint_seconds=0.0))

@@ -1,6 +1,7 @@
 """The page over HTTP, with a browser's requests."""
 
 import json
+import os
 import subprocess
 import sys
 import urllib.error
@@ -129,6 +130,41 @@ def test_without_gradio_the_command_says_what_to_install():
     assert (
         done.returncode == 2 and "pip install 'spiral-painter[studio]'" in done.stderr and done.stderr.count("\n") == 1
     )
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_the_page_is_served_behind_a_proxy(proxy, monkeypatch):
+    """Nobody listens on port 9; with a SOCKS proxy httpx would want one more package."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy)
+        monkeypatch.setenv(name.lower(), proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with served(RUNS) as address:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        assert b"SPIRAL studio" in direct.open(address, timeout=30).read()
+        assert "NO_PROXY" not in os.environ  # a browser keeps the user's proxy
+
+
+def test_gradio_is_imported_behind_a_socks_proxy():
+    code = "from spiral.studio.direct import without_proxy\nwith without_proxy():\n import spiral.studio.page"
+    environment = os.environ | {"all_proxy": "socks5://127.0.0.1:9"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+
+
+def test_whatever_launching_raises_is_one_line(monkeypatch, capsys):
+    import gradio
+
+    from spiral.cli import main
+
+    def broken(*given, **named):
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(gradio.Blocks, "launch", broken)
+    assert main(["studio"]) == 2
+    assert "two lines; choose another --port or --host" in capsys.readouterr().err
+    assert main(["studio", "--host", "256.0.0.1"]) == 2
+    assert "256.0.0.1" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_told(address, capsys):

@@ -51,6 +51,7 @@ class Engines:
     def __call__(self) -> None:
         """Run it."""
         from spiral.engines import known, missing
+        from spiral.engines.base import remedy
 
         if self.brushes is not None:
             self._chart(self.brushes)
@@ -61,7 +62,7 @@ class Engines:
             return
         table = Table("engine", "what it is", "here")
         for name, registration in engines.items():
-            state = "works" if reasons[name] is None else f"{reasons[name]}; to get it: {registration.install}"
+            state = "works" if reasons[name] is None else remedy(name, reasons[name] or "")
             table.add_row(name, registration.summary, escape(state))  # [mujoco] is an extra, not markup
         console.print(table)
 

@@ -41,10 +41,59 @@ def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[P
     for name, (program, picture) in zip(names, paintings, strict=True):
         program.save(out / f"{name}.program.json")
         write_png(out / f"{name}.png", picture)
+    say_written(out, names)
+
+
+def say_written(out: Path, names: Sequence[str]) -> None:
+    """Tell where the pictures and programs are."""
     if len(names) == 1:
         console.print(f"wrote {out / names[0]}.png and {out / names[0]}.program.json")
     else:
         console.print(f"wrote {len(names)} pictures and their programs to {out}")
+
+
+class Failures:
+    """Pictures that cannot be used; the others are done first, and these are told at the end."""
+
+    def __init__(self, count: int) -> None:
+        """Of `count` pictures; the failure of a single one is an error at once."""
+        self._count, self._failures = count, dict[Path, InputError]()
+
+    @property
+    def paths(self) -> set[Path]:
+        """The pictures that have failed."""
+        return set(self._failures)
+
+    @contextlib.contextmanager
+    def collected(self, path: Path) -> Iterator[None]:
+        """Collect an `InputError` inside the `with` block as the failure of one picture.
+
+        Raises:
+            InputError: all pictures have failed.
+        """
+        try:
+            yield
+        except InputError as error:
+            self._failures[path] = error
+            if len(self._failures) == self._count:
+                self.tell()
+
+    def tell(self) -> None:
+        """Print a line for each failure and end with an error that counts them.
+
+        Raises:
+            InputError: there were failures.
+        """
+        if not self._failures:
+            return
+        if self._count == 1:
+            raise next(iter(self._failures.values()))
+        for error in self._failures.values():
+            console.print(f"spiral: {' '.join(str(error).split())}", markup=False, highlight=False)
+        done = self._count - len(self._failures)
+        raise InputError(
+            f"{len(self._failures)} of {self._count} pictures could not be read, as listed above; {done} were painted"
+        )
 
 
 @contextlib.contextmanager

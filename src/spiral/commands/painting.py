@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tyro
 
-from spiral.commands.output import console, output_names, progress_bar, write_paintings
+from spiral.commands.output import Failures, console, output_names, progress_bar, say_written, write_paintings
 from spiral.errors import InputError
 from spiral.io.files import make_folder
 from spiral.program import Program
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Positional = tyro.conf.Positional
 SHEET = 400
+STROKES = 500
+"""For photographs, where none are asked for."""
 LARGE = 1024
 """Default longer side of a picture painted in tiles, in pixels."""
 
@@ -35,14 +37,16 @@ class Paint:
     """Folder for the results."""
     strokes: int | None = None
     """Paint the picture in its own shape with so many strokes, first the whole, then tiles of it; when left out, the
-    agent paints it once, resized to its square canvas, as in training."""
+    agent paints it once, resized to its square canvas, as in training, and without --checkpoint photographs in colour
+    are painted in 500 strokes."""
     size: int | None = None
     """The longer side of the result in pixels."""
     invert: bool = False
     """Invert the picture first: for drawings black on white, if the agent paints white on black."""
     checkpoint: str | None = None
     """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; when left out photos-reconstruct with
-    --strokes, else mnist-reconstruct, or their vector variants if libmypaint is missing."""
+    --strokes and for photographs in colour, else mnist-reconstruct, or their vector variants if libmypaint is
+    missing."""
     engine: str | None = None
     """Another engine than the agent was trained with: mypaint or vector."""
     brush: str | None = None
@@ -72,32 +76,60 @@ class Paint:
         names = output_names(images)
         if self.palette is not None and self.strokes is None:
             raise InputError("--palette needs --strokes")
-        chosen = self.checkpoint or default(colour=self.strokes is not None)
-        agent = load_agent(chosen).with_tools(self.engine, self.brush)
-        hints: list[str] = []
-        if self.strokes is None:
-            paintings = self._once(agent, images, hints)
-        else:
-            paintings = self._tiles(agent, images, self.strokes)
-        write_paintings(self.out, names, paintings)
+        failures, hints = Failures(len(images)), list[str]()
+        known = dict(zip(names, images, strict=True))
+        # --invert and --temperature are for the agents that paint once.
+        decided = self.checkpoint or self.strokes is not None or self.invert or self.temperature
+        photographs = {} if decided else self._photographs(known, failures)
+        others = {name: path for name, path in known.items() if name not in photographs and path not in failures.paths}
+        if photographs:
+            agent = load_agent(default(colour=True)).with_tools(self.engine, self.brush)
+            hints.append(f"painted by {agent.name} in {STROKES} strokes, since in colour: {', '.join(photographs)}")
+            self._tiles(agent, photographs, failures, STROKES)
+        if others:
+            chosen = self.checkpoint or default(colour=self.strokes is not None)
+            agent = load_agent(chosen).with_tools(self.engine, self.brush)
+            if self.strokes is None:
+                self._once(agent, others, failures, hints)
+            else:
+                self._tiles(agent, others, failures, self.strokes)
         for hint in hints:  # only after success: errors stay alone
             console.print(hint)
+        failures.tell()
 
-    def _once(self, agent: Agent, images: list[Path], hints: list[str]) -> Iterator[tuple[Program, Any]]:
+    @staticmethod
+    def _photographs(images: dict[str, Path], failures: Failures) -> dict[str, Path]:
+        from spiral.datasets.pictures import is_photograph
+
+        found: dict[str, Path] = {}
+        for name, path in images.items():
+            with failures.collected(path):
+                found |= {name: path} if is_photograph(path) else {}
+        return found
+
+    def _once(self, agent: Agent, images: dict[str, Path], failures: Failures, hints: list[str]) -> None:
         import numpy as np
 
         from spiral.datasets import fit_image
         from spiral.exports.documents import picture, shown
 
-        pictures = np.stack([fit_image(path, agent.size, agent.channels) for path in images])
+        read: dict[str, Any] = {}
+        for name, path in images.items():
+            with failures.collected(path):
+                read[name] = fit_image(path, agent.size, agent.channels, agent.ground(self.invert))
+        if not read:
+            return
+        pictures = np.stack(list(read.values()))
         pictures = 255 - pictures if self.invert else pictures
-        hints += self._hints(agent, images, pictures)
+        hints += self._hints(agent, [images[name] for name in read], pictures)
         painted = agent.reconstruct(pictures, self.seed, self.temperature)
         if self.size is None:
             pairs = zip(painted.programs, painted.canvases, strict=True)
-            return ((program, shown(canvas, program)) for program, canvas in pairs)
-        sized = [program.with_settings(size=self.size) for program in painted.programs]
-        return ((program, picture(program)) for program in sized)
+            paintings = ((program, shown(canvas, program)) for program, canvas in pairs)
+        else:
+            sized = [program.with_settings(size=self.size) for program in painted.programs]
+            paintings = ((program, picture(program)) for program in sized)
+        write_paintings(self.out, list(read), paintings)
 
     def _hints(self, agent: Agent, images: list[Path], pictures: Iterable[Any]) -> list[str]:
         """Hints for likely causes of a poor result."""
@@ -111,22 +143,33 @@ class Paint:
             hints.append(f"painted by {agent.name}, which knows digits; for photographs add --strokes 500")
         return hints
 
-    def _tiles(self, agent: Agent, images: list[Path], strokes: int) -> Iterator[tuple[Program, Any]]:
+    def _tiles(self, agent: Agent, images: dict[str, Path], failures: Failures, strokes: int) -> None:
         from PIL import ImageOps
 
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import picture as rendered
         from spiral.exports.palettes import parse_palette
+        from spiral.io.images import write_png
         from spiral.painting.tiles import paint_tiles
 
-        for path in images:
-            picture = open_image(path, agent.channels)
+        written: list[str] = []
+        for name, path in images.items():
+            picture = None
+            with failures.collected(path):
+                picture = open_image(path, agent.channels, agent.ground(self.invert))
+            if picture is None:
+                continue
             picture = ImageOps.invert(picture) if self.invert else picture
             palette = None if self.palette is None else parse_palette(self.palette, picture)
             size = self.size or LARGE
+            make_folder(self.out)
             with progress_bar(path.name, strokes) as report:
                 program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
-            yield program, rendered(program)
+            program.save(self.out / f"{name}.program.json")
+            write_png(self.out / f"{name}.png", rendered(program))
+            written.append(name)
+        if written:
+            say_written(self.out, written)
 
 
 @dataclass(frozen=True)

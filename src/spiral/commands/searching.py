@@ -13,7 +13,7 @@ import tyro
 
 from spiral.baselines.greedy import greedy
 from spiral.baselines.metropolis_hastings import SearchSettings, search
-from spiral.commands.output import output_names, progress_bar, show_figures, write_paintings
+from spiral.commands.output import Failures, output_names, progress_bar, show_figures, write_paintings
 from spiral.datasets.base import Dataset
 from spiral.errors import InputError
 from spiral.io.files import make_folder, write_atomically
@@ -57,7 +57,8 @@ class Search:
             raise InputError(f"--greedy must be 0 to the number of evaluations, got {self.greedy}")
 
         chosen = preset(self.preset)
-        names, data = self._pictures(chosen.data.size, chosen.canvas.channels)
+        failures = Failures(len(self.images))
+        names, data = self._pictures(chosen.data.size, chosen.canvas.channels, failures)
         pictures = data.images
         make_folder(self.out)
         strokes = chosen.canvas.to_json()
@@ -92,8 +93,9 @@ class Search:
         text = json.dumps({**record, "curve": curve}, indent=1)
         write_atomically(self.out / RECORD, text.encode())
         show_figures({**figures, "curve": curve} if self.json else figures, self.json)
+        failures.tell()
 
-    def _pictures(self, size: int, channels: int) -> tuple[list[str], Dataset]:
+    def _pictures(self, size: int, channels: int, failures: Failures) -> tuple[list[str], Dataset]:
         from spiral.datasets import default_split, fit_image, load
 
         if (self.data is None) == (not self.images):
@@ -101,7 +103,10 @@ class Search:
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.data is None:
-            names = output_names(self.images)
-            return names, Dataset("files", np.stack([fit_image(path, size, channels) for path in self.images]))
+            images: dict[str, npt.NDArray[np.uint8]] = {}
+            for name, path in zip(output_names(self.images), self.images, strict=True):
+                with failures.collected(path):
+                    images[name] = fit_image(path, size, channels)
+            return list(images), Dataset("files", np.stack(list(images.values())))
         data = load(self.data, size, channels, default_split(self.data)).evenly_spaced(self.limit)
         return [f"{index:04d}" for index in range(len(data))], data

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spiral.commands.output import console
-from spiral.errors import InputError
+from spiral.errors import InputError, cannot_import
+from spiral.studio.direct import without_proxy
 
 _ARENA_MAX = -8
 """M_ARENA_MAX of glibc's malloc.h."""
@@ -39,17 +40,16 @@ class Studio:
         os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         _share_one_heap()
         try:
-            from spiral.studio.page import served
+            with without_proxy():
+                from spiral.studio.page import served
         except ImportError as error:
-            raise InputError(f"the studio needs the extra: pip install 'spiral-painter[studio]' ({error})") from error
+            raise cannot_import(error, "the studio", "gradio", "studio") from error
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager ends it like Ctrl-C
         try:
             with served(self.runs, self.port, self.host, self.browser) as address:
                 console.print(f"the studio is at {address} ; Ctrl-C ends it")
                 while True:
                     time.sleep(3600)
-        except OSError as error:
-            raise InputError(f"cannot serve on port {self.port}: {error}") from error
         except KeyboardInterrupt:
             console.print("the studio is closed")
 

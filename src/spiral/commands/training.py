@@ -43,16 +43,22 @@ def train_command(arguments: Sequence[str]) -> None:
         raise InputError(f"--frames must be at least 1, got {options.frames}")
     from spiral.agent import find
     from spiral.evaluation.summary import generation_metrics
+    from spiral.learning.run_checkpoints import last
     from spiral.learning.trainer import Budget, train
 
     minutes = options.minutes if options.minutes or options.frames else chosen.run.minutes
     out = options.out or Path("runs") / chosen.name
     start = find(options.start) if options.start else None
     budget = Budget(minutes, options.frames)
-    if not cluster.actors:
-        agent = train(chosen, out, budget, options.resume, start, generation_metrics)
-    else:
-        from spiral.scaling.trainer import train as train_on_cluster
+    try:
+        if not cluster.actors:
+            agent = train(chosen, out, budget, options.resume, start, generation_metrics)
+        else:
+            from spiral.scaling.trainer import train as train_on_cluster
 
-        agent = train_on_cluster(chosen, out, budget, cluster, options.resume, start, generation_metrics)
+            agent = train_on_cluster(chosen, out, budget, cluster, options.resume, start, generation_metrics)
+    except KeyboardInterrupt as stop:
+        found = last(out)
+        told = "before the first checkpoint" if found is None else f"; the same command with --resume continues {found}"
+        raise KeyboardInterrupt(f"stopped{' ' if found is None else ''}{told}") from stop
     console.print(f"the agent is in {agent}; metrics, sheets and checkpoints are beside it")

@@ -1,4 +1,4 @@
-"""Readers of archive formats: MNIST's IDX files, NumPy's `.npz` and zip, checked before use and limited in size."""
+"""Readers of archive formats: MNIST's IDX files and zip, checked before use and limited in size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from spiral.datasets.base import Dataset
+from spiral.datasets.base import Dataset, Split, held_out
+from spiral.datasets.layouts import MNIST, NAMES, Layout
+from spiral.datasets.pictures import is_hidden
 from spiral.errors import InputError
 
 MAXIMUM_BYTES = 8 * 2**30
 _UNSIGNED_BYTES = 0x08
-IDX_NAMES = {"train": "train", "test": "t10k"}
+_STEMS = {"train": "train", "test": "t10k"}
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
@@ -28,7 +30,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         InputError: missing, truncated, another type, or longer than its header says.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+        with path.open("rb") as opened, gzip.open(opened) if _is_packed(path) else opened as stream:
             head = stream.read(4)
             if len(head) < 4 or head[:2] != b"\0\0":
                 raise InputError(f"{path} is not an IDX file")
@@ -49,54 +51,47 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 
-def find_idx(folder: Path, split: str) -> tuple[Path, Path] | None:
-    """The image and label file of a split in a folder of MNIST's archives, or None where there is none."""
-    stem = IDX_NAMES[split]
-    for ending in ("-ubyte.gz", "-ubyte"):
-        images, labels = folder / f"{stem}-images-idx3{ending}", folder / f"{stem}-labels-idx1{ending}"
-        if images.is_file():
-            return images, labels
-    return None
+def _is_packed(path: Path) -> bool:
+    """Whether a file is gzip's, by its content: browsers unpack archives and keep their names."""
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
 
 
-def load_idx(images: Path, labels: Path) -> Dataset:
-    """MNIST from a pair of IDX files.
+def load_mnist(folder: Path, layout: Layout, split: Split | None) -> Dataset:
+    """MNIST's pictures and labels; of one archive alone every tenth picture is held out.
+
+    Args:
+        folder: as the user named it.
+        layout: its files, from `find_layout`.
+        split: `train` or `test`, or all when None.
 
     Raises:
-        InputError: one of them cannot be read, or they do not belong together.
+        InputError: a file is missing or broken, or pictures and labels do not belong together.
     """
+    stems = {part: stem for part, stem in _STEMS.items() if f"{stem}-images" in layout.parts}
+    if not stems:
+        raise InputError(f"{folder} holds labels of MNIST without pictures; looked for: {NAMES[MNIST]}")
+    if split is None or len(stems) == 1:
+        parts = [_pair(folder, layout, stem) for stem in stems.values()]
+        whole = Dataset(
+            str(folder),
+            np.concatenate([images for images, _ in parts]),
+            np.concatenate([labels for _, labels in parts]),
+        )
+        return whole if split is None else held_out(whole, split)
+    return Dataset(str(folder), *_pair(folder, layout, stems[split]))
+
+
+def _pair(folder: Path, layout: Layout, stem: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    images = layout.parts[f"{stem}-images"]
+    if (labels := layout.parts.get(f"{stem}-labels")) is None:
+        raise InputError(f"{folder} holds {images.name} without {stem}-labels-idx1-ubyte (or .gz)")
     pixels, classes = read_idx(images), read_idx(labels)
-    if pixels.ndim != 3 or classes.ndim != 1:
-        raise InputError(f"{images} and {labels} must have 3 and 1 dimensions, got {pixels.ndim} and {classes.ndim}")
-    return Dataset(str(images.parent), pixels[..., None], classes.astype(np.int64))
-
-
-def load_npz(path: Path) -> Dataset:
-    """An `.npz` with `images` uint8 [N, H, W] or [N, H, W, C] and, if any, `labels` [N].
-
-    Raises:
-        InputError: missing, truncated, pickled, or arrays of other shapes and types.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if (total := sum(entry.file_size for entry in archive.infolist())) > MAXIMUM_BYTES:
-                raise InputError(f"{path} unpacks to {total} bytes, more than {MAXIMUM_BYTES}")
-        with np.load(path, allow_pickle=False) as arrays:
-            if "images" not in arrays:
-                raise InputError(f"{path} holds no array called 'images', only {sorted(arrays.files)}")
-            images = arrays["images"]
-            labels = arrays.get("labels")
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, NotImplementedError, MemoryError) as error:
-        raise InputError(f"{path} is not a whole .npz file without pickles: {error}") from error
-    if images.ndim == 3:
-        images = images[..., None]
-    if labels is not None and labels.dtype.kind in "iu":
-        labels = labels.astype(np.int64)
-    return Dataset(str(path), images, labels)
+    if pixels.ndim != 3 or classes.shape != pixels.shape[:1]:
+        raise InputError(
+            f"{images} and {labels} do not belong together: their shapes are {pixels.shape} and {classes.shape}"
+        )
+    return pixels[..., None], classes.astype(np.int64)
 
 
 def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int) -> Iterator[tuple[str, bytes]]:
@@ -116,7 +111,7 @@ def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int)
                 inside = PurePosixPath(entry.filename.replace("\\", "/"))
                 if inside.is_absolute() or ".." in inside.parts:
                     raise InputError(f"{path}: the path {entry.filename!r} leads out of the archive")
-                if entry.is_dir() or "__MACOSX" in inside.parts or not wanted(inside):
+                if entry.is_dir() or any(map(is_hidden, inside.parts)) or not wanted(inside):
                     continue
                 with archive.open(entry) as stream:
                     data = stream.read(limit + 1)  # the sizes in the archive's header may be wrong

@@ -77,3 +77,8 @@ def belongs(index: int, count: int, split: Split) -> bool:
     """Whether picture `index` of `count` is in a split of a source without splits; a single one is in both."""
     held_out = index % _HELD_OUT_SHARE == min(_HELD_OUT_SHARE, count) - 1
     return count == 1 or held_out == (split == "test")
+
+
+def held_out(data: Dataset, split: Split) -> Dataset:
+    """The part of a data set without splits that `belongs` to `split`."""
+    return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from spiral.datasets.archives import find_idx, load_idx, load_npz
-from spiral.datasets.base import Dataset, Split, belongs
-from spiral.datasets.celeba import is_celeba, load_celeba
-from spiral.datasets.omniglot import is_omniglot, load_characters
+from spiral.datasets import numpy_files
+from spiral.datasets.archives import load_mnist
+from spiral.datasets.base import Dataset, Split, belongs, held_out
+from spiral.datasets.celeba import load_celeba
+from spiral.datasets.layouts import CELEBA, NAMES, OMNIGLOT, Layout, find_layout
+from spiral.datasets.numpy_files import load_numpy
+from spiral.datasets.omniglot import load_characters
 from spiral.datasets.photos import is_photos, load_photos
-from spiral.datasets.pictures import ENDINGS, find_images, fit_image, recolour, resize
+from spiral.datasets.pictures import ENDINGS, find_images, fit_image, fit_readable, recolour, resize
 from spiral.datasets.scenes import is_scenes, load_scenes, programs_beside
-from spiral.errors import InputError
+from spiral.errors import InputError, cannot_import
 
 BUILT_IN = {
     "mnist-sample": "9,000 handwritten digits of MNIST, 8,000 to train and 1,000 held out",
@@ -33,10 +37,11 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
     """Pictures from any source, resized with antialiasing to `size` x `size` and turned grey or coloured.
 
     Args:
-        source: a name in `BUILT_IN`; a folder with the archives of MNIST (IDX), OMNIGLOT or CelebA; a folder of
-            pictures, searched recursively in sorted order; a picture; an `.npz` file; `photos:FOLDER` for random crops
-            of a folder's pictures; `scenes:COUNT` for so many scenes to train on; or `hf:NAME` for a Hugging Face data
-            set (extra `huggingface`). `by-drawer:` before OMNIGLOT's folder or `glyphs` splits by drawer.
+        source: a name in `BUILT_IN`; a folder with the files of MNIST (IDX), OMNIGLOT or CelebA, there or up to two
+            levels below; a folder of pictures, searched recursively in sorted order; a picture; an `.npz` or `.npy`;
+            `photos:FOLDER` for random crops of a folder's pictures; `scenes:COUNT` for so many scenes to train on; or
+            `hf:NAME` for a Hugging Face data set (extra `huggingface`). `by-drawer:` before OMNIGLOT's folder or
+            `glyphs` splits by drawer.
         size: side in pixels.
         channels: 1 or 3.
         split: `train`, `test`, or all when None. OMNIGLOT holds out alphabets; where the source has no split, every
@@ -47,19 +52,23 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
     """
     name = str(source)
     plain = name.removeprefix(BY_DRAWER)
-    if plain == "glyphs" or (not name.startswith(HUGGING_FACE) and is_omniglot(Path(plain))):
-        data = load_characters(plain, split, by_drawer=plain != name)
+    layout = _layout(plain)
+    kind = None if layout is None else layout.kind
+    if plain == "glyphs" or kind == OMNIGLOT:
+        data = load_characters(plain, layout, split, by_drawer=plain != name)
     elif plain != name:
         raise InputError(f"{plain} cannot be split by drawer: it is neither glyphs nor a folder of OMNIGLOT's archives")
-    elif not name.startswith(HUGGING_FACE) and is_celeba(Path(name)):
-        data = load_celeba(Path(name), split, size, channels)
+    elif layout is not None and kind == CELEBA:
+        data = load_celeba(Path(name), layout, split, size, channels)
+    elif layout is not None:
+        data = load_mnist(Path(name), layout, split)
     elif is_photos(name):
         data = load_photos(name, split, size, channels)
     elif is_scenes(name):
         data = load_scenes(name, split, size)
     elif name in BUILT_IN:
         with resources.as_file(resources.files("spiral.datasets") / f"{name}.npz") as path:
-            whole = Dataset(name, *_arrays(load_npz(path)))
+            whole = replace(load_numpy(path, None), name=name)
         data = {"train": whole.part(slice(_SAMPLE_TRAIN)), "test": whole.part(slice(_SAMPLE_TRAIN, None))}.get(
             split or "", whole
         )
@@ -73,49 +82,49 @@ def load(source: str | Path, size: int, channels: int, split: Split | None = Non
 def default_split(source: str | Path) -> Split | None:
     """The default split for evaluation: the held-out part of sources that have splits, else everything."""
     plain = str(source).removeprefix(BY_DRAWER)
-    splits = plain in BUILT_IN or is_photos(plain) or is_scenes(plain)
-    return "test" if splits or is_omniglot(Path(plain)) or is_celeba(Path(plain)) else None
+    if plain in BUILT_IN or is_photos(plain) or is_scenes(plain):
+        return "test"
+    layout = _layout(plain)
+    return "test" if layout is not None and layout.kind in (OMNIGLOT, CELEBA) else None
 
 
-def _arrays(data: Dataset) -> tuple[Any, Any]:
-    return data.images, data.labels
+def _layout(source: str) -> Layout | None:
+    """The known data set in a folder; names of other sources are no folders."""
+    named = source in BUILT_IN or source.startswith(HUGGING_FACE) or is_photos(source) or is_scenes(source)
+    return None if named else find_layout(Path(source))
 
 
 def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dataset:
-    if path.is_dir():
-        splits: tuple[Split, ...] = ("train", "test")
-        both = [pair for part in splits if (pair := find_idx(path, part))]
-        if split and len(both) == 1:
-            return _held_out(replace(load_idx(*both[0]), name=str(path)), split)
-        parts = [pair for part in ([split] if split else splits) if (pair := find_idx(path, part))]
-        if parts:
-            loaded = [load_idx(*pair) for pair in parts]
-            labels = [data.labels for data in loaded if data.labels is not None]
-            return Dataset(str(path), np.concatenate([data.images for data in loaded]), np.concatenate(labels))
+    if os.path.isdir(path):
         if not (files := find_images(path)):
-            raise InputError(f"{path} holds neither archives of MNIST or OMNIGLOT nor pictures ({' '.join(ENDINGS)})")
+            known = "; ".join(f"{kind}: {names}" for kind, names in NAMES.items())
+            raise InputError(
+                f"{path} holds neither archives of MNIST, OMNIGLOT or CelebA nor pictures ({' '.join(ENDINGS)}); "
+                f"names that are looked for, there and two levels below: {known}"
+            )
         if split:
             files = [file for index, file in enumerate(files) if belongs(index, len(files), split)]
-        return Dataset(str(path), np.stack([fit_image(file, size, channels) for file in files]))
-    if not path.exists():
+        return Dataset(str(path), fit_readable(files, size, channels, path))
+    if not os.path.exists(path):
         raise InputError(f"no such file, folder or data set: {path}; built in: {', '.join(BUILT_IN)}")
-    if path.suffix.lower() == ".npz":
-        data = load_npz(path)
-        data = replace(data, programs=programs_beside(path, len(data)))
-        return data if split is None else _held_out(data, split)
+    if path.suffix.lower() in numpy_files.ENDINGS:
+        data = load_numpy(path, split)
+        if not path.with_suffix(".json").is_file():
+            return data
+        whole = load_numpy(path, None)
+        programs = programs_beside(path, len(whole))
+        if programs is None:
+            return data
+        whole = replace(whole, programs=programs)
+        return whole if split is None else held_out(whole, split)
     return Dataset(str(path), fit_image(path, size, channels)[None])
-
-
-def _held_out(data: Dataset, split: Split) -> Dataset:
-    """The part of a data set without splits that `spiral.datasets.base.belongs` assigns to `split`."""
-    return data.rows(np.array([belongs(index, len(data), split) for index in range(len(data))]))
 
 
 def _hugging_face(name: str, split: Split | None, size: int, channels: int) -> Dataset:
     try:
         import datasets  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise InputError(f"hf:{name} needs the extra: pip install 'spiral-painter[huggingface]'") from error
+        raise cannot_import(error, f"hf:{name}", "datasets", "huggingface") from error
     from PIL import Image
 
     try:

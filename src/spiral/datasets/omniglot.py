@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -20,6 +19,8 @@ from PIL import Image
 from spiral.datasets import glyphs
 from spiral.datasets.archives import zip_entries
 from spiral.datasets.base import Dataset
+from spiral.datasets.layouts import Layout
+from spiral.datasets.pictures import find_images
 from spiral.errors import InputError
 from spiral.io.files import read_bytes
 
@@ -36,21 +37,17 @@ Characters = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.
 """Images uint8 [N, 105, 105, 1], white on black; the character's number int64 [N]; the drawer's int64 [N]."""
 
 
-def is_omniglot(folder: Path) -> bool:
-    """Whether a folder holds OMNIGLOT's archives, or their unpacked folders."""
-    # os.path returns False where pathlib raises: names too long, unreadable folders.
-    archives = (folder / f"images_{part}.zip" for part in PARTS)
-    return any(os.path.isfile(path) or os.path.isdir(path.with_suffix("")) for path in archives)
-
-
-def load_characters(source: str | Path, split: Literal["train", "test"] | None, by_drawer: bool) -> Dataset:
+def load_characters(
+    source: str, layout: Layout | None, split: Literal["train", "test"] | None, by_drawer: bool
+) -> Dataset:
     """OMNIGLOT from a folder, or the drawn stand-in `glyphs`.
 
     Pictures are inverted to white on black, like MNIST's, so that agents of one can redraw the other. Labels number
     the characters, those of the evaluation alphabets after the others.
 
     Args:
-        source: `glyphs`, or a folder for which `is_omniglot`.
+        source: `glyphs`, or a folder as the user named it.
+        layout: the folder's files, from `find_layout`; None for `glyphs`.
         split: by alphabet, `train` is the 30 background alphabets and `test` the 20 evaluation alphabets; all when
             None.
         by_drawer: instead, `train` is the first 16 drawers of every character and `test` the last 4.
@@ -60,27 +57,27 @@ def load_characters(source: str | Path, split: Literal["train", "test"] | None, 
     """
     background, evaluation = PARTS
     parts = PARTS if split is None or by_drawer else (background,) if split == "train" else (evaluation,)
-    loaded = [_part(source, part) for part in parts]
+    loaded = [_part(source, layout, part) for part in parts]
     images, characters, drawers = (np.concatenate(arrays) for arrays in zip(*loaded, strict=True))
     if by_drawer and split is not None:
         held_out = drawers >= glyphs.DRAWERS - HELD_OUT_DRAWERS
         rows = held_out if split == "test" else ~held_out
         images, characters = images[rows], characters[rows]
-    return Dataset(str(source), images, characters)
+    return Dataset(source, images, characters)
 
 
-def _part(source: str | Path, part: Part) -> Characters:
-    if source == "glyphs":
+def _part(source: str, layout: Layout | None, part: Part) -> Characters:
+    if layout is None:
         return glyphs.load_glyphs(part)
-    folder = Path(source)
-    archive, unpacked = folder / f"images_{part}.zip", folder / f"images_{part}"
-    if archive.is_file():
-        return _collect(archive, zip_entries(archive, _is_picture, _PICTURE_BYTES), part)
-    if unpacked.is_dir():
-        files = sorted(path for path in unpacked.rglob("*.png") if path.is_file())
-        found = ((str(path.relative_to(unpacked)), read_bytes(path, _PICTURE_BYTES)) for path in files)
-        return _collect(unpacked, found, part)
-    raise InputError(f"{folder} holds neither images_{part}.zip nor a folder images_{part}")
+    if part not in layout.parts:
+        where = next(iter(layout.parts.values())).parent
+        raise InputError(f"{where} holds OMNIGLOT without images_{part}.zip or a folder images_{part}")
+    place = layout.parts[part]
+    if place.is_file():
+        return _collect(place, zip_entries(place, _is_picture, _PICTURE_BYTES), part)
+    files = [path for path in find_images(place) if _is_picture(PurePosixPath(path.name))]
+    found = ((path.relative_to(place).as_posix(), read_bytes(path, _PICTURE_BYTES)) for path in files)
+    return _collect(place, found, part)
 
 
 def _is_picture(path: PurePosixPath) -> bool:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from spiral.datasets.base import Dataset, Split, belongs, is_called
-from spiral.datasets.pictures import find_images, open_image
+from spiral.datasets.pictures import find_images, open_image, warn_of_failures
 from spiral.errors import InputError
 
 PREFIX = "photos"
@@ -66,12 +66,19 @@ def load_photos(source: str, split: Split | None, size: int, channels: int) -> D
     for part in parts:
         files = _built_in(part) if source == PREFIX else _from_folder(Path(source.removeprefix(f"{PREFIX}:")), part)
         seed = sorted(CROPS).index(part)
-        crops.append(random_crops(files, CROPS[part], size, channels, seed, mixed_colours=part == "train"))
+        where = Path(source.removeprefix(f"{PREFIX}:"))
+        crops.append(random_crops(files, CROPS[part], size, channels, seed, part == "train", where))
     return Dataset(source, np.concatenate(crops))
 
 
 def random_crops(
-    files: list[Path], count: int, size: int, channels: int, seed: int, mixed_colours: bool = False
+    files: list[Path],
+    count: int,
+    size: int,
+    channels: int,
+    seed: int,
+    mixed_colours: bool = False,
+    where: Path = Path(),
 ) -> npt.NDArray[np.uint8]:
     """Square crops of photographs: uint8 [count, size, size, channels], in random order.
 
@@ -82,29 +89,45 @@ def random_crops(
         channels: 1 or 3.
         seed: of what is cropped.
         mixed_colours: put each crop's red, green and blue into a random order.
+        where: the photographs' folder, for the warning that counts those that cannot be read; the photograph before
+            gives their crops.
 
     Raises:
-        InputError: a file is no readable picture.
+        InputError: no file is a readable picture.
     """
     generator = np.random.default_rng(seed)
     result = np.empty((count, size, size, channels), np.uint8)
     order = generator.permutation(count)
+    failures: list[str] = []
+    photograph, waiting = None, order[:0]
     for index, file in enumerate(files):
-        photograph = open_image(file, channels)
+        try:
+            photograph = _reduced(open_image(file, channels))
+        except InputError as error:
+            failures.append(str(error))
+        waiting = np.concatenate([waiting, order[index :: len(files)]])
+        if photograph is None:
+            continue  # the first ones cannot be read: the next one gives their crops, too
         shorter = min(photograph.size)
-        if shorter > _SHORTER_SIDE:
-            scale = _SHORTER_SIDE / shorter
-            sides = [max(1, round(side * scale)) for side in photograph.size]
-            photograph = photograph.resize((sides[0], sides[1]), Image.Resampling.BILINEAR)
-            shorter = min(photograph.size)
-        for place in order[index :: len(files)]:
+        places, waiting = waiting, order[:0]
+        for place in places:
             side = np.exp(generator.uniform(np.log(min(size, shorter)), np.log(shorter)))
             left, top = (generator.uniform(0.0, extent - side) for extent in photograph.size)
             crop = photograph.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
             pixels = np.asarray(crop, np.uint8).reshape(size, size, channels)
             pixels = pixels[:, ::-1] if generator.random() < 0.5 else pixels
             result[place] = pixels[..., generator.permutation(channels)] if mixed_colours else pixels
+    warn_of_failures(failures, len(files), where)
     return result
+
+
+def _reduced(photograph: Image.Image) -> Image.Image:
+    shorter = min(photograph.size)
+    if shorter <= _SHORTER_SIDE:
+        return photograph
+    scale = _SHORTER_SIDE / shorter
+    width, height = (max(1, round(side * scale)) for side in photograph.size)
+    return photograph.resize((width, height), Image.Resampling.BILINEAR)
 
 
 def _built_in(split: Split) -> list[Path]:

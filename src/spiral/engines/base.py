@@ -186,11 +186,19 @@ def _load(name: str) -> None:
 
 
 def missing(name: str) -> str | None:
-    """Why the engine `name` cannot work here, in one line, or None when it can."""
+    """Why the engine `name` cannot work here, in one line, or None when it can.
+
+    Where installing something is not the remedy, the remedy follows a semicolon.
+    """
     try:
         return _module(name).missing()
     except ImportError as error:
         return f"its module cannot be loaded: {error}"
+
+
+def remedy(name: str, reason: str) -> str:
+    """What is `missing` for the engine `name`, and what to do."""
+    return reason if ";" in reason else f"{reason}; to get it: {ENGINES[name].install}"
 
 
 def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threads: int | None = None) -> Engine:
@@ -209,7 +217,7 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
         raise InputError(f"batch must be at least 1, got {batch}")
     reason = missing(name)
     if reason is not None:
-        raise InputError(f"the engine {name!r} does not work here: {reason}; to get it: {ENGINES[name].install}")
+        raise InputError(f"the engine {name!r} does not work here: {remedy(name, reason)}")
     return _module(name).build(batch, dict(settings or {}), threads)
 
 

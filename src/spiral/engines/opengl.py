@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import sys
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+_BACKEND = "MUJOCO_GL"
+_VARIABLES = (_BACKEND, "PYOPENGL_PLATFORM", "MUJOCO_EGL_DEVICE_ID", "__EGL_VENDOR_LIBRARY_FILENAMES")
 
 
 @functools.cache
@@ -19,12 +23,25 @@ def library() -> Any:
         ImportError: it is not installed.
     """
     if sys.platform.startswith("linux"):
-        os.environ.setdefault("MUJOCO_GL", "egl")
+        if not os.environ.get(_BACKEND):  # MuJoCo takes an empty one for GLFW, which needs a display
+            os.environ[_BACKEND] = "egl"
         # Mesa's software renderer would start more threads for each of ours.
         os.environ.setdefault("LP_NUM_THREADS", "0")
     import mujoco
 
     return mujoco
+
+
+def suspects() -> str:
+    """The variables of the environment, with their values, that may be why OpenGL does not work; empty if none is set.
+
+    A MuJoCo that is not installed is no matter of these.
+    """
+    if importlib.util.find_spec("mujoco") is None:
+        return ""
+    named = {name: os.environ.get(name, "") for name in _VARIABLES}
+    named = {name: value for name, value in named.items() if value and (name, value) != (_BACKEND, "egl")}
+    return " and ".join(f"{name}={value}" for name, value in named.items())
 
 
 class OffscreenRenderer:

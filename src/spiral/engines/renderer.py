@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines.objects import TYPES, Geoms, SceneSettings
-from spiral.engines.opengl import OffscreenRenderer, library
+from spiral.engines.opengl import OffscreenRenderer, library, suspects
 
 Result = TypeVar("Result")
 _CONTEXTS = 4
@@ -50,7 +50,9 @@ def missing() -> str | None:
     try:
         with_renderer(SceneSettings(size=8), lambda renderer: None)
     except Exception as error:  # the loader of OpenGL may raise anything: no library, no driver, no display
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(error).split())[:200].replace(";", ",") or type(error).__name__
+        if named := suspects():
+            return f"MuJoCo cannot render ({reason}); unset {named} in the environment, or set MUJOCO_GL=egl"
         return f"MuJoCo or OpenGL is missing ({reason})"
     return None
 

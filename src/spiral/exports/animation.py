@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spiral.errors import InputError
+from spiral.errors import InputError, cannot_import
 from spiral.exports.sheets import contact_sheet
 from spiral.io.files import write_atomically
 from spiral.io.images import to_image, write_png
+
+_VARIABLE = "IMAGEIO_FFMPEG_EXE"
+_INSTALL = (
+    "to get one: pip install --force-reinstall imageio-ffmpeg, or install your system's package ffmpeg; "
+    "a .gif needs none"
+)
+_PATIENCE = 30.0
+"""Seconds that ffmpeg may take to tell its version."""
 
 Played = TypeVar("Played")
 Frames = Iterable[npt.NDArray[np.uint8]]
@@ -78,13 +89,9 @@ def film_video(
         What `play` returned.
 
     Raises:
-        InputError: the file cannot be written, or the extra `video` is not installed.
+        InputError: the file cannot be written, the extra `video` is not installed, or ffmpeg is missing or fails.
     """
-    try:
-        from imageio_ffmpeg import write_frames
-    except ImportError as error:
-        raise InputError("videos need the extra: pip install 'spiral-painter[video]'") from error
-
+    write_frames = _ffmpeg_writer()
     played: list[Played] = []
 
     def save(temporary: Path) -> None:
@@ -93,24 +100,63 @@ def film_video(
         def add(frame: npt.NDArray[np.uint8]) -> None:
             nonlocal writer, shown
             shown = _even(frame)
-            if writer is None:
-                sides = (shown.shape[1], shown.shape[0])
-                writer = write_frames(
-                    str(temporary), sides, fps=rate, macro_block_size=1, quality=8, ffmpeg_log_level="error"
-                )
-                writer.send(None)
-            writer.send(shown)
+            with _ffmpeg_told():
+                if writer is None:
+                    sides = (shown.shape[1], shown.shape[0])
+                    writer = write_frames(
+                        str(temporary), sides, fps=rate, macro_block_size=1, quality=8, ffmpeg_log_level="error"
+                    )
+                    writer.send(None)
+                writer.send(shown)
 
         try:
             played.append(play(add))
             for _ in range(round(last * rate)):
                 add(shown)  # pyright: ignore[reportArgumentType]
-        finally:
-            if writer is not None:
-                writer.close()
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                writer.close()  # pyright: ignore[reportOptionalMemberAccess]
+            raise
+        with _ffmpeg_told():
+            writer.close()  # pyright: ignore[reportOptionalMemberAccess]
+            if not temporary.stat().st_size:
+                raise RuntimeError("it wrote nothing")
 
     write_atomically(path, save)
     return played[0]
+
+
+def _ffmpeg_writer() -> Callable[..., Any]:
+    """imageio-ffmpeg's `write_frames`, after making sure that its ffmpeg runs.
+
+    Raises:
+        InputError: it is not installed or does not run.
+    """
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe, write_frames
+    except ImportError as error:
+        raise cannot_import(error, "a video", "imageio_ffmpeg", "video") from error
+    named = os.environ.get(_VARIABLE)
+    try:
+        program = get_ffmpeg_exe()
+    except Exception as error:
+        raise InputError(f"there is no ffmpeg, which writes videos; {_INSTALL}") from error
+    try:
+        subprocess.run([program, "-version"], capture_output=True, check=True, timeout=_PATIENCE)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        reason = getattr(error, "strerror", None) or f"{program} -version fails"
+        remedy = f"unset the variable {_VARIABLE} or name another" if named else _INSTALL
+        raise InputError(f"ffmpeg, which writes videos, cannot be run: {program}: {reason}; {remedy}") from error
+    return write_frames
+
+
+@contextlib.contextmanager
+def _ffmpeg_told() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a broken pipe, or whatever reading its messages raises
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(f"ffmpeg failed to write the video: {reason}; {_INSTALL}") from error
 
 
 def _even(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -11,10 +11,12 @@ from PIL import Image
 from spiral.errors import InputError
 
 _LEVELS = 256
+_SHORT = re.compile("#([0-9a-fA-F])([0-9a-fA-F])([0-9a-fA-F])$")
+"""`#fc0`, which is `#ffcc00`; without the sign it could be a number of colours."""
 
 
 def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[np.float32]:
-    """Parse a palette: `#102030,#ffcc00`, or a number of the picture's own colours.
+    """Parse a palette: `#102030,#ffcc00`, `#fc0`, or a number of the picture's own colours.
 
     Args:
         text: the palette.
@@ -33,7 +35,7 @@ def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[
         small.thumbnail((256, 256))
         colours = small.quantize(int(text)).getpalette() or []
         return np.array(colours, np.float32).reshape(-1, 3)[: int(text)] / np.float32(255)
-    words = [word.strip().removeprefix("#") for word in text.split(",")]
+    words = [_SHORT.sub(r"\1\1\2\2\3\3", word.strip()).removeprefix("#") for word in text.split(",")]
     if not 1 <= len(words) <= _LEVELS or not all(re.fullmatch("[0-9a-fA-F]{6}", word) for word in words):
         raise InputError(f"a palette is a number of colours, or colours like #102030,#ffcc00; got {text[:80]!r}")
     return np.array([list(bytes.fromhex(word)) for word in words], np.float32) / np.float32(255)

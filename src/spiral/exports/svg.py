@@ -7,14 +7,18 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from spiral.exports.measured_stroke_style import measured_curves
+from spiral.exports.palettes import nearest, parse_palette
 from spiral.exports.paths import Curve, curves, hexadecimal, stroke_settings
 from spiral.io.files import write_atomically
 from spiral.io.images import shown_size
 from spiral.program import Program
 
 PLOT_MILLIMETRES = 150.0
+PENS = 8
+"""Layers of a plot at most."""
 _DOT = 0.01
 """A stroke that ends where it starts gets this length, so that its round ends are drawn."""
 
@@ -68,6 +72,7 @@ def write_plot(path: Path, program: Program, millimetres: float = PLOT_MILLIMETR
 def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
     """Bare lines without fills and ground, in millimetres, one layer for each colour in the order of its first stroke.
 
+    Each layer is a pen to change: more than eight colours become the eight that are nearest to them all.
     Layers are marked as in Inkscape, where vpype and AxiDraw's software change pens. A stroke that begins at the end of
     the last one of its layer continues the same line, so that the pen is not lifted.
 
@@ -77,8 +82,10 @@ def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
     settings = stroke_settings(program)
     stretch = (1.0, 1.0 / settings.aspect) if settings.aspect >= 1.0 else (settings.aspect, 1.0)
     layers: dict[str, list[npt.NDArray[np.float64]]] = {}
-    for curve in curves(program):
-        lines = layers.setdefault(curve.hexadecimal, [])
+    drawn = list(curves(program))
+    pens = _pens([curve.hexadecimal for curve in drawn])
+    for curve in drawn:
+        lines = layers.setdefault(pens[curve.hexadecimal], [])
         points = curve.points * stretch * (millimetres / settings.size)
         if lines and np.allclose(lines[-1][-1], points[0]):
             lines[-1] = np.concatenate([lines[-1], points[1:]])
@@ -98,6 +105,16 @@ def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
         parts += [f'<path d="{_data(points)}"/>' for points in lines]
         parts.append("</g>")
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _pens(colours: list[str]) -> dict[str, str]:
+    """The pen, as `#102030`, for each colour of some strokes, likewise."""
+    if len(set(colours)) <= PENS:
+        return {colour: colour for colour in colours}
+    shades = np.array([list(bytes.fromhex(colour[1:])) for colour in colours], np.uint8)
+    palette = parse_palette(str(PENS), Image.fromarray(shades[None]))
+    chosen = (nearest(palette, shades / 255.0) * 255.0).round().astype(np.uint8)
+    return {colour: f"#{bytes(pen).hex()}" for colour, pen in zip(colours, chosen, strict=True)}
 
 
 def _data(points: npt.NDArray[np.float64]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spiral.errors import InputError
+from spiral.errors import InputError, cannot_import
 from spiral.learning import checkpoint
 
 HUB = "hf:"
@@ -40,7 +40,7 @@ def download(
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
     except ImportError as error:
-        raise InputError(f"{name} needs huggingface_hub: {INSTALL}") from error
+        raise cannot_import(error, name, "huggingface_hub", "huggingface") from error
     repository, _, named = name.removeprefix(HUB).partition("@")
     revision = revision or named or None
     try:

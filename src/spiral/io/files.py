@@ -24,8 +24,10 @@ def read_bytes(path: Path, limit: int) -> bytes:
         if path.stat().st_size > limit:
             raise InputError(f"{path} is larger than {limit} bytes")
         return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {_reason(error)}") from error
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def make_folder(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -157,7 +158,7 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None
 def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensors]) -> None:
     """Add a checkpoint `folder/COMMANDS` and keep only the newest two."""
     save_folder(folder / f"{config['commands']:012d}", config, tensors)
-    for old in _numbered(folder)[:-_KEPT]:
+    for old in numbered(folder)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -167,14 +168,21 @@ def newest(folder: Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    numbered = _numbered(folder)
-    if not numbered:
+    found = numbered(folder)
+    if not found:
         raise InputError(f"no checkpoint to resume from in {folder}")
-    return numbered[-1]
+    return found[-1]
 
 
-def _numbered(folder: Path) -> list[Path]:
+def numbered(folder: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first."""
     return sorted(path for path in folder.glob("[0-9]*") if path.is_dir() and path.name.isdigit())
+
+
+def set_aside(folder: Path) -> None:
+    """Rename a damaged checkpoint, so that it no longer counts as one of the newest that are kept."""
+    with contextlib.suppress(OSError):
+        folder.rename(folder.with_name(f"{folder.name}.damaged"))
 
 
 def cuda_random(device: torch.device) -> dict[str, Tensor]:

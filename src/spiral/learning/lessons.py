@@ -20,8 +20,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spiral.datasets.archives import load_npz
 from spiral.datasets.codes import normal_codes
+from spiral.datasets.numpy_files import load_numpy
 from spiral.engines import make
 from spiral.errors import InputError
 from spiral.learning.hindsight import hindsight
@@ -127,7 +127,7 @@ def read_programs(
     Raises:
         InputError: it cannot be read, or holds commands of another specification or programs of another length.
     """
-    images = load_npz(path).images
+    images = load_numpy(path, None).images
     try:
         with np.load(path, allow_pickle=False) as archive:
             programs = specification.check(archive["programs"])

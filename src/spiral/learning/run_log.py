@@ -22,9 +22,9 @@ from torch.utils.tensorboard import SummaryWriter
 from spiral.errors import InputError
 from spiral.exports.sheets import contact_sheet
 from spiral.io.files import make_folder, write_atomically
+from spiral.learning.run_checkpoints import METRICS
 from spiral.settings import Preset
 
-METRICS = "metrics.jsonl"
 _LOG_SECONDS = 10.0
 _SHEET_PICTURES = 32
 
@@ -109,7 +109,7 @@ class RunLog:
 
     def say(self, text: str) -> None:
         """Print a message above the live line."""
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)
 
     def due(self, name: str, period: float) -> bool:
         """Whether `period` seconds have passed since this was last true for `name`, or since the clock started."""

@@ -93,13 +93,16 @@ def train(
     eval_engine = make(preset.engine, len(held_out), preset.canvas.to_json(), threads)
     if start is not None:
         learner.load_agent_weights(start)
-    seconds = 0.0
-    if resume:
-        state, seconds = run_checkpoints.read(out, preset)
-        learner.restore(state)
-    log = RunLog.start(out, preset, resume, seconds)
+    beginning = run_checkpoints.begin(out, preset, resume)
+    if beginning.state is not None:
+        learner.restore(beginning.state)
+    log = RunLog.start(out, preset, beginning.continues, beginning.seconds)
 
     with log:
+        for note in beginning.notes:
+            log.say(note)
+        if beginning.state is None:  # so that there is something to continue from at any time
+            run_checkpoints.save(out, preset, learner.state(), 0.0)
         if run.compile == "on" or (run.compile == "auto" and worth_compiling(budget)):
             log.say("compiling the policy: a minute or two the first time, seconds once it is in torch's cache")
             for each in learner.policies:

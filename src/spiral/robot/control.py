@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines.opengl import library
-from spiral.errors import InputError
+from spiral.errors import cannot_import
 from spiral.robot.arm import DAMPING, HOME, JOINTS, MAX_JOINT_SPEED, TIP
 from spiral.robot.motion import STEP, Motion
 
@@ -62,7 +62,7 @@ def follow(model: Any, motion: Motion, watch: Callable[[int, Any], None] | None 
     try:
         import mink
     except ImportError as error:
-        raise InputError("the robot needs the extra: pip install 'spiral-painter[robot]'") from error
+        raise cannot_import(error, "the robot", "mink", "robot") from error
     mujoco = library()
     data = mujoco.MjData(model)
     data.qpos[:] = HOME

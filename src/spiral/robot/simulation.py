@@ -91,7 +91,8 @@ def simulate(
         InputError: a program without visible brush strokes, or mink, MuJoCo or OpenGL is missing.
     """
     if (reason := missing()) is not None:
-        raise InputError(f"the robot does not work here: {reason}; to get it: pip install 'spiral-painter[robot]'")
+        how = "" if ";" in reason else "; to get it: pip install 'spiral-painter[robot]'"
+        raise InputError(f"the robot does not work here: {reason}{how}")
     settings = stroke_settings(program)
     model = build(TEXTURE, *FILM)
     motion = plan(program, start_tip(model))

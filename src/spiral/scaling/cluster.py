@@ -10,10 +10,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from spiral.errors import InputError
 
 _CONNECT_SECONDS = 10.0
+_STARTS = 3
+_SLOW = "timed out during startup"
+"""What Ray says of a node that took longer than it waits."""
 INSTALL = "pip install 'spiral-painter[ray]'"
 
 
@@ -44,7 +48,6 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
     require_ray("running beside other processes")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
-    import ray.exceptions
 
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
@@ -53,13 +56,26 @@ def connected(address: str | None, processes: int) -> Iterator[None]:
             host, _, port = address.removeprefix("ray://").rpartition(":")
             socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
         if address is None:
-            ray.init(address="local", num_cpus=processes, include_dashboard=False, **quiet)
+            _start_here(ray, num_cpus=processes, include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except Exception as error:  # a node that starts slowly raises a bare Exception
         where, why = address or "this machine", (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"no Ray cluster at {where}: {why}; `ray start --head` starts one") from error
+        remedy = "try again when the machine is less busy" if _SLOW in why else "`ray start --head` starts one"
+        raise InputError(f"no Ray cluster at {where}: {why}; {remedy}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_here(ray: Any, **options: Any) -> None:
+    """Start a cluster on this machine, again if it was too slow: Ray gives its node 30 seconds, whatever the load."""
+    for attempt in range(1, _STARTS + 1):
+        try:
+            ray.init(address="local", **options)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if _SLOW not in str(error) or attempt == _STARTS:
+                raise

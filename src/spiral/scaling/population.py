@@ -185,10 +185,12 @@ def train_population(
     """
     make_folder(out)
     place = (out / EXPERIMENT).absolute()
-    if place.exists() and not resume:
+    begun = tune.Tuner.can_restore(str(place))
+    if begun and not resume:
         raise InputError(f"{out} holds a population already; add --resume to continue it, or choose another --out")
-    if resume and not tune.Tuner.can_restore(str(place)):
-        raise InputError(f"{out} holds no population to go on with")
+    if resume and not begun and not place.exists():
+        raise InputError(f"{out} holds no population to go on with; leave out --resume to start there")
+    resume = begun  # one that was stopped before its first record begins afresh
     settings = {"preset": preset.to_json(), "population": asdict(replace(population, max_concurrent=0, address=None))}
     told = json.dumps(settings, indent=1)
     if resume and json.loads(read_bytes(out / SETTINGS, _SETTINGS_LIMIT)) != json.loads(told):

@@ -53,13 +53,17 @@ def train(
     preset = replace(preset, learning=replace(preset.learning, off_policy_correction="v-trace"))
     cluster.unrolls(preset.learning.batch_size)  # refuses incompatible settings before anything starts
     run, cluster_size = preset.run, cluster.actors + 1 + preset.learning.population * cluster.learners
-    state, seconds = run_checkpoints.read(out, preset) if resume else (initial_state(preset, start), 0.0)
-    with connected(cluster.address, cluster_size), RunLog.start(out, preset, resume, seconds) as log:
-        if not resume:
-            run_checkpoints.save(out, preset, state, 0.0)
+    beginning = run_checkpoints.begin(out, preset, resume)
+    initial = initial_state(preset, start) if beginning.state is None else None
+    opened = (out, preset, beginning.continues, beginning.seconds)
+    with connected(cluster.address, cluster_size), RunLog.start(*opened) as log:
+        for note in beginning.notes:
+            log.say(note)
+        if initial is not None:
+            run_checkpoints.save(out, preset, initial, 0.0)
         compiled = run.compile == "on" or (run.compile == "auto" and worth_compiling(budget))
         coordinator = Coordinator(
-            preset, cluster, lambda: run_checkpoints.read(out, preset)[0], log.say, budget.frames, compiled
+            preset, cluster, lambda: run_checkpoints.read(out, preset), log.say, budget.frames, compiled
         )
         reached = coordinator.commands
         while (progress := budget.progress(log.seconds, coordinator.commands)) < 1.0:

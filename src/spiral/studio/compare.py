@@ -65,8 +65,8 @@ def tab(studio: Studio, paint_tab: PaintTab) -> None:
             lambda done: progress((done, count), desc="searching", unit="renderings"),
         )
         agent = handlers.cached_agent(one)
-        target = fit_image(given, agent.size, agent.channels)
-        seen = (255 - target if invert else target).repeat(_LARGER, axis=0).repeat(_LARGER, axis=1)
+        target = fit_image(handlers.turned(given, invert), agent.size, agent.channels)
+        seen = target.repeat(_LARGER, axis=0).repeat(_LARGER, axis=1)
         shown = [(seen, "the picture, as the agent sees it")]
         shown += [(rendered(a.program, _LARGER * agent.size), f"{a.who}: {a.mse:.4f}") for a in attempts]
         rows = [[a.who, round(a.mse, 4), len(a.program.commands), round(a.seconds, 2)] for a in attempts]

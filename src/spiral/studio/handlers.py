@@ -133,13 +133,18 @@ def paint(
     require_number("strokes", strokes, 1, MAX_STROKES)
     require_number("seed", seed, 0, 2**31)
     agent = cached_agent(name).with_tools(engine, brush)
-    picture = ImageOps.invert(picture) if invert else picture
+    picture = turned(picture, invert)
     target = fit_image(picture, agent.size, agent.channels)
     if paints_in_tiles(agent.preset):
         program = paint_tiles(agent, picture, strokes, seed=seed, report=_on_time(report))
     else:
         program = agent.reconstruct(target[None], seed, commands=strokes).programs[0]
     return Painting(name, program, target)
+
+
+def turned(picture: Image.Image, invert: bool) -> Image.Image:
+    """An RGB picture with dark and light turned over, if so asked."""
+    return ImageOps.invert(picture) if invert else picture
 
 
 def sample(name: str, count: int, seed: int = 0, temperature: float | None = None) -> list[Painting]:
@@ -242,7 +247,7 @@ def compare(
     """
     require_number("the number of renderings", evaluations, 0, MAX_EVALUATIONS)
     require_number("seed", seed, 0, 2**31)
-    picture = ImageOps.invert(picture) if invert else picture
+    picture = turned(picture, invert)
     attempts = []
     for name in dict.fromkeys(names):
         agent = cached_agent(name)

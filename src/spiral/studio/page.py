@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,9 @@ import gradio as gr
 from gradio import processing_utils
 from gradio.themes import Default
 
+from spiral.errors import InputError
 from spiral.studio import compare, handlers, painting, runs, sampling
+from spiral.studio.direct import without_proxy
 from spiral.studio.shared import Studio
 from spiral.studio.uploads import MAXIMUM_BYTES
 
@@ -55,6 +59,27 @@ async def _fetch_nothing(url: str, cache_dir: str) -> str:
     raise gr.Error("the studio fetches nothing from elsewhere", print_exception=False)
 
 
+def _require_address(host: str, port: int | None) -> None:
+    """Check that this process may listen there, since Gradio tells less about it.
+
+    Raises:
+        InputError: the port is taken, or the address is not one of this machine.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise _refusal(host, port, error) from error
+
+
+def _refusal(host: str, port: int | None, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    where = host if port is None else f"port {port} of {host}"
+    return InputError(f"cannot serve the studio on {where}: {reason}; choose another --port or --host")
+
+
 @contextmanager
 def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", browser: bool = False) -> Iterator[str]:
     """Serve the studio, and stop at the end of the `with` block.
@@ -69,32 +94,39 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
         The page's address.
 
     Raises:
-        OSError: the port is taken.
+        InputError: the port is taken, or Gradio cannot serve for another reason.
     """
+    _require_address(host, port)
     with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files:
         # Gradio would fetch any address that a request names instead of a file.
         processing_utils.async_ssrf_protected_download = _fetch_nothing
         os.environ["GRADIO_TEMP_DIR"] = files  # visitors' files are deleted with the studio
         page = build(Studio(folder, Path(files)))
         page.queue(max_size=_WAITING, default_concurrency_limit=2)
-        _, address, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            inbrowser=browser,
-            prevent_thread_lock=True,
-            quiet=True,
-            max_threads=_THREADS,
-            state_session_capacity=_VISITORS,
-            max_file_size=MAXIMUM_BYTES,
-            allowed_paths=[files],
-            footer_links=[],
-            ssr_mode=False,
-            run_history=False,
-            pwa=False,
-            theme=_THEME,
-            css=_STYLE,
-        )
+        try:
+            with without_proxy():
+                _, address, _ = page.launch(
+                    server_name=host,
+                    server_port=port,
+                    share=False,
+                    prevent_thread_lock=True,
+                    quiet=True,
+                    max_threads=_THREADS,
+                    state_session_capacity=_VISITORS,
+                    max_file_size=MAXIMUM_BYTES,
+                    allowed_paths=[files],
+                    footer_links=[],
+                    ssr_mode=False,
+                    run_history=False,
+                    pwa=False,
+                    theme=_THEME,
+                    css=_STYLE,
+                )
+        except Exception as error:  # whatever it is, there is no page
+            page.close(verbose=False)
+            raise _refusal(host, port, error) from error
+        if browser:
+            webbrowser.open(address)
         try:
             yield address
         finally:

@@ -1,0 +1,86 @@
+"""NumPy's files as others write them: names, splits, types and orders of axes."""
+
+import numpy as np
+import pytest
+
+from spiral.datasets import load
+from spiral.errors import InputError
+
+DIGITS = np.random.default_rng(0).integers(0, 256, (12, 20, 20), dtype=np.uint8)
+DIGITS[:, 0, 0] = 255
+CLASSES = np.arange(12) % 10
+
+
+@pytest.mark.parametrize("names", [("x_train", "y_train", "x_test", "y_test"),
+                                   ("train_images", "train_labels", "test_images", "test_labels")])  # fmt: skip
+@pytest.mark.parametrize("column", [False, True])
+def test_the_splits_of_keras_and_medmnist(tmp_path, names, column):
+    labels = CLASSES[:, None] if column else CLASSES
+    values = (DIGITS[:8], labels[:8], DIGITS[8:], labels[8:])
+    np.savez(tmp_path / "mnist.npz", **dict(zip(names, values, strict=True)))
+    train, test, whole = (load(tmp_path / "mnist.npz", 20, 1, split) for split in ("train", "test", None))
+    assert (len(train), len(test), len(whole)) == (8, 4, 12)
+    assert np.array_equal(whole.images[..., 0], DIGITS)
+    assert whole.labels is not None and whole.labels.tolist() == CLASSES.tolist()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        DIGITS.astype(np.float32) / 255,
+        DIGITS.astype(np.float64),
+        DIGITS.astype(np.int64),
+        DIGITS.astype(np.uint16) * 257,
+        DIGITS.astype(np.float32) / 127.5 - 1,
+        DIGITS[:, None],
+        DIGITS[..., None],
+        DIGITS.reshape(12, 400),
+    ],
+    ids=["unit", "float64", "int64", "uint16", "signed", "NCHW", "NHWC", "rows"],
+)
+@pytest.mark.parametrize("ending", ["npz", "npy"])
+def test_brightness_and_order_of_axes_are_understood(tmp_path, images, ending):
+    path = tmp_path / f"digits.{ending}"
+    if ending == "npz":
+        np.savez(path, images=images, labels=np.eye(10)[CLASSES])
+    else:
+        np.save(path, images)
+    data = load(path, 20, 1)
+    assert np.array_equal(data.images[..., 0], DIGITS)
+    assert (data.labels is None) if ending == "npy" else (data.labels.tolist() == CLASSES.tolist())
+    assert (len(load(path, 20, 1, "train")), len(load(path, 20, 1, "test"))) == (11, 1)
+
+
+def test_colours_first_or_last_and_transparent(tmp_path):
+    colours = np.zeros((3, 20, 20, 4), np.uint8)
+    colours[..., 0], colours[..., 3] = 200, 255
+    colours[:, :10, :, 3] = 0
+    for name, images in (("last", colours), ("first", np.moveaxis(colours, -1, 1)), ("float", colours / 255)):
+        np.savez(tmp_path / f"{name}.npz", images=images)
+        read = load(tmp_path / f"{name}.npz", 20, 3).images
+        assert read[:, 15, 5].tolist() == [[200, 0, 0]] * 3 and read[:, 5, 5].min() == 255
+
+
+def test_masks_are_black_and_white(tmp_path):
+    np.savez(tmp_path / "masks.npz", images=DIGITS > 128)
+    assert set(np.unique(load(tmp_path / "masks.npz", 20, 1).images)) == {0, 255}
+
+
+def test_the_names_that_are_looked_for_are_told(tmp_path):
+    np.savez(tmp_path / "a.npz", pictures=DIGITS)
+    with pytest.raises(InputError, match=r"only \['pictures'\]; looked for: images, .*x_train"):
+        load(tmp_path / "a.npz", 28, 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'descr': [[[ ", b"no array"])
+def test_a_broken_npy_is_refused_by_name(tmp_path, data):
+    (tmp_path / "a.npy").write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.npy"):
+        load(tmp_path / "a.npy", 28, 1)
+
+
+@pytest.mark.parametrize("values", [np.zeros((2, 8, 8), complex), np.array([["a"]]), np.zeros((2, 7)), np.zeros(3)])
+def test_what_is_no_picture_is_refused_by_name(tmp_path, values):
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(InputError, match=r"a\.npy"):
+        load(tmp_path / "a.npy", 28, 1)
