@@ -16,7 +16,9 @@ _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 MNIST_RECONSTRUCT = Preset(
     name="mnist-reconstruct",
     summary="redraw a handwritten digit with libmypaint; laptop size",
-    canvas=StrokeSettings(size=64, radii=(1.5, 2.5, 3.5), pressures=4, brush="classic/pen", ground=_BLACK, ink=_WHITE),
+    canvas=StrokeSettings(
+        size=64, radii=(1.0, 1.6, 2.3, 3.0, 4.0), pressures=6, brush="classic/pen", ground=_BLACK, ink=_WHITE
+    ),
     policy=PolicySettings(
         channels=16,
         stride=2,
@@ -28,7 +30,7 @@ MNIST_RECONSTRUCT = Preset(
     ),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
-        unroll_length=12,
+        unroll_length=16,
         discriminator_learning_rate=3e-4,
         policy_learning_rate=8e-4,
         learning_rate_end_factor=0.05,
@@ -41,7 +43,7 @@ MNIST_RECONSTRUCT = Preset(
         entropy_coef=0.03,
         entropy_coef_end=0.005,
         blank_penalty=3.0,
-        ema_decay=0.995,
+        ema_decay=0.999,
     ),
 )
 MNIST_RECONSTRUCT_VECTOR = replace(
@@ -77,6 +79,7 @@ MNIST_GENERATE = replace(
     MNIST_RECONSTRUCT,
     name="mnist-generate",
     summary="invent handwritten digits from noise; laptop size",
+    canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(1.5, 2.5, 3.5), pressures=4),
     policy=replace(MNIST_RECONSTRUCT.policy, noise=10, cluster_means=128, glimpse=0),
     discriminator=DiscriminatorSettings(channels=32, minibatch_stddev=16),
     learning=replace(
@@ -95,10 +98,11 @@ MNIST_GENERATE_NOISE = replace(
     name="mnist-generate-noise",
     summary="paint new digits from noise alone, taught by the programs of a redrawing agent "
     "(--learning.lesson-programs); laptop size",
+    canvas=MNIST_RECONSTRUCT.canvas,
     policy=replace(MNIST_GENERATE.policy, sees_target=False, cluster_means=0, noise_to_core=True),
     learning=replace(
         MNIST_GENERATE.learning,
-        unroll_length=12,
+        unroll_length=MNIST_RECONSTRUCT.learning.unroll_length,
         batch_size=4,
         num_minibatches=4,
         discriminator_updates=0,
@@ -111,7 +115,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
     name="omniglot-reconstruct",
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
-    canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.8, 1.2)),
+    canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.7, 0.9, 1.2)),
     data=DataSettings(source="glyphs"),
 )
 OMNIGLOT_RECONSTRUCT_L2 = replace(
@@ -124,7 +128,7 @@ OMNIGLOT_GENERATE = replace(
     MNIST_GENERATE,
     name="omniglot-generate",
     summary="invent characters from noise; laptop size; --data.source names OMNIGLOT's folder",
-    canvas=OMNIGLOT_RECONSTRUCT.canvas,
+    canvas=replace(MNIST_GENERATE.canvas, radii=(0.5, 0.8, 1.2)),
     data=OMNIGLOT_RECONSTRUCT.data,
     policy=replace(MNIST_GENERATE.policy, cluster_means=512),
     learning=replace(MNIST_GENERATE.learning, unroll_length=12, entropy_coef_end=0.015),
