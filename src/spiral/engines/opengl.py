@@ -40,7 +40,8 @@ def suspects() -> str:
     if importlib.util.find_spec("mujoco") is None:
         return ""
     named = {name: os.environ.get(name, "") for name in _VARIABLES}
-    named = {name: value for name, value in named.items() if value and (name, value) != (_BACKEND, "egl")}
+    # MuJoCo itself sets PyOpenGL's to egl, too.
+    named = {name: value for name, value in named.items() if value not in ("", "egl")}
     return " and ".join(f"{name}={value}" for name, value in named.items())
 
 
