@@ -55,9 +55,8 @@ def test_the_bank_finds_the_place_of_a_mark_and_climbing_the_mark(coverage):
     parts = cut_out(first, around.corners, side), cut_out(second, around.corners, side)
     exact, _, _ = gains_of(coverage, marks[:1, None], around.corners, side, *parts)
     assert exact[0, 0] == pytest.approx(gains[0], rel=0.1)
-    better, gain, colour = climb(coverage, marks[:1], first, second, 40, 16, stream)
+    better, gain, _ = climb(coverage, marks[:1], first, second, 40, 16, stream)
     assert gain[0] > 0.9 * error and gain[0] > exact[0, 0]
-    assert np.allclose(colour[0], [0.2, 0.6, 0.4], atol=0.1)
     assert better.shape == (1, 8)
 
 
@@ -68,5 +67,5 @@ def test_marks_larger_than_the_canvas_are_searched_too(side):
     weights, last = np.ones((side, side), np.float32), settings.radii[-2]
     first, second = fields(black - 1, black + 1, weights)
     stream = np.random.default_rng(0)
-    marks, gains = Bank(wide, weights).search(first, second, stream, 0.1, (last * 0.9, last * 1.2))
+    marks, gains = Bank(wide, weights).search(first, second, stream, 1.0, (last * 0.9, last * 1.2))
     assert gains[0] > 0.6 * 3 * side**2 and (marks[:, 6] >= len(settings.radii) - 2).all()

@@ -19,6 +19,8 @@ from spiral.program import Program
 _WASHES = 3
 _LEAST_WASH = 0.01
 """Of the error, what a stroke over the whole ground must gain."""
+_LEAST = 1e-3
+"""Gain, as squared error of one pixel, below which a stroke earns nothing."""
 _PARENTS = 20
 _KEEP = 0.4
 """A stroke is painted in a round if it gains at least this share of the best one's gain."""
@@ -109,7 +111,7 @@ class Easel:
         mark = np.array([[0, 0, grid // 2, grid // 2, grid - 1, grid - 1, last, self.settings.pressures - 1]])
         for _ in range(min(strokes, _WASHES)):
             gain, new = self._settle(mark, *self._fields())[0]
-            if gain <= _LEAST_WASH * self.error() or not self._add(new):
+            if gain <= max(_LEAST, _LEAST_WASH * self.error()) or not self._add(new):
                 return
 
     def round(self, room: int, effort: Effort, generator: np.random.Generator) -> int:
@@ -129,12 +131,12 @@ class Easel:
         )
         # What is far behind here will not be painted: it need not be measured at the finished picture's size.
         order = np.argsort(-gains, kind="stable")
-        marks = marks[order[gains[order] > max(0.0, 0.8 * _KEEP * float(gains.max()))]]
+        marks = marks[order[gains[order] > max(_LEAST, 0.8 * _KEEP * float(gains.max()))]]
         if not len(marks):
             return 0
         marks = marks[apart(self.fine, marks, room, 0.0)]
         settled = sorted(self._settle(marks, first, second), key=lambda pair: -pair[0])
-        least = max(0.0, _KEEP * settled[0][0])
+        least = max(_LEAST, _KEEP * settled[0][0])
         return sum(self._add(new) for gain, new in settled if gain > least)
 
     def recolour(self) -> None:
@@ -181,8 +183,15 @@ class Easel:
             for row, pick in enumerate(gains.argmax(1).tolist()):
                 corner = (int(corners[row, 0]), int(corners[row, 1]))
                 mark, shape = variants[rows[row], pick], alpha[row, pick].reshape(side, side)
-                found.append((float(gains[row, pick]), layer(mark, corner, shape, rounded(colours[row, pick]))))
+                new = layer(mark, corner, shape, rounded(colours[row, pick]))
+                found.append((self._gain(new), new))
         return found
+
+    def _gain(self, new: Layer) -> float:
+        """What a stroke gains: exactly, where the closed form takes differences of large sums."""
+        target, below, weights = self.target[new.box], self.canvas[new.box], self.weights[new.box]
+        after = below + new.alpha[..., None] * (new.colour - below)
+        return squared_error(target, below, weights) - squared_error(target, after, weights)
 
     def _add(self, new: Layer) -> bool:
         """Paint a stroke; False if the engine shows that it earns nothing."""

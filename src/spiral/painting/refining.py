@@ -19,11 +19,12 @@ from spiral.engines import make, observe
 from spiral.errors import InputError, require_number
 from spiral.models.policy import Observation
 from spiral.program import Program
-from spiral.specification import Location, Specification
+from spiral.specification import Choice, Location, Specification
 
 MAXIMUM_EVALUATIONS = 10_000_000
 _PROPOSALS = 8
 """Commands that the agent proposes at each place."""
+_FEW = 3
 _SHARES = {"move": 0.55, "agent": 0.25, "random": 0.1, "drop": 0.1}
 
 
@@ -144,7 +145,8 @@ def _change(
         return offered[stream.integers(len(offered))]
     new = command.copy()
     effective = np.flatnonzero(specification.active(command))
-    place = int(stream.choice(effective))
+    likely = np.array([_weight(specification.choices[index]) for index in effective])
+    place = int(stream.choice(effective, p=likely / likely.sum()))
     choice = specification.choices[place]
     if kind == "random":
         new[place] = stream.integers(choice.size)
@@ -160,6 +162,11 @@ def _change(
     else:
         new[place] = int(np.clip(new[place] + stream.choice([-1, 1]) * stream.integers(1, 3), 0, choice.size - 1))
     return new
+
+
+def _weight(choice: Choice) -> float:
+    """How often a choice is changed: places most, as they have many good options near them, flags seldom."""
+    return 3.0 if isinstance(choice, Location) else 1.0 if choice.size > _FEW else 0.25
 
 
 def _proposals(
