@@ -31,7 +31,7 @@ def lines(tmp_path):
     return line_pictures(tmp_path / "lines.npz")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def an_agent():
     """Makes an agent that has learned nothing."""
     return tiny_agent

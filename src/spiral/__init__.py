@@ -62,8 +62,9 @@ def paint(
     brush: str | None = None,
     palette: str | None = None,
     seed: int = 0,
+    effort: int = 2,
 ) -> Program:
-    """Paint a picture of any size and shape in many strokes, first the whole, then parts of it.
+    """Paint a picture of any size and shape in many strokes, large ones first.
 
     Args:
         picture: a file's path or content, a Pillow picture, or an array [H, W] or [H, W, C] of uint8, of floats from 0
@@ -72,8 +73,10 @@ def paint(
         agent: that of photographs in this package when None.
         brush: `ink`, `charcoal`, `watercolour`, `oil`, or the name of a brush; the agent's own when None. The
             engine `vector`, which paints where libmypaint is missing, has one brush and ignores it.
-        palette: colours to keep to, as `#102030,#ffcc00`, or how many of the picture's own, as `8`.
-        seed: of the brush; the same seed writes the same program.
+        palette: colours to keep to: the path of a `.gpl`, `.ase` or `.json` file, or as `#102030,#ffcc00`, or how many
+            of the picture's own, as `8`.
+        seed: of the search and the brush; the same seed writes the same program.
+        effort: how long to search for each stroke, 1 to 4; with 0 the agent paints alone.
 
     Raises:
         InputError: an argument cannot be used.
@@ -81,12 +84,15 @@ def paint(
     from spiral.agent import default
     from spiral.datasets.pictures import open_image
     from spiral.exports.palettes import parse_palette
+    from spiral.painting.painter import paint_strokes
     from spiral.painting.tiles import paint_tiles
 
     painter = (load(default(colour=True)) if agent is None else agent).with_tools(brush=brush)
     opened = open_image(picture, painter.channels, painter.ground())
-    colours = None if palette is None else parse_palette(palette, opened)
-    return paint_tiles(painter, opened, strokes, seed=seed, palette=colours)
+    colours = None if palette is None else parse_palette(palette, opened, files=True)
+    if effort == 0:
+        return paint_tiles(painter, opened, strokes, seed=seed, palette=colours)
+    return paint_strokes(painter, opened, strokes, seed=seed, palette=colours, effort=effort)
 
 
 def train(

@@ -20,6 +20,7 @@ from spiral.commands.lessons import Lessons
 from spiral.commands.listing import Engines, Presets, Scenes
 from spiral.commands.measuring import Bench, Evaluate, Report
 from spiral.commands.painting import Paint, Render, Sample
+from spiral.commands.refining import Refine
 from spiral.commands.robot import Robot
 from spiral.commands.searching import Search
 from spiral.commands.studio import Studio
@@ -31,6 +32,7 @@ _COMMANDS: dict[str, Any] = {
     "paint": Paint,
     "sample": Sample,
     "render": Render,
+    "refine": Refine,
     "search": Search,
     "lessons": Lessons,
     "evaluate": Evaluate,

@@ -97,7 +97,8 @@ class PaintVectorEnv(VectorEnv):
             settings = _BLACKBOARD if isinstance(settings_of(engine, {}), StrokeSettings) else {}
         self._made_by = (engine, num_envs, dict(settings), threads)
         self._steps, self._size, self._reward = steps, size, reward
-        self._source, self._split = data, split
+        self._source = data
+        self._split: Literal["train", "test"] | None = split
         self._build()
         channels = self._engine.shape[2]
         observe(self._engine.canvases(), size)  # raises now, not at the first reset, if sizes do not fit

@@ -1,6 +1,7 @@
 """The planned motion of the brush, and its G-code."""
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
+from spiral.exports.palette_files import Paints
 from spiral.exports.paths import curves
 from spiral.program import Program
 from spiral.robot.arm import CENTRE, SHEET, sheet_coordinates
@@ -95,3 +97,40 @@ def test_nothing_to_paint_is_refused():
     empty = Program.from_array(settings.specification(), rows, "vector", program.settings, 0)
     with pytest.raises(InputError, match="nothing to paint"):
         plan(empty, START)
+
+
+def positions(text: str) -> list[tuple[float, float, bool]]:
+    """Where a plotter that reads only coordinates has its brush, and whether it is down."""
+    x = y = z = 0.0
+    found = []
+    for line in text.splitlines():
+        words = dict(re.findall(r"([XYZ])(-?[\d.]+)", line.split(";")[0].split("(")[0]))
+        x, y, z = (float(words.get(axis, old)) for axis, old in zip("XYZ", (x, y, z), strict=True))
+        found.append((x, y, z == 0))
+    return found
+
+
+def test_gcode_pauses_for_colours_and_paint_without_changing_the_picture():
+    colours = ("flag", "end", "control", "red", "green", "blue")
+    motion = plan(a_program(5, 12, channels=3, levels=2, choices=colours), START)
+    paints = Paints(("Black", "Ochre (light)"), np.array([[0, 0, 0], motion.curves[0].colour], np.float32))
+    plain, text = to_gcode(motion), to_gcode(motion, pauses=True, refill=40.0, paints=paints)
+    changes = 1 + sum(a.hexadecimal != b.hexadecimal for a, b in pairwise(motion.curves))
+    takes = [line for line in text.splitlines() if line.startswith("M0") and "take" in line]
+    assert len(takes) == changes and takes[0] == f"M0 (take 2 Ochre light {motion.curves[0].hexadecimal})"
+    assert any("(refill" in line for line in text.splitlines()) and "M0" not in plain
+
+    def drawn(path):
+        return {(a[:2], b[:2]) for a, b in pairwise(path) if a[2] and b[2] and a[:2] != b[:2]}
+
+    assert drawn(positions(text)) == drawn(positions(plain)), "the same lines are painted"
+    since = 0.0
+    path = positions(text)
+    for line, before, after in zip(text.splitlines()[1:], path, path[1:], strict=True):
+        since = 0.0 if line.startswith("M0") else since
+        if before[2] and after[2]:
+            step = float(np.hypot(after[0] - before[0], after[1] - before[1]))
+            since += step
+            assert since <= max(40.0, step) + 0.1
+    with pytest.raises(InputError, match="refill must be"):
+        to_gcode(motion, refill=0)

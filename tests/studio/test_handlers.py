@@ -73,6 +73,12 @@ def test_photographs_keep_their_shape_and_numbers_have_bounds(three):
             handlers.paint(PHOTOS, wide, wrong)
     with pytest.raises(InputError, match="seed must be"):
         handlers.paint(PHOTOS, wide, 5, seed=-1)
+    with pytest.raises(InputError, match="effort must be"):
+        handlers.paint(PHOTOS, wide, 5, effort=7)
+    red = handlers.paint(PHOTOS, wide, 5, effort=0, palette="#ff0000").program
+    assert {curve.hexadecimal for curve in curves(red)} <= {"#ff0000"}
+    with pytest.raises(InputError, match="a palette is"):
+        handlers.paint(PHOTOS, wide, 5, palette="/etc/secret.json")
 
 
 def test_what_takes_too_long_is_stopped(three, monkeypatch):

@@ -76,7 +76,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure engines and the training loop, beside plain C and a plain loop."""
+    """Measure engines and the training loop beside plain C and a plain loop, or painters beside one another."""
 
     preset: str = "mnist-reconstruct"
     """Whose loop is measured."""
@@ -90,11 +90,21 @@ class Bench:
     """Brush of the engines' strokes."""
     compile: bool = False
     """Compile the policy, as runs of twenty minutes and more do."""
+    painters: bool = False
+    """Measure how near paintings come to photographs of scikit-image instead, and in what time."""
+    strokes: tuple[int, ...] = (100, 500)
+    """Of the painters."""
+    effort: int = 2
+    """Of the painters; see `spiral paint`."""
+    primitive: Path | None = None
+    """The program of fogleman/primitive, to paint beside it as many rotated ellipses."""
     json: bool = False
     """Print one JSON object on stdout."""
 
     def __call__(self) -> None:
         """Run it."""
+        if self.painters:
+            return self._painters()
         from spiral.benchmarks.report import measure, show
 
         if self.repeats < 1 or not 0 < self.seconds < 1e6:
@@ -108,6 +118,28 @@ class Bench:
             print(json.dumps(figures))
         else:
             show(figures, console)
+
+    def _painters(self) -> None:
+        from rich.table import Table
+
+        from spiral.agent import PHOTOS, load_agent
+        from spiral.benchmarks.painters import measure_painters
+
+        agents = [load_agent(name) for name in (PHOTOS, f"{PHOTOS}-vector")]
+
+        def report(row: dict[str, object]) -> None:
+            console.print(" ".join(f"{name} {value}" for name, value in row.items()))
+
+        rows = measure_painters(agents, self.strokes, self.effort, self.primitive, report)
+        if self.json:
+            print(json.dumps({"effort": self.effort, "paintings": rows}))
+            return
+        table = Table("picture", "strokes", "painter", "mse at 128x128", "seconds of one core")
+        for row in rows:
+            table.add_row(
+                row["picture"], str(row["strokes"]), row["painter"], f"{row['mse']:.4f}", f"{row['seconds']:.1f}"
+            )
+        console.print(table)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -24,7 +24,7 @@ SHEET = 400
 STROKES = 500
 """For photographs, where none are asked for."""
 LARGE = 1024
-"""Default longer side of a picture painted in tiles, in pixels."""
+"""Default longer side of a picture painted with --strokes, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Paint:
     out: Path
     """Folder for the results."""
     strokes: int | None = None
-    """Paint the picture in its own shape with so many strokes, first the whole, then tiles of it; when left out, the
-    agent paints it once, resized to its square canvas, as in training, and without --checkpoint photographs in colour
-    are painted in 500 strokes."""
+    """Paint the picture in its own shape with so many strokes, large ones first; when left out, the agent paints it
+    once, resized to its square canvas, as in training, and without --checkpoint photographs in colour are painted in
+    500 strokes."""
     size: int | None = None
     """The longer side of the result in pixels."""
     invert: bool = False
@@ -53,10 +53,19 @@ class Paint:
     """Another brush: ink, charcoal, watercolour, oil, or any that `spiral engines --brushes chart.png` shows, such as
     classic/calligraphy. The engine vector has one and ignores this."""
     palette: str | None = None
-    """Colours to keep to, as #102030,#ffcc00, or how many of the picture's own to use, as 8; with --strokes."""
+    """Colours to keep to: a file (.gpl, .ase, .json), or as #102030,#ffcc00, or how many of the picture's own to use,
+    as 8; with --strokes."""
+    effort: int = 2
+    """How long to search for each stroke: 1 is quick, 4 takes as long as it needs; with 0 the agent paints alone, first
+    the whole, then tiles of it. With --strokes."""
+    focus: float = 0.0
+    """0 paints all parts alike, 1 takes most care of edges. With --strokes and an effort of at least 1."""
+    on: Annotated[Path | None, tyro.conf.arg(name="continue")] = None
+    """A photograph of the painting so far, to paint on from there; it is scaled to the picture's shape. With --strokes
+    and an effort of at least 1."""
     candidates: int = 16
-    """Strokes that the agent proposes at a time, of which the best is painted; with 1 there is no search.
-    With --strokes."""
+    """With --effort 0: strokes that the agent proposes at a time, of which the best is painted; with 1 there is no
+    search."""
     seed: int = 0
     """Seed of the brush and of sampling."""
     temperature: float = 0.0
@@ -74,8 +83,11 @@ class Paint:
                 raise InputError(f"there are no pictures in the folder {path}")
             images += found
         names = output_names(images)
-        if self.palette is not None and self.strokes is None:
-            raise InputError("--palette needs --strokes")
+        for option, given in (("palette", self.palette), ("continue", self.on)):
+            if given is not None and self.strokes is None:
+                raise InputError(f"--{option} needs --strokes")
+        if self.on is not None and (len(images) > 1 or self.effort == 0):
+            raise InputError("--continue needs one picture and an effort of at least 1")
         failures, hints = Failures(len(images)), list[str]()
         known = dict(zip(names, images, strict=True))
         # --invert and --temperature are for the agents that paint once.
@@ -85,14 +97,14 @@ class Paint:
         if photographs:
             agent = load_agent(default(colour=True)).with_tools(self.engine, self.brush)
             hints.append(f"painted by {agent.name} in {STROKES} strokes, since in colour: {', '.join(photographs)}")
-            self._tiles(agent, photographs, failures, STROKES)
+            self._strokes(agent, photographs, failures, STROKES)
         if others:
             chosen = self.checkpoint or default(colour=self.strokes is not None)
             agent = load_agent(chosen).with_tools(self.engine, self.brush)
             if self.strokes is None:
                 self._once(agent, others, failures, hints)
             else:
-                self._tiles(agent, others, failures, self.strokes)
+                self._strokes(agent, others, failures, self.strokes)
         for hint in hints:  # only after success: errors stay alone
             console.print(hint)
         failures.tell()
@@ -143,16 +155,19 @@ class Paint:
             hints.append(f"painted by {agent.name}, which knows digits; for photographs add --strokes 500")
         return hints
 
-    def _tiles(self, agent: Agent, images: dict[str, Path], failures: Failures, strokes: int) -> None:
+    def _strokes(self, agent: Agent, images: dict[str, Path], failures: Failures, strokes: int) -> None:
         from PIL import ImageOps
 
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import picture as rendered
+        from spiral.exports.documents import shown
         from spiral.exports.palettes import parse_palette
         from spiral.io.images import write_png
+        from spiral.painting.painter import paint_strokes, painted_on
         from spiral.painting.tiles import paint_tiles
 
-        written: list[str] = []
+        size, written = self.size or LARGE, list[str]()
+        paper = None if self.on is None else open_image(self.on, agent.channels, agent.ground())
         for name, path in images.items():
             picture = None
             with failures.collected(path):
@@ -160,13 +175,18 @@ class Paint:
             if picture is None:
                 continue
             picture = ImageOps.invert(picture) if self.invert else picture
-            palette = None if self.palette is None else parse_palette(self.palette, picture)
-            size = self.size or LARGE
+            palette = None if self.palette is None else parse_palette(self.palette, picture, files=True)
             make_folder(self.out)
             with progress_bar(path.name, strokes) as report:
-                program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
+                if self.effort == 0:
+                    program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
+                else:
+                    program = paint_strokes(
+                        agent, picture, strokes, size, self.seed, palette, self.effort, self.focus, paper, report
+                    )
             program.save(self.out / f"{name}.program.json")
-            write_png(self.out / f"{name}.png", rendered(program))
+            image = rendered(program) if paper is None else shown(painted_on(program, paper), program)
+            write_png(self.out / f"{name}.png", image)
             written.append(name)
         if written:
             say_written(self.out, written)
@@ -213,7 +233,8 @@ class Render:
     program: Positional[Path]
     """A program's JSON file."""
     out: Path
-    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, or .plot.svg (lines for a pen plotter)."""
+    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, .plot.svg (lines for a pen plotter), or .ora
+    (layers for Krita, MyPaint and GIMP)."""
     size: int | None = None
     """Side of the picture in pixels; brushes scale with it."""
     colour_by_time: bool = False

@@ -27,6 +27,12 @@ class Robot:
     """The file: .mp4, .gif or .gcode."""
     pace: float = 4.0
     """Speed of the film, as a multiple of real time."""
+    pauses: bool = False
+    """In G-code, wait before a stroke of another colour, for its pen."""
+    refill: float | None = None
+    """In G-code, wait for fresh paint after so many millimetres of painting."""
+    palette: Path | None = None
+    """A palette's file (.gpl, .ase, .json), whose names and numbers the pauses ask for."""
     sheet: Path | None = None
     """A PNG to write with the finished sheet."""
     json: bool = False
@@ -44,9 +50,11 @@ class Robot:
         program = Program.load(self.program)
         make_folder(self.out.parent)
         if ending == ".gcode":
+            from spiral.exports.palette_files import read_paints
             from spiral.robot.gcode import write_gcode
 
-            write_gcode(self.out, program)
+            paints = None if self.palette is None else read_paints(self.palette)
+            write_gcode(self.out, program, self.pauses, self.refill, paints)
             console.print(f"wrote {self.out}")
             return
         self._film(program, ending)

@@ -281,7 +281,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _laid(picture: Image.Image, ground: int) -> Image.Image:
     """An RGBA picture on black or white: on `ground` unless its ink could not be seen there."""
-    ink = picture.getchannel("A").point(lambda alpha: 255 if alpha >= 128 else 0)
+    ink = picture.getchannel("A").point([255 * (alpha >= 128) for alpha in range(256)])
     if ink.getextrema() != (255, 255) and ink.getbbox() is not None:
         brightness = ImageStat.Stat(picture.convert("L"), ink).mean[0]
         ground = ground if abs(brightness - ground) >= _VISIBLE else WHITE - ground

@@ -95,7 +95,8 @@ def film_video(
     played: list[Played] = []
 
     def save(temporary: Path) -> None:
-        writer, shown = None, None
+        writer: Any = None
+        shown: npt.NDArray[np.uint8] | None = None
 
         def add(frame: npt.NDArray[np.uint8]) -> None:
             nonlocal writer, shown
@@ -115,10 +116,10 @@ def film_video(
                 add(shown)  # pyright: ignore[reportArgumentType]
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to tell
-                writer.close()  # pyright: ignore[reportOptionalMemberAccess]
+                writer.close()
             raise
         with _ffmpeg_told():
-            writer.close()  # pyright: ignore[reportOptionalMemberAccess]
+            writer.close()
             if not temporary.stat().st_size:
                 raise RuntimeError("it wrote nothing")
 

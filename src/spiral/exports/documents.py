@@ -10,20 +10,21 @@ import numpy.typing as npt
 
 from spiral.errors import InputError
 from spiral.exports.animation import sample_frames, write_gif, write_strip, write_video
+from spiral.exports.openraster import write_openraster
 from spiral.exports.svg import write_plot, write_svg
 from spiral.io.images import stretch, write_png
 from spiral.program import Program
 
 GIF_FRAMES, VIDEO_FRAMES, STRIP_FRAMES = 200, 600, 10
 """Longer processes show several commands per frame."""
-PLOT_FILE, STRIP_FILE = ".plot.svg", ".strip.png"
+PLOT_FILE, STRIP_FILE, LAYERS_FILE = ".plot.svg", ".strip.png", ".ora"
 
 
 def write_document(path: Path, program: Program, size: int | None = None) -> None:
     """Execute a program and write it by the file's extension, atomically.
 
     `.png` is the finished picture, `.strip.png` ten moments of the process, `.gif` and `.mp4` the process, `.svg` the
-    strokes as paths, `.plot.svg` bare lines for a pen plotter.
+    strokes as paths, `.plot.svg` bare lines for a pen plotter, `.ora` (OpenRaster) a layer for each stage.
 
     Args:
         path: the file.
@@ -42,6 +43,7 @@ def write_document(path: Path, program: Program, size: int | None = None) -> Non
     writers: dict[str, Callable[[], None]] = {
         PLOT_FILE: lambda: write_plot(path, program),
         STRIP_FILE: lambda: write_strip(path, some(STRIP_FRAMES)),
+        LAYERS_FILE: lambda: write_openraster(path, program, size),
         ".svg": lambda: write_svg(path, program, size),
         ".png": lambda: write_png(path, picture(program, size)),
         ".gif": lambda: write_gif(path, some(GIF_FRAMES), _pace(count)),

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from spiral.errors import InputError
+from spiral.exports.palette_files import ENDINGS, read_paints
 
 _LEVELS = 256
 _SHORT = re.compile("#([0-9a-fA-F])([0-9a-fA-F])([0-9a-fA-F])$")
 """`#fc0`, which is `#ffcc00`; without the sign it could be a number of colours."""
 
 
-def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[np.float32]:
-    """Parse a palette: `#102030,#ffcc00`, `#fc0`, or a number of the picture's own colours.
+def parse_palette(text: str, picture: Image.Image | None = None, files: bool = False) -> npt.NDArray[np.float32]:
+    """Parse a palette: `#102030,#ffcc00`, `#fc0`, a number of the picture's own colours, or a palette file's path.
 
     Args:
         text: the palette.
         picture: source of so many colours, by median cut; None without a picture.
+        files: whether the text may name a file; not where it comes from a browser.
 
     Returns:
         float32 [P, 3], red, green and blue, 0 to 1.
 
     Raises:
-        InputError: neither form, or fewer than 1 or more than 256 colours.
+        InputError: none of these forms, an unreadable file, or fewer than 1 or more than 256 colours.
     """
+    if files and text.lower().endswith(ENDINGS):
+        return read_paints(Path(text)).colours
     if text.isdecimal() and picture is not None:
         if not 1 <= int(text) <= _LEVELS:
             raise InputError(f"a palette has 1 to {_LEVELS} colours, not {text}")
@@ -37,7 +42,10 @@ def parse_palette(text: str, picture: Image.Image | None = None) -> npt.NDArray[
         return np.array(colours, np.float32).reshape(-1, 3)[: int(text)] / np.float32(255)
     words = [_SHORT.sub(r"\1\1\2\2\3\3", word.strip()).removeprefix("#") for word in text.split(",")]
     if not 1 <= len(words) <= _LEVELS or not all(re.fullmatch("[0-9a-fA-F]{6}", word) for word in words):
-        raise InputError(f"a palette is a number of colours, or colours like #102030,#ffcc00; got {text[:80]!r}")
+        raise InputError(
+            "a palette is a number of colours, colours like #102030,#ffcc00, or a .gpl, .ase or .json file; "
+            f"got {text[:80]!r}"
+        )
     return np.array([list(bytes.fromhex(word)) for word in words], np.float32) / np.float32(255)
 
 

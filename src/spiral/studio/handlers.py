@@ -30,6 +30,7 @@ from spiral.exports.palettes import parse_palette
 from spiral.io.files import make_folder
 from spiral.learning.checkpoint import CONFIG
 from spiral.painting.editing import ORDERS, recolour, reorder, strokes, trim, with_ground
+from spiral.painting.painter import DEFAULT_EFFORT, paint_strokes
 from spiral.painting.tiles import paint_tiles
 from spiral.program import Program
 from spiral.settings import Preset
@@ -114,6 +115,8 @@ def paint(
     brush: str | None = None,
     invert: bool = False,
     report: Callable[[int], object] = lambda done: None,
+    effort: int = DEFAULT_EFFORT,
+    palette: str = "",
 ) -> Painting:
     """Let an agent redraw a picture.
 
@@ -126,6 +129,8 @@ def paint(
         brush: likewise.
         invert: invert the picture first.
         report: called with the number of strokes so far from time to time.
+        effort: of the search for photographs' strokes; 0 for the agent alone.
+        palette: colours for photographs, as `#102030,#ffcc00`, or a number of the picture's own; any when empty.
 
     Raises:
         InputError: incompatible arguments, or it took longer than `SECONDS`.
@@ -136,7 +141,13 @@ def paint(
     picture = turned(picture, invert)
     target = fit_image(picture, agent.size, agent.channels)
     if paints_in_tiles(agent.preset):
-        program = paint_tiles(agent, picture, strokes, seed=seed, report=_on_time(report))
+        colours = parse_palette(palette.strip(), picture) if palette.strip() else None
+        if effort == 0:
+            program = paint_tiles(agent, picture, strokes, seed=seed, palette=colours, report=_on_time(report))
+        else:
+            program = paint_strokes(
+                agent, picture, strokes, seed=seed, palette=colours, effort=effort, report=_on_time(report)
+            )
     else:
         program = agent.reconstruct(target[None], seed, commands=strokes).programs[0]
     return Painting(name, program, target)

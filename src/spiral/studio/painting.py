@@ -12,6 +12,7 @@ from PIL import Image
 from spiral.agent import default
 from spiral.errors import InputError
 from spiral.painting.editing import ORDERS
+from spiral.painting.painter import DEFAULT_EFFORT
 from spiral.settings import Preset
 from spiral.studio import handlers
 from spiral.studio.elements import pad, player, player_data
@@ -80,7 +81,11 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
             agent = gr.Dropdown(list(presets), value=first, label="Agent", elem_id="agent")
             most, usual_number = handlers.max_strokes(presets[first]), handlers.default_strokes(presets[first])
             strokes = gr.Slider(1, most, usual_number, step=1, label="Strokes")
-            with gr.Accordion("Engine, brush, seed", open=False):
+            with gr.Accordion("Effort, colours, engine, brush, seed", open=False):
+                effort = gr.Slider(
+                    0, 3, DEFAULT_EFFORT, step=1, label="Effort for photographs (0: the agent alone)", elem_id="effort"
+                )
+                colours = gr.Textbox("", label="Colours of photographs", placeholder="8, or #22223b, #9a8c98")
                 engine = gr.Dropdown([OWN, *engines()], value=OWN, label="Engine")
                 brush = gr.Dropdown([OWN, *brushes()], value=OWN, label="Brush")
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
@@ -110,6 +115,8 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
         engine: str,
         brush: str,
         seed: int,
+        effort: int = DEFAULT_EFFORT,
+        colours: str = "",
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio passes it this way
     ) -> tuple[OpenPainting, str]:
         painting = handlers.paint(
@@ -121,6 +128,8 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
             chosen(brush),
             invert,
             lambda done: progress((done, strokes), desc="painting", unit="strokes"),
+            int(effort),
+            colours,
         )
         if painting.target is not None and handlers.cached_agent(name).looks_inverted(painting.target):
             gr.Warning(f"dark and light seem to be the wrong way round for {name}: there is a tick box")
@@ -138,7 +147,7 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
     draw.select(lambda: DRAWN, None, source, api_visibility="private")
     drop.select(lambda: DROPPED, None, source, api_visibility="private")
     agent.change(usual, agent, strokes, api_visibility="private")
-    inputs = [*picture, agent, strokes, engine, brush, seed]
+    inputs = [*picture, agent, strokes, engine, brush, seed, effort, colours]
     done = button.click(show_input_errors(paint), inputs, [opened, show], api_name="paint", **ONE_AT_A_TIME)
     done.success(None, None, None, js=_GO_THERE)
     return PaintTab(picture, show, agent)

@@ -1,0 +1,107 @@
+"""Painters side by side: photographs in so many strokes, by each stroke engine and by fogleman/primitive."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spiral.agent import Agent
+from spiral.engines import missing
+from spiral.errors import InputError
+from spiral.exports.documents import picture as rendered
+from spiral.painting.painter import paint_strokes
+
+PHOTOGRAPHS = ("chelsea", "coffee", "astronaut", "rocket")
+"""Of scikit-image."""
+_SEEN, _SIZE = 128, 1024
+
+
+def measure_painters(
+    agents: Sequence[Agent],
+    strokes: Sequence[int],
+    effort: int,
+    primitive: Path | None = None,
+    report: Callable[[dict[str, Any]], object] = lambda row: None,
+) -> list[dict[str, Any]]:
+    """Paint every photograph with every painter.
+
+    Args:
+        agents: one for each engine.
+        strokes: numbers of strokes.
+        effort: of the search.
+        primitive: the program of fogleman/primitive, which paints as many rotated ellipses; left out when None.
+        report: called with each row.
+
+    Returns:
+        Rows with `picture`, `strokes`, `painter`, `mse` (both pictures resized to 128x128, values in [0, 1]) and
+        `seconds` of processor time.
+
+    Raises:
+        InputError: scikit-image or primitive is missing or fails.
+    """
+    rows = []
+    for name in PHOTOGRAPHS:
+        photograph = _photograph(name)
+        for number in strokes:
+            for agent in agents:
+                if missing(agent.preset.engine) is not None:
+                    continue
+                began = time.process_time()
+                program = paint_strokes(agent, photograph, number, _SIZE, effort=effort)
+                seconds = time.process_time() - began
+                rows.append(_row(name, number, agent.preset.engine, photograph, rendered(program), seconds))
+                report(rows[-1])
+            if primitive is not None:
+                painted, seconds = _primitive(primitive, photograph, number)
+                rows.append(_row(name, number, "primitive", photograph, painted, seconds))
+                report(rows[-1])
+    return rows
+
+
+def error(photograph: Image.Image, painted: npt.NDArray[np.uint8]) -> float:
+    """The mean squared error of a painting uint8 [H, W, 3], both resized to 128x128, values in [0, 1]."""
+    seen, wanted = (
+        np.asarray(each.convert("RGB").resize((_SEEN, _SEEN)), np.float64) / 255
+        for each in (Image.fromarray(painted), photograph)
+    )
+    return float(np.square(seen - wanted).mean())
+
+
+def _row(
+    name: str, strokes: int, painter: str, photograph: Image.Image, painted: npt.NDArray[np.uint8], seconds: float
+) -> dict[str, Any]:
+    mse = error(photograph, painted)
+    return {"picture": name, "strokes": strokes, "painter": painter, "mse": mse, "seconds": seconds}
+
+
+def _photograph(name: str) -> Image.Image:
+    try:
+        from skimage import data
+    except ImportError as missing_package:
+        raise InputError(
+            "the photographs are those of scikit-image: pip install 'spiral-painter[data]'"
+        ) from missing_package
+    return Image.fromarray(getattr(data, name)()).convert("RGB")
+
+
+def _primitive(program: Path, photograph: Image.Image, shapes: int) -> tuple[npt.NDArray[np.uint8], float]:
+    with tempfile.TemporaryDirectory() as folder:
+        given, out = Path(folder, "in.png"), Path(folder, "out.png")
+        photograph.save(given)
+        how = ["-n", str(shapes), "-m", "7", "-a", "0", "-r", str(_SEEN), "-s", "512", "-j", "1"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        try:
+            subprocess.run([str(program), "-i", str(given), "-o", str(out), *how], check=True, capture_output=True)
+            painted = np.asarray(Image.open(out).convert("RGB"))
+        except (OSError, subprocess.CalledProcessError) as problem:
+            raise InputError(f"{program} does not paint: {problem}") from problem
+        return painted, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before

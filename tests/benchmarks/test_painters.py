@@ -1,0 +1,27 @@
+"""Painters measured on photographs."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spiral.benchmarks import painters
+from spiral.errors import InputError
+
+
+def test_errors_are_those_of_small_pictures():
+    white = Image.new("RGB", (60, 40), "white")
+    assert painters.error(white, np.full((512, 768, 3), 255, np.uint8)) == 0
+    assert painters.error(white, np.zeros((80, 90, 3), np.uint8)) == pytest.approx(1)
+
+
+def test_every_painter_has_a_row_for_every_picture(an_agent, monkeypatch, tmp_path):
+    pytest.importorskip("skimage")
+    monkeypatch.setattr(painters, "PHOTOGRAPHS", ("chelsea",))
+    fake = tmp_path / "primitive"
+    fake.write_text('#!/bin/sh\ncp "$2" "$4"\n')
+    fake.chmod(0o755)
+    rows = painters.measure_painters([an_agent()], (3,), 1, fake)
+    assert [row["painter"] for row in rows] == ["vector", "primitive"]
+    assert rows[1]["mse"] == 0 < rows[0]["mse"] < 0.05
+    with pytest.raises(InputError, match="does not paint"):
+        painters.measure_painters([], (3,), 1, tmp_path / "none")
