@@ -113,7 +113,7 @@ def positions(text: str) -> list[tuple[float, float, bool]]:
 def test_gcode_pauses_for_colours_and_paint_without_changing_the_picture():
     colours = ("flag", "end", "control", "red", "green", "blue")
     motion = plan(a_program(5, 12, channels=3, levels=2, choices=colours), START)
-    paints = Paints(("Black", "Ochre (light)"), np.array([[0, 0, 0], motion.curves[0].colour], np.float32))
+    paints = Paints(("Grey", "Ochre (light)"), np.array([[0.5, 0.5, 0.5], motion.curves[0].colour], np.float32))
     plain, text = to_gcode(motion), to_gcode(motion, pauses=True, refill=40.0, paints=paints)
     changes = 1 + sum(a.hexadecimal != b.hexadecimal for a, b in pairwise(motion.curves))
     takes = [line for line in text.splitlines() if line.startswith("M0") and "take" in line]
@@ -126,7 +126,7 @@ def test_gcode_pauses_for_colours_and_paint_without_changing_the_picture():
     assert drawn(positions(text)) == drawn(positions(plain)), "the same lines are painted"
     since = 0.0
     path = positions(text)
-    for line, before, after in zip(text.splitlines()[1:], path, path[1:], strict=True):
+    for line, (before, after) in zip(text.splitlines()[1:], pairwise(path), strict=True):
         since = 0.0 if line.startswith("M0") else since
         if before[2] and after[2]:
             step = float(np.hypot(after[0] - before[0], after[1] - before[1]))
