@@ -186,8 +186,8 @@ def plot_surfaces(path: Path) -> bytes:
             raise ValueError("surfaces must be square, as many rows as pixels")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} does not hold surfaces: {error}") from error
-    columns = math.ceil((len(surfaces) + 1) / math.ceil((len(surfaces) + 1) / _IN_A_ROW))
-    rows = math.ceil((len(surfaces) + 1) / columns)
+    columns = min(len(surfaces) + 2, _IN_A_ROW)
+    rows = math.ceil((len(surfaces) + 2) / columns)
     figure = Figure(figsize=(2.8 * columns, 3.0 * rows), layout="constrained")
     cells = figure.subplots(rows, columns, squeeze=False).flatten()
     *panels, last = cells[: len(surfaces) + 1]
@@ -201,7 +201,8 @@ def plot_surfaces(path: Path) -> bytes:
         last.plot(axis, (cut - values.min()) / np.ptp(values), label=name)
     last.set_title("cut through the middle, 0 to 1", fontsize="medium")
     last.set_xlabel("x of the disc, pixels")
-    last.legend(frameon=False, fontsize="small")
+    # In the empty cell beside the cut, which must not widen the column above it.
+    last.legend(frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1.0, 1.0)).set_in_layout(False)
     stream = io.BytesIO()
     # Without date and with fixed identifiers the same surfaces give the same file.
     with rc_context({"svg.hashsalt": "discs"}):
