@@ -196,7 +196,7 @@ def check_pip(rest: list[str], where: str) -> None:
     assert rest[0] == "install", where
     for wanted in rest[1:]:
         asked = re.fullmatch(r"(?:spiral-painter|\.)\[([\w,]+)\]", wanted)
-        assert wanted in ("-v", "-e", ".", "spiral-painter", "boto3", "pillow") or (
+        assert wanted in ("-v", "-e", ".", "spiral-painter", "boto3", "pillow", "pillow-heif") or (
             asked and set(asked.group(1).split(",")) <= set(extras)
         ), where
 
@@ -238,8 +238,8 @@ def test_commands_within_lines_are_right(page):
 
 
 def test_every_flag_that_is_spoken_of_exists():
-    known_ones = documents.known_flags() | {"--unrolls", "--learning.coarse-weight"}
-    # of benchmarks/queues.py, and what a reader of docs/extend.md adds
+    known_ones = documents.known_flags() | {"--unrolls", "--no-conditional", "--learning.coarse-weight"}
+    # of benchmarks/queues.py and of the discs, and what a reader of docs/extend.md adds
     for page in PAGES:
         for code in documents.inline(page):
             for flag in re.findall(r"(?<![\w-])--[a-z][\w.-]*", code):
