@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from spiral.agent import load_agent
 from spiral.io.files import read_bytes
-from spiral.learning import checkpoint
+from spiral.learning import run_checkpoints
 from spiral.learning.trainer import Budget, train
 from spiral.legacy import _FILES, _MODULES, _SETTINGS, rename_group, rename_settings
 from spiral.presets import PRESETS
@@ -43,7 +43,7 @@ def test_a_run_of_the_old_names_paints_and_goes_on(lines, tmp_path):
     preset, out = tiny(lines), tmp_path / "run"
     expected = load_agent(str(train(preset, out, Budget(frames=64 * 2))))
     modules, files = ({new: old for old, new in table.items()} for table in (_MODULES, _FILES))
-    for folder in (out / "agent", checkpoint.newest(out / "checkpoints")):
+    for folder in (out / "agent", run_checkpoints.last(out)):
         config = json.loads(read_bytes(folder / "config.json", 1 << 20))
         (folder / "config.json").write_text(json.dumps({**config, "preset": aged(preset)}))
         for path in list(folder.glob("*.safetensors")):

@@ -84,15 +84,12 @@ def paint(
     from spiral.agent import default
     from spiral.datasets.pictures import open_image
     from spiral.exports.palettes import parse_palette
-    from spiral.painting.painter import paint_strokes
-    from spiral.painting.tiles import paint_tiles
+    from spiral.painting.painter import paint_picture
 
     painter = (load(default(colour=True)) if agent is None else agent).with_tools(brush=brush)
     opened = open_image(picture, painter.channels, painter.ground())
     colours = None if palette is None else parse_palette(palette, opened, files=True)
-    if effort == 0:
-        return paint_tiles(painter, opened, strokes, seed=seed, palette=colours)
-    return paint_strokes(painter, opened, strokes, seed=seed, palette=colours, effort=effort)
+    return paint_picture(painter, opened, strokes, seed=seed, palette=colours, effort=effort)
 
 
 def train(

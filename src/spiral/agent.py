@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from copy import copy
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_number
 from spiral.exports.sheets import contact_sheet
 from spiral.hub.downloads import HUB, download
-from spiral.io.images import to_image
+from spiral.io.images import png_bytes, to_image
 from spiral.learning import checkpoint, machine
 from spiral.learning.networks import discriminator_of, make_discriminator, make_policy, policy_of
 from spiral.learning.rollout import reset_episodes, unroll
@@ -65,9 +64,7 @@ class Paintings:
             self.observed[:_SHOWN],
             None if self.targets is None else self.targets[:_SHOWN],
         )
-        stream = io.BytesIO()
-        to_image(Paintings(self.programs[:_SHOWN], *first).sheet(columns=8)).save(stream, format="PNG")
-        return stream.getvalue()
+        return png_bytes(to_image(Paintings(self.programs[:_SHOWN], *first).sheet(columns=8)))
 
 
 class Agent:

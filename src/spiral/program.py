@@ -6,7 +6,6 @@ A `Program` is a specification, commands, the name and settings of the engine th
 from __future__ import annotations
 
 import codecs
-import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -150,15 +149,13 @@ class Program:
 
     def _repr_png_(self) -> bytes | None:
         """Show a program's picture in a notebook, or its `repr` if it cannot be painted here."""
-        from spiral.io.images import stretch, to_image
+        from spiral.io.images import png_bytes, stretch, to_image
 
         try:
             canvas = self.render(_SHOWN)
         except InputError:
             return None
-        stream = io.BytesIO()
-        to_image(stretch(canvas, float(self.settings.get("aspect", 1.0)))).save(stream, format="PNG")
-        return stream.getvalue()
+        return png_bytes(to_image(stretch(canvas, float(self.settings.get("aspect", 1.0)))))
 
     def to_json(self) -> bytes:
         """The program as UTF-8 JSON, one command a line."""

@@ -25,7 +25,7 @@ from spiral.engines.objects import ADD, SceneSettings
 from spiral.errors import InputError, TrainingError
 from spiral.evaluation.classifier import load_classifier
 from spiral.evaluation.summary import generation_metrics
-from spiral.learning import checkpoint
+from spiral.learning import run_checkpoints
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.learner import Learner
 from spiral.learning.rollout import rollout
@@ -272,7 +272,7 @@ def test_a_run_that_is_killed_goes_on_from_its_checkpoint(lines, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     preset = tiny(lines)
-    reached = int(checkpoint.newest(out / "checkpoints").name)
+    reached = int(run_checkpoints.last(out).name)
     assert reached > 0
     train(preset, out, Budget(frames=reached + 64 * 3), resume=True)
     commands = [row["commands"] for row in rows(out)]

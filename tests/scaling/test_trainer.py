@@ -17,7 +17,7 @@ from problems import rows, tiny
 
 from spiral.agent import load_agent
 from spiral.errors import InputError
-from spiral.learning import checkpoint
+from spiral.learning import run_checkpoints
 from spiral.learning.trainer import Budget
 from spiral.learning.trainer import train as train_alone
 from spiral.scaling.settings import ClusterSettings
@@ -53,7 +53,7 @@ def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines,
     assert after["painted"] <= 64 * (300 + 2 + 1), "no more was painted than may be in flight"
     assert set(after["processes"]) == {"policy learner", "discriminator learner", "actor 1", "actor 2"}
     assert load_agent(str(agent)).conditional
-    assert checkpoint.newest(out / "checkpoints").name == f"{64 * 300:012d}"
+    assert run_checkpoints.last(out).name == f"{64 * 300:012d}"
     figures = [row for row in rows(out) if "cluster/policy_lag" in row]
     assert all(0 <= row["cluster/policy_lag"] <= 3 for row in figures)
     train_alone(tiny(lines), out, Budget(frames=64 * 302), resume=True)
@@ -110,7 +110,7 @@ def test_a_stragglers_unrolls_are_thrown_away_and_not_counted(lines, tmp_path):
     thread.join()
     after = status(out)
     assert after["dropped"] > 0 and after["painted"] >= after["commands"] + after["dropped"]
-    assert after["commands"] == int(checkpoint.newest(out / "checkpoints").name)
+    assert after["commands"] == int(run_checkpoints.last(out).name)
 
 
 def test_a_batch_can_be_put_together_from_several_actors_unrolls(lines, tmp_path):
@@ -154,7 +154,7 @@ def test_whoever_is_killed_is_replaced_and_nothing_is_counted_twice(lines, tmp_p
     assert all(after["processes"][name]["restarts"] == 1 for name in killed)
     assert counted == sorted(counted) and counted[-1] == after["commands"] > 640
     assert rows(out)[-1]["mse"] < 0.6 * rows(out)[-1]["blank_mse"], "those who came after went on from what was learned"
-    assert after["commands"] == int(checkpoint.newest(out / "checkpoints").name)
+    assert after["commands"] == int(run_checkpoints.last(out).name)
     assert after["painted"] >= after["commands"], "what was painted once is learned from once"
 
 
@@ -176,7 +176,7 @@ def test_a_driver_that_is_killed_takes_all_with_it_and_its_run_can_be_gone_on_wi
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    reached = int(checkpoint.newest(out / "checkpoints").name)
+    reached = int(run_checkpoints.last(out).name)
     train(tiny(lines), out, Budget(frames=reached + 64 * 4), ClusterSettings(1), resume=True)
     counted = [row["commands"] for row in rows(out)]
     assert counted == sorted(counted) and counted[-1] == reached + 64 * 4

@@ -62,7 +62,7 @@ class Engines:
             return
         table = Table("engine", "what it is", "here")
         for name, registration in engines.items():
-            state = "works" if reasons[name] is None else remedy(name, reasons[name] or "")
+            state = "works" if reasons[name] is None else remedy(reasons[name] or "", registration.install)
             table.add_row(name, registration.summary, escape(state))  # [mujoco] is an extra, not markup
         console.print(table)
 

@@ -35,13 +35,18 @@ def output_names(images: Sequence[Path]) -> list[str]:
 
 def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[Program, Any]]) -> None:
     """Write NAME.png and NAME.program.json for each program and its picture uint8 [H, W, C], one after the other."""
-    from spiral.io.images import write_png
-
     make_folder(out)
     for name, (program, picture) in zip(names, paintings, strict=True):
-        program.save(out / f"{name}.program.json")
-        write_png(out / f"{name}.png", picture)
+        write_painting(out, name, program, picture)
     say_written(out, names)
+
+
+def write_painting(out: Path, name: str, program: Program, picture: Any) -> None:
+    """Write NAME.png and NAME.program.json into a folder that exists."""
+    from spiral.io.images import write_png
+
+    program.save(out / f"{name}.program.json")
+    write_png(out / f"{name}.png", picture)
 
 
 def say_written(out: Path, names: Sequence[str]) -> None:

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from spiral.commands.output import Failures, console, output_names, progress_bar, say_written, write_paintings
+from spiral.commands.output import (
+    Failures,
+    console,
+    output_names,
+    progress_bar,
+    say_written,
+    write_painting,
+    write_paintings,
+)
 from spiral.errors import InputError
 from spiral.io.files import make_folder
 from spiral.program import Program
@@ -162,9 +170,7 @@ class Paint:
         from spiral.exports.documents import picture as rendered
         from spiral.exports.documents import shown
         from spiral.exports.palettes import parse_palette
-        from spiral.io.images import write_png
-        from spiral.painting.painter import paint_strokes, painted_on
-        from spiral.painting.tiles import paint_tiles
+        from spiral.painting.painter import paint_picture, painted_on
 
         size, written = self.size or LARGE, list[str]()
         paper = None if self.on is None else open_image(self.on, agent.channels, agent.ground())
@@ -178,15 +184,12 @@ class Paint:
             palette = None if self.palette is None else parse_palette(self.palette, picture, files=True)
             make_folder(self.out)
             with progress_bar(path.name, strokes) as report:
-                if self.effort == 0:
-                    program = paint_tiles(agent, picture, strokes, size, self.seed, palette, self.candidates, report)
-                else:
-                    program = paint_strokes(
-                        agent, picture, strokes, size, self.seed, palette, self.effort, self.focus, paper, report
-                    )
-            program.save(self.out / f"{name}.program.json")
+                program = paint_picture(
+                    agent, picture, strokes, size, self.seed, palette,
+                    self.effort, self.focus, paper, self.candidates, report,
+                )  # fmt: skip
             image = rendered(program) if paper is None else shown(painted_on(program, paper), program)
-            write_png(self.out / f"{name}.png", image)
+            write_painting(self.out, name, program, image)
             written.append(name)
         if written:
             say_written(self.out, written)

@@ -108,13 +108,11 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
     if not os.path.exists(path):
         raise InputError(f"no such file, folder or data set: {path}; built in: {', '.join(BUILT_IN)}")
     if path.suffix.lower() in numpy_files.ENDINGS:
-        data = load_numpy(path, split)
         if not path.with_suffix(".json").is_file():
-            return data
+            return load_numpy(path, split)
         whole = load_numpy(path, None)
-        programs = programs_beside(path, len(whole))
-        if programs is None:
-            return data
+        if (programs := programs_beside(path, len(whole))) is None:
+            return load_numpy(path, split)
         whole = replace(whole, programs=programs)
         return whole if split is None else held_out(whole, split)
     return Dataset(str(path), fit_image(path, size, channels)[None])

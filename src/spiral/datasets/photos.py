@@ -64,9 +64,9 @@ def load_photos(source: str, split: Split | None, size: int, channels: int) -> D
     parts: list[Split] = [split] if split is not None else ["train", "test"]
     crops = []
     for part in parts:
-        files = _built_in(part) if source == PREFIX else _from_folder(Path(source.removeprefix(f"{PREFIX}:")), part)
-        seed = sorted(CROPS).index(part)
         where = Path(source.removeprefix(f"{PREFIX}:"))
+        files = _built_in(part) if source == PREFIX else _from_folder(where, part)
+        seed = sorted(CROPS).index(part)
         crops.append(random_crops(files, CROPS[part], size, channels, seed, part == "train", where))
     return Dataset(source, np.concatenate(crops))
 

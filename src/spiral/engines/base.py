@@ -196,9 +196,9 @@ def missing(name: str) -> str | None:
         return f"its module cannot be loaded: {error}"
 
 
-def remedy(name: str, reason: str) -> str:
-    """What is `missing` for the engine `name`, and what to do."""
-    return reason if ";" in reason else f"{reason}; to get it: {ENGINES[name].install}"
+def remedy(reason: str, install: str) -> str:
+    """Why something is `missing`, and what to do: the reason's own remedy, or what installs it."""
+    return reason if ";" in reason else f"{reason}; to get it: {install}"
 
 
 def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threads: int | None = None) -> Engine:
@@ -217,7 +217,7 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
         raise InputError(f"batch must be at least 1, got {batch}")
     reason = missing(name)
     if reason is not None:
-        raise InputError(f"the engine {name!r} does not work here: {remedy(name, reason)}")
+        raise InputError(f"the engine {name!r} does not work here: {remedy(reason, ENGINES[name].install)}")
     return _module(name).build(batch, dict(settings or {}), threads)
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from spiral.engines import make
 from spiral.exports.paths import curves, stroke_settings
 from spiral.io.files import write_atomically
-from spiral.io.images import shown_size
+from spiral.io.images import png_bytes, shown_size
 from spiral.program import Program
 
 STAGES = 8
@@ -60,9 +60,9 @@ def write_openraster(path: Path, program: Program, size: int | None = None, stag
         archive.writestr("mimetype", "image/openraster")
         archive.writestr("stack.xml", stack)
         for number, (_, layer) in enumerate(layers):
-            archive.writestr(f"data/layer{number:02d}.png", _png(layer))
-        archive.writestr("mergedimage.png", _png(merged))
-        archive.writestr("Thumbnails/thumbnail.png", _png(thumbnail))
+            archive.writestr(f"data/layer{number:02d}.png", png_bytes(layer))
+        archive.writestr("mergedimage.png", png_bytes(merged))
+        archive.writestr("Thumbnails/thumbnail.png", png_bytes(thumbnail))
     write_atomically(path, stream.getvalue())
 
 
@@ -76,6 +76,7 @@ def stage_layers(program: Program, stages: int) -> list[tuple[str, npt.NDArray[n
     Raises:
         InputError: not a program of brush strokes, or its engine is missing.
     """
+    settings = stroke_settings(program)
     drawn = [curve.command for curve in curves(program)]
     groups = [part for part in np.array_split(np.array(drawn, np.int64), stages) if len(part)]
     engine, commands = make(program.engine, 2, program.settings), program.array()
@@ -93,15 +94,8 @@ def stage_layers(program: Program, stages: int) -> list[tuple[str, npt.NDArray[n
         colour = colour if colour.shape[2] == 3 else np.repeat(colour, 3, 2)
         pixels = np.round(np.concatenate([colour, alpha], 2) * 255).astype(np.uint8)
         found.append((f"strokes {before + 1} to {before + len(group)}", pixels))
-        settings = stroke_settings(program)
         cell = int(commands[until - 1][program.specification.names.index("end")])
         row, column = divmod(cell, settings.grid)
         pen = np.array([column, row], np.float32) * np.float32(settings.size / settings.grid)
         begin, before = until, before + len(group)
     return found
-
-
-def _png(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, format="PNG")
-    return stream.getvalue()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.errors import InputError
+from spiral.exports.paths import hexadecimal
 from spiral.io.files import read_bytes
 
 ENDINGS = (".gpl", ".ase", ".json")
@@ -58,11 +59,7 @@ def read_paints(path: Path) -> Paints:
     colours = np.array([colour for _, colour in found], np.float32)
     if not ((colours >= 0) & (colours <= 1)).all():
         raise InputError(f"{path}: a colour is out of range")
-    return Paints(tuple(name or _hexadecimal(colour) for name, colour in found), colours)
-
-
-def _hexadecimal(colour: tuple[float, ...]) -> str:
-    return "#" + "".join(f"{round(255 * value):02x}" for value in colour)
+    return Paints(tuple(name or hexadecimal(colour) for name, colour in found), colours)
 
 
 def _parse(text: str) -> tuple[float, ...]:

@@ -38,7 +38,7 @@ class Curve:
         return hexadecimal(self.colour)
 
 
-def hexadecimal(colour: tuple[float, float, float]) -> str:
+def hexadecimal(colour: tuple[float, ...]) -> str:
     """A colour of red, green and blue, 0 to 1, as #rrggbb."""
     return "#" + "".join(f"{round(255 * value):02x}" for value in colour)
 

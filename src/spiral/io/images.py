@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,13 @@ def stretch(pixels: npt.NDArray[np.uint8], aspect: float) -> npt.NDArray[np.uint
     """A square uint8 [S, S, C] reduced in one direction, with antialiasing, to width `aspect` times the height."""
     picture = to_image(pixels).resize(shown_size(pixels.shape[0], aspect), Image.Resampling.BILINEAR)
     return np.asarray(picture, np.uint8).reshape(picture.height, picture.width, pixels.shape[2])
+
+
+def png_bytes(picture: Image.Image) -> bytes:
+    """A Pillow picture as a PNG file's content."""
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG")
+    return stream.getvalue()
 
 
 def write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:

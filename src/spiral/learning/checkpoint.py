@@ -162,18 +162,6 @@ def save_run(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tens
         shutil.rmtree(old, ignore_errors=True)
 
 
-def newest(folder: Path) -> Path:
-    """The newest checkpoint of a run; incomplete ones are not named by numbers.
-
-    Raises:
-        InputError: there is none.
-    """
-    found = numbered(folder)
-    if not found:
-        raise InputError(f"no checkpoint to resume from in {folder}")
-    return found[-1]
-
-
 def numbered(folder: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
     return sorted(path for path in folder.glob("[0-9]*") if path.is_dir() and path.name.isdigit())

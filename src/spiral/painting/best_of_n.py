@@ -68,6 +68,48 @@ class ProposalState:
         return cls(np.zeros(shape, np.int64), np.zeros(shape, bool), policy.initial_state(pictures))
 
 
+def propose(
+    policy: Policy,
+    proposals: ProposalState,
+    seen: npt.NDArray[np.uint8],
+    targets: npt.NDArray[np.uint8],
+    progress: float,
+    count: int,
+    temperature: float = 1.0,
+) -> tuple[npt.NDArray[np.int64], State]:
+    """Commands that the policy proposes for each of N pictures.
+
+    Args:
+        policy: proposes.
+        proposals: the state of the N pictures.
+        seen: uint8 [N, S, S, C], the canvases.
+        targets: uint8 [N, S, S, C].
+        progress: the share of an episode that is over, for the policy.
+        count: C, proposals for each.
+        temperature: of sampling.
+
+    Returns:
+        The commands int64 [N * C, K], those of the first picture first, and the core's state after them, likewise.
+    """
+    device = policy.squeeze.weight.device
+
+    def spread(array: npt.NDArray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device).repeat_interleave(count, 0)
+
+    observation = Observation(
+        canvas=spread(seen),
+        target=spread(targets),
+        previous=spread(proposals.previous),
+        effective=spread(proposals.effective),
+        progress=torch.full((len(targets) * count,), progress, device=device),
+        noise=None,
+    )
+    hidden, cell = (part.repeat_interleave(count, 0) for part in proposals.state)
+    with torch.no_grad():
+        proposed, *_, following = policy.act(observation, (hidden, cell), temperature)
+    return proposed.cpu().numpy(), following
+
+
 def best_of_n(
     policy: Policy,
     search: ProposalSearch,
@@ -94,22 +136,8 @@ def best_of_n(
     specification, device = search.engine.specification, policy.squeeze.weight.device
     number, count = len(targets), search.candidates
 
-    def spread(array: npt.NDArray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device).repeat_interleave(count, 0)
-
     seen = observe(search.engine.canvases(), targets.shape[1])
-    observation = Observation(
-        canvas=spread(seen),
-        target=spread(targets),
-        previous=spread(proposals.previous),
-        effective=spread(proposals.effective),
-        progress=torch.full((number * count,), progress, device=device),
-        noise=None,
-    )
-    hidden, cell = (part.repeat_interleave(count, 0) for part in proposals.state)
-    with torch.no_grad():
-        proposed, *_, following = policy.act(observation, (hidden, cell), 1.0 if count > 1 else 0.0)
-    options = proposed.cpu().numpy()
+    options, following = propose(policy, proposals, seen, targets, progress, count, 1.0 if count > 1 else 0.0)
     best = np.arange(number) * count
     if count > 1:
         errors = search.errors(targets, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,6 +131,20 @@ def cut_out(pictures: Floats, corners: npt.NDArray[np.int64], side: int) -> Floa
     return views[:, corners[:, 1], corners[:, 0]].transpose(1, 0, 2, 3).reshape(len(corners), len(pictures), -1)
 
 
+def by_side(
+    around: Windows, first: Floats, second: Floats
+) -> Iterator[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]]:
+    """Windows of one side after another, since marks are rendered in batches of one size.
+
+    Yields:
+        The side, the rows int64 [M] of its windows, their corners int64 [M, 2], and both fields cut out there.
+    """
+    for side in np.unique(around.sides).tolist():
+        rows = np.flatnonzero(around.sides == side)
+        corners = around.corners[rows]
+        yield side, rows, corners, cut_out(first, corners, side), cut_out(second, corners, side)
+
+
 def climb(
     coverage: Coverage,
     marks: Marks,
@@ -158,17 +173,14 @@ def climb(
     best, around = marks.copy(), windows(coverage, marks)
     gains = np.full(len(marks), -np.inf, np.float32)
     colours = np.zeros((len(marks), len(first) - 1), np.float32)
-    for side in np.unique(around.sides):
-        rows = np.flatnonzero(around.sides == side)
-        corners = around.corners[rows]
-        one, two = cut_out(first, corners, side), cut_out(second, corners, side)
+    for side, rows, corners, one, two in by_side(around, first, second):
         for turn in range(rounds + 1):
             if turn == 0:
                 tried = best[rows][:, None]
             else:
                 spread = max(1.0, 6.0 * coverage.cells / 2 * (1 - turn / (rounds + 1)))
                 tried = mutate(coverage, best[rows], mutations, spread, generator)
-            gain, colour, _ = gains_of(coverage, tried, corners, int(side), one, two, palette)
+            gain, colour, _ = gains_of(coverage, tried, corners, side, one, two, palette)
             pick, every = gain.argmax(1), np.arange(len(rows))
             better = gain[every, pick] > gains[rows]
             chosen = rows[better]

@@ -10,7 +10,7 @@ from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
 from spiral.painting.bank import Bank
 from spiral.painting.calibration import calibrated, covers
-from spiral.painting.climbing import apart, climb, cut_out, gains_of, windows
+from spiral.painting.climbing import apart, by_side, climb, gains_of, windows
 from spiral.painting.closed_form import fields
 from spiral.painting.layers import Layer, compose, cover, layer, recolour, rounded, squared_error, worths
 from spiral.painting.marks import SIDE, SIZE, Coverage, Floats, Marks, commands
@@ -175,10 +175,7 @@ class Easel:
         variants[..., SIZE] = np.clip(variants[..., SIZE] + [-1, 0, 1], 0, len(self.settings.radii) - 1)
         around = windows(self.fine, variants[:, 2], slack=1)
         found: list[tuple[float, Layer]] = []
-        for side in np.unique(around.sides).tolist():
-            rows = np.flatnonzero(around.sides == side)
-            corners = around.corners[rows]
-            one, two = cut_out(first, corners, side), cut_out(second, corners, side)
+        for side, rows, corners, one, two in by_side(around, first, second):
             gains, colours, alpha = gains_of(self.fine, variants[rows], corners, side, one, two, self.palette)
             for row, pick in enumerate(gains.argmax(1).tolist()):
                 corner = (int(corners[row, 0]), int(corners[row, 1]))

@@ -18,9 +18,9 @@ from spiral.engines import make
 from spiral.errors import InputError, require_number
 from spiral.painting.easel import Easel, Effort
 from spiral.painting.marks import SIDE, Floats, canvas_settings
+from spiral.painting.tiles import CANDIDATES, MAXIMUM_STROKES, paint_tiles
 from spiral.program import Program
 
-MAXIMUM_STROKES = 20_000
 _FINER_FROM = 1500
 """Number of strokes from which the canvas that is searched on is twice as wide."""
 _FINE = 1024
@@ -33,6 +33,28 @@ _REPLACED = 5
 
 EFFORTS = {1: Effort(0.15, 4, 8), 2: Effort(0.25, 6, 12), 3: Effort(0.6, 14, 16, 4), 4: Effort(1.0, 30, 24, 16)}
 DEFAULT_EFFORT = 2
+
+
+def paint_picture(
+    agent: Agent,
+    picture: Image.Image,
+    strokes: int,
+    size: int | None = None,
+    seed: int = 0,
+    palette: Floats | None = None,
+    effort: int = DEFAULT_EFFORT,
+    focus: float = 0.0,
+    paper: Image.Image | None = None,
+    candidates: int = CANDIDATES,
+    report: Callable[[int], None] | None = None,
+) -> Program:
+    """Paint a picture with `paint_strokes`, or with an effort of 0 by the agent alone, with `paint_tiles`.
+
+    Arguments and errors are theirs; focus and paper are for the search, candidates for the agent alone.
+    """
+    if effort == 0:
+        return paint_tiles(agent, picture, strokes, size, seed, palette, candidates, report)
+    return paint_strokes(agent, picture, strokes, size, seed, palette, effort, focus, paper, report)
 
 
 def paint_strokes(

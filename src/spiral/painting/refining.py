@@ -17,7 +17,7 @@ import torch
 from spiral.agent import Agent
 from spiral.engines import make, observe
 from spiral.errors import InputError, require_number
-from spiral.models.policy import Observation
+from spiral.painting.best_of_n import ProposalState, propose
 from spiral.program import Program
 from spiral.specification import Choice, Location, Specification
 
@@ -184,33 +184,18 @@ def _proposals(
         raise InputError(f"{agent.name} does not redraw pictures in this program's commands; leave out --checkpoint")
     if agent.size != trial.size:
         raise InputError(f"{agent.name} looks at pictures of {agent.size} pixels, the targets have {trial.size}")
-    policy, device = agent.policy, agent.device
-    engine, state = trial.engine, policy.initial_state(number)
-    previous, effective = np.zeros((number, choices), np.int64), np.zeros((number, choices), bool)
+    engine, specification = trial.engine, trial.specification
+    proposals = ProposalState.start(agent.policy, specification, number)
     offered = np.zeros((number, length, _PROPOSALS, choices), np.int64)
     engine.reset(trial.seeds)
     episode = agent.preset.learning.episode_length
     torch.manual_seed(seed)
-
-    def spread(array: npt.NDArray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(device).repeat_interleave(_PROPOSALS, 0)
-
-    with torch.no_grad():
-        for place in range(length):
-            seen = Observation(
-                canvas=spread(observe(engine.canvases(), trial.size)),
-                target=spread(trial.targets),
-                previous=spread(previous),
-                effective=spread(effective),
-                progress=torch.full((number * _PROPOSALS,), min(place, episode - 1) / episode, device=device),
-                noise=None,
-            )
-            hidden, cell = (part.repeat_interleave(_PROPOSALS, 0) for part in state)
-            sampled, *_, following = policy.act(seen, (hidden, cell))
-            offered[:, place] = sampled.cpu().numpy().reshape(number, _PROPOSALS, choices)
-            # The core's state depends on what was seen, not on what was chosen: any of the copies will do.
-            state = following[0][::_PROPOSALS], following[1][::_PROPOSALS]
-            previous = commands[:, place]
-            effective = trial.specification.active(previous)
-            engine.step(previous, present[:, place])
+    for place in range(length):
+        seen, progress = observe(engine.canvases(), trial.size), min(place, episode - 1) / episode
+        sampled, following = propose(agent.policy, proposals, seen, trial.targets, progress, _PROPOSALS)
+        offered[:, place] = sampled.reshape(number, _PROPOSALS, choices)
+        # The core's state depends on what was seen, not on what was chosen: any of the copies will do.
+        state = following[0][::_PROPOSALS], following[1][::_PROPOSALS]
+        proposals = ProposalState(commands[:, place], specification.active(commands[:, place]), state)
+        engine.step(commands[:, place], present[:, place])
     return offered

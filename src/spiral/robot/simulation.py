@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spiral.engines.base import remedy
 from spiral.engines.opengl import OffscreenRenderer, library
 from spiral.engines.renderer import missing
 from spiral.errors import InputError
@@ -91,8 +92,8 @@ def simulate(
         InputError: a program without visible brush strokes, or mink, MuJoCo or OpenGL is missing.
     """
     if (reason := missing()) is not None:
-        how = "" if ";" in reason else "; to get it: pip install 'spiral-painter[robot]'"
-        raise InputError(f"the robot does not work here: {reason}{how}")
+        told = remedy(reason, "pip install 'spiral-painter[robot]'")
+        raise InputError(f"the robot does not work here: {told}")
     settings = stroke_settings(program)
     model = build(TEXTURE, *FILM)
     motion = plan(program, start_tip(model))

@@ -30,8 +30,7 @@ from spiral.exports.palettes import parse_palette
 from spiral.io.files import make_folder
 from spiral.learning.checkpoint import CONFIG
 from spiral.painting.editing import ORDERS, recolour, reorder, strokes, trim, with_ground
-from spiral.painting.painter import DEFAULT_EFFORT, paint_strokes
-from spiral.painting.tiles import paint_tiles
+from spiral.painting.painter import DEFAULT_EFFORT, paint_picture
 from spiral.program import Program
 from spiral.settings import Preset
 
@@ -142,12 +141,9 @@ def paint(
     target = fit_image(picture, agent.size, agent.channels)
     if paints_in_tiles(agent.preset):
         colours = parse_palette(palette.strip(), picture) if palette.strip() else None
-        if effort == 0:
-            program = paint_tiles(agent, picture, strokes, seed=seed, palette=colours, report=_on_time(report))
-        else:
-            program = paint_strokes(
-                agent, picture, strokes, seed=seed, palette=colours, effort=effort, report=_on_time(report)
-            )
+        program = paint_picture(
+            agent, picture, strokes, seed=seed, palette=colours, effort=effort, report=_on_time(report)
+        )
     else:
         program = agent.reconstruct(target[None], seed, commands=strokes).programs[0]
     return Painting(name, program, target)
