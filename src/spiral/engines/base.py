@@ -161,6 +161,7 @@ ENGINES: dict[str, Registration] = {
         "spiral.engines.vector",
         "antialiased curves of a width, an opacity and a colour; needs only wheels",
         "pip install spiral-painter",
+        on_device="spiral.engines.vector_on_device",
     ),
     "scene": Registration(
         "spiral.engines.scene",
