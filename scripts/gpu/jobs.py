@@ -74,7 +74,7 @@ JOBS: dict[int, Job] = {
         title="digits from noise",
         preset="mnist-generate",
         data=("mnist", "mnist-sample"),
-        flags=f"{BATCH} --no-policy.sees-target --policy.cluster-means 0 --policy.noise-to-core "
+        flags=f"{BATCH} --policy.no-sees-target --policy.cluster-means 0 --policy.noise-to-core "
         "--policy.residual-blocks 8 --policy.location-blocks 4 --discriminator.channels 64",
         first="--learning.entropy-coef 0.1 --learning.entropy-coef-end 0.02",
         further="--learning.entropy-coef 0.02 --learning.entropy-coef-end 0.01",

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 LIMIT = 64 * 2**20
 """Bytes that may travel."""
 SOURCES = ("src", "native", "tests", "licenses", "CMakeLists.txt", "LICENSE", "NOTICE", "README.md", "pyproject.toml")
-LEFT_OUT = (":!src/spiral/agents", ":!src/spiral/studio", ":!tests/studio")
+LEFT_OUT = (":!src/spiral/agents", ":!tests/studio")
 THERE = (
     "torch numpy triton filelock typing-extensions sympy mpmath networkx jinja2 markupsafe fsspec cuda-bindings "
     "cuda-pathfinder pip cmake ninja"
@@ -41,12 +41,16 @@ THERE = (
 ALSO = ("scikit-build-core>=0.11", "nanobind>=2.4", "setuptools-scm>=8", "hypothesis>=6.100")
 ALSO += ("pytest>=8.2", "pytest-timeout>=2.3")
 """Needed beside the package's own requirements, to build it and to test it."""
+UNUSED = "mujoco-studio websockets grpcio tensorboard-data-server fonttools tzdata"
+"""Required by packages, but not for what they are used for here; 28 MB."""
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12, 5)] + [
     f"manylinux{name}_x86_64" for name in ("2014", "2010", "1")
 ]
 LIBRARIES = ("libmypaint-1.5-1", "libjson-c5", "libglib2.0-0", "libffi8", "libpcre2-8-0", "libgomp1")
 HEADERS = ("libmypaint-dev", "libglib2.0-dev", "libjson-c-dev")
 TOOLS = ("pkgconf-bin", "libpkgconf3")
+KEPT = ("libmypaint", "libjson-c", "libglib-2.0", "libgobject-2.0", "libffi", "libpcre2-8", "libgomp", "libpkgconf")
+"""Libraries of these packages that are needed."""
 OPENGL = ("libegl1", "libglvnd0", "libopengl0", "libgl1", "libglx0", "libx11-6", "libxcb1", "libxau6", "libxdmcp6")
 """Loaders of OpenGL, for machines whose driver comes without them; libbsd0 and libmd0 are what libxdmcp6 needs."""
 BRUSHES = ("mypaint-brushes",)
@@ -141,22 +145,24 @@ def pack_debian(out: Path) -> None:
             output_of("apt-get", "download", "-q", *packages, cwd=debs)
             for deb in sorted(debs.glob("*.deb")):
                 output_of("dpkg-deb", "-x", str(deb), str(root))
-            copy_needed(root, out / kind)
+            copy_needed(root, out / kind, lambda name, kind=kind: kind == "opengl" or name.startswith(KEPT))
 
 
-def copy_needed(root: Path, out: Path) -> None:
-    """Copy libraries, headers, brushes, the tool and all licences of unpacked packages."""
+def copy_needed(root: Path, out: Path, wanted: Callable[[str], bool]) -> None:
+    """Copy `wanted` libraries, headers, brushes, the tool and all licences of unpacked packages."""
     triplet = next(path.name for path in (root / "usr" / "lib").glob("*-linux-gnu"))
     usr, lib = root / "usr", out / "lib" / triplet
     lib.mkdir(parents=True)
     for folder in (usr / "lib" / triplet, root / "lib" / triplet):
-        for path in sorted(folder.glob("*.so*")) if folder.is_dir() else ():
-            # Links become files: some ways of copying a folder leave links out.
-            if path.resolve().is_file() and not (lib / path.name).exists() and not path.name.endswith(".so"):
+        # Under the name that other libraries know it by, the shortest; links would not survive all ways of copying.
+        for path in sorted(folder.glob("*.so.*"), key=lambda path: len(path.name)) if folder.is_dir() else ():
+            known = {place.stat().st_size for place in lib.glob(f"{path.name.split('.so')[0]}.so.*")}
+            if path.resolve().is_file() and path.stat().st_size not in known and wanted(path.name):
                 shutil.copy(path.resolve(), lib / path.name)
     for name in ("libmypaint", "glib-2.0"):
         if (usr / "include" / name).is_dir():
-            shutil.copytree(usr / "include" / name, out / "include" / name)
+            unused = shutil.ignore_patterns("gio")
+            shutil.copytree(usr / "include" / name, out / "include" / name, ignore=unused)
     if (usr / "lib" / triplet / "glib-2.0" / "include").is_dir():
         shutil.copytree(usr / "lib" / triplet / "glib-2.0" / "include", lib / "glib-2.0" / "include")
     for licence in sorted(usr.glob("share/doc/*/copyright")):
@@ -214,7 +220,7 @@ def main() -> None:
     commit = pack_sources(out)
     for name in ("run.py", "jobs.py"):
         shutil.copy(HERE / name, out / name)
-    pack_wheels(out / "wheels", given.python, [*THERE.split(), *names_in(given.there)])
+    pack_wheels(out / "wheels", given.python, [*THERE.split(), *UNUSED.split(), *names_in(given.there)])
     pack_debian(out)
     pack_data(out / "data", given.data)
     version = output_of("git", "describe", "--tags", "--always")

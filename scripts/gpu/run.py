@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,12 +97,14 @@ class Workplace:
                 env=self.environment,
                 start_new_session=True,
             )
+            teller = threading.Thread(target=self._tell, args=(process,), daemon=True)
+            teller.start()
             try:
-                if process.stdout is not None:
-                    self._tell(process, began + limit)
                 process.wait(max(0.1, began + limit - time.monotonic()))
+                teller.join(5.0)
             except subprocess.TimeoutExpired:
                 self._end(process)
+                teller.join(5.0)
                 self.log(f"{name}: ended after {limit:.0f} s")
                 return False
             written.seek(0)
@@ -111,26 +114,11 @@ class Workplace:
         self.log(f"{name}: {'done' if code == 0 else f'FAILED with status {code}'} in {time.monotonic() - began:.1f} s")
         return code == 0
 
-    def _tell(self, process: subprocess.Popen[str], deadline: float) -> None:
-        assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        rest = ""
-        while process.poll() is None or rest:
-            try:
-                new = process.stdout.read()
-            except BlockingIOError:
-                new = ""
-            *lines, rest = (rest + (new or "")).replace("\r", "\n").split("\n")
-            if lines and (told := "\n".join(line for line in lines if line.strip())):
-                self.log(told)
-            if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired(process.args, 0)
-            if not new:
-                if process.poll() is not None:
-                    if rest:
-                        self.log(rest)
-                    return
-                time.sleep(0.1)
+    def _tell(self, process: subprocess.Popen[str]) -> None:
+        """Log what a process says, while it runs."""
+        for line in process.stdout or ():
+            if line.strip():
+                self.log(line)
 
     def _end(self, process: subprocess.Popen[str]) -> None:
         """End a process and those it started: first as Ctrl-C does, then for good."""
@@ -219,7 +207,7 @@ def test(place: Workplace, dry: bool, most: float) -> bool:
     tests = place.work / "source" / "tests"
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "--timeout", "120", "-rf"]
     chosen = [tests / "engines" / "test_on_device.py", tests / "learning" / "test_on_gpu.py"]
-    return place.run("tests", [*command, "--rootdir", place.work / "source", *chosen], 60 if dry else most)
+    return place.run("tests", [*command, "--rootdir", place.work / "source", *chosen], 240 if dry else most)
 
 
 def data_for(job: Job, dry: bool) -> str | None:
