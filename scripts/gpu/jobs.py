@@ -81,7 +81,7 @@ JOBS: dict[int, Job] = {
         dry_data="mnist-sample",
     ),
 }
-BENCH = "bench --device {device} --json"
+BENCH = "bench --device {device} --seconds 3 --json"
 """Job 1, after the tests."""
 DRY_BENCH = "--batches 4 --seconds 0.1"
 

@@ -11,6 +11,7 @@ This file needs nothing but Python's own library; scripts/gpu/pack.py makes the 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -87,36 +88,35 @@ class Workplace:
         limit = max(1.0, min(self.left, most if most is not None else self.left))
         self.log(f"{name}: begins, at most {limit:.0f} s: {' '.join(map(str, command))[:400]}")
         began = time.monotonic()
-        with (self.work / f"{name}.out").open("w+") as written:
+        with contextlib.ExitStack() as opened:
+            kept = opened.enter_context((self.out / keep).open("w")) if keep else None
             process = subprocess.Popen(
                 [str(part) for part in command],
-                stdout=subprocess.PIPE if not keep else (self.out / keep).open("w"),
-                stderr=written if keep else subprocess.STDOUT,
+                stdout=kept or subprocess.PIPE,
+                stderr=subprocess.PIPE if keep else subprocess.STDOUT,
                 text=True,
+                errors="replace",
                 cwd=self.work,
                 env=self.environment,
                 start_new_session=True,
             )
-            teller = threading.Thread(target=self._tell, args=(process,), daemon=True)
-            teller.start()
-            try:
-                process.wait(max(0.1, began + limit - time.monotonic()))
-                teller.join(5.0)
-            except subprocess.TimeoutExpired:
-                self._end(process)
-                teller.join(5.0)
-                self.log(f"{name}: ended after {limit:.0f} s")
-                return False
-            written.seek(0)
-            if said := written.read().strip():
-                self.log("\n".join(said.splitlines()[-20:]))
+        teller = threading.Thread(target=self._tell, args=(process,), daemon=True)
+        teller.start()
+        try:
+            process.wait(max(0.1, began + limit - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._end(process)
+            teller.join(5.0)
+            self.log(f"{name}: ended after {limit:.0f} s")
+            return False
+        teller.join(5.0)
         code = process.returncode
         self.log(f"{name}: {'done' if code == 0 else f'FAILED with status {code}'} in {time.monotonic() - began:.1f} s")
         return code == 0
 
     def _tell(self, process: subprocess.Popen[str]) -> None:
         """Log what a process says, while it runs."""
-        for line in process.stdout or ():
+        for line in process.stdout or process.stderr or ():
             if line.strip():
                 self.log(line)
 

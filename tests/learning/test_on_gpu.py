@@ -66,11 +66,13 @@ def test_a_graph_decides_what_the_plain_policy_does(lines, monkeypatch):
     preset = on_gpu(tiny(lines, unroll_length=4), graphs="off")
     learner, real = Learner(preset, DEVICE), load_real_images(preset, DEVICE)
     policy = learner.policies[0].policy
+    actors = [make_actor(on_gpu(preset, graphs=graphs), policy, real, 1, canvases=16) for graphs in ("off", "auto")]
     for _ in range(3):
-        torch.manual_seed(5)
-        plain = make_actor(preset, policy, real, 1, canvases=16).unroll()
-        torch.manual_seed(5)
-        graphed = make_actor(on_gpu(preset, graphs="auto"), policy, real, 1, canvases=16).unroll()
+        painted = []
+        for actor in actors:
+            torch.manual_seed(5)
+            painted.append(actor.unroll())
+        plain, graphed = painted
         assert (plain.commands == graphed.commands).float().mean() > 0.99
         assert torch.allclose(plain.log_probability[0], graphed.log_probability[0], atol=1e-3)
         assert torch.allclose(plain.values[0], graphed.values[0], atol=1e-3)

@@ -140,7 +140,7 @@ class PolicyLearner:
                 }
         self.commands += self.all_gather(episode.commands[..., 0]).numel()
         # Copies: a CUDA graph overwrites its results, and figures are read later.
-        return {f"policy/{name}": value.detach().clone() for name, value in figures.items()}
+        return {f"policy/{name}": value.clone() for name, value in figures.items()}
 
     def use_graphs(self) -> None:
         """Compute gradients by CUDA graphs from now on."""
@@ -189,13 +189,13 @@ class PolicyLearner:
         if lessons is not None:
             figures["lesson_loss"] = imitation_loss(decisions[-1])
             loss = loss + weights[2] * figures["lesson_loss"]
-        return self._backward(loss), figures
+        return self._backward(loss), _detached(figures)
 
     def _lesson_gradients(self, lessons: Trajectory) -> tuple[list[Tensor | None], dict[str, Tensor]]:
         """The same of lessons alone."""
         with self.mixed():
             loss = imitation_loss(self.evaluate_actions([lessons])[0])
-        return self._backward(loss), {"lesson_loss": loss}
+        return self._backward(loss), {"lesson_loss": loss.detach()}
 
     def _backward(self, loss: Tensor) -> list[Tensor | None]:
         """The parameters' gradients, None where the loss does not depend on one."""
@@ -317,3 +317,8 @@ class PolicyLearner:
         checkpoint.unpack_optimizer(self.optimizer, state["policy_optimizer"])
         self.reward_scale.state = state["reward_scale"]["state"].to(self.device)
         self.updates, self.commands = (int(state["counts"][name]) for name in ("updates", "commands"))
+
+
+def _detached(figures: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same figures, without what they were computed from: a CUDA graph would keep it."""
+    return {name: value.detach() for name, value in figures.items()}
