@@ -10,7 +10,7 @@ SMALL = (
     "--discriminator.channels 4 --run.threads 1 --run.compile off --run.pipeline on --frames 160"
 )
 """Flags of a dry run: networks and batches of a toy, on the processor."""
-BATCH = "--learning.batch-size 1024 --learning.num-minibatches 4 --run.evaluate-seconds 60 --run.checkpoint-seconds 60"
+BATCH = "--learning.batch-size 1024 --learning.num-minibatches 4 --run.evaluate-seconds 60 --run.checkpoint-seconds 120"
 """The paper's 64 actors with 64 canvases would be 4,096 at a time; 1,024 take more steps in the same time."""
 
 
@@ -26,6 +26,7 @@ class Job:
         first: settings of the first run; a run that goes on from another begins where that ended.
         further: settings of a run that goes on.
         dry_data: the source of a dry run.
+        loading: seconds until training begins.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Job:
     first: str
     further: str
     dry_data: str
+    loading: float = 20.0
 
 
 JOBS: dict[int, Job] = {
@@ -52,13 +54,14 @@ JOBS: dict[int, Job] = {
     3: Job(
         title="scenes at the paper's size",
         preset="scene-reconstruct-paper",
-        data=("scenes:50000",),
+        data=("scenes:20000",),  # the paper has 50,000, which take a minute to draw
         flags=f"{BATCH} --learning.credit-assignment temporal --learning.gae-lambda 0.9 --learning.update-epochs 2 "
         "--learning.reward-scale command --learning.idle-penalty 1",
         first="--learning.entropy-coef 0.06 --learning.entropy-coef-end 0.005",
         further="--learning.entropy-coef 0.005 --learning.entropy-coef-end 0.002 "
         "--learning.learning-rate-end-factor 0.1",
         dry_data="scenes:16",
+        loading=60.0,
     ),
     4: Job(
         title="faces at the paper's size",
@@ -83,7 +86,7 @@ JOBS: dict[int, Job] = {
 }
 BENCH = "bench --device {device} --seconds 3 --json"
 """Job 1, after the tests."""
-DRY_BENCH = "--batches 4 --seconds 0.1"
+DRY_BENCH = "--batches 4 --sizes laptop --seconds 0.1"
 
 
 def training(job: Job, source: str, dry: bool, going_on: bool) -> list[str]:

@@ -242,7 +242,7 @@ def train(place: Workplace, job: Job, dry: bool, resume: Path | None) -> bool:
     command: list[str | Path] = [sys.executable, "-m", "spiral", *training(job, source, dry, start is not None)]
     command += ["--out", run, *(["--start", start] if start is not None else [])]
     if not dry:
-        command += ["--minutes", f"{max(0.2, (place.left - ENDING_SECONDS - 20.0) / 60.0):.2f}"]
+        command += ["--minutes", f"{max(0.2, (place.left - ENDING_SECONDS - job.loading) / 60.0):.2f}"]
     trained = place.run("train", command, place.left - ENDING_SECONDS)
     return collect(place, run) and trained
 

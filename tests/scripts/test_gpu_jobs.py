@@ -129,7 +129,7 @@ def test_all_jobs_run_from_the_packed_folder_where_nothing_else_is(tmp_path):
         results[number] = out
         if number == 1:
             rows = json.loads((out / "bench.json").read_text())["loops"]
-            assert {(row["engine"], row["size"]) for row in rows} >= {("mypaint", "laptop"), ("mypaint", "paper")}
+            assert {row["engine"] for row in rows} >= {"mypaint", "vector"}
             continue
         for name in ("agent.tar", "metrics.jsonl", "sheet.png", "entropy.svg"):
             assert 0 < (out / name).stat().st_size < run.FILE_LIMIT, name

@@ -22,13 +22,12 @@ from spiral.engines import DeviceEngine, Engine, make, make_on_device, observe
 
 
 class Part(Protocol):
-    """Some of the canvases.
+    """Some of the canvases."""
 
-    Attributes:
-        engine: what paints on them, M canvases.
-    """
-
-    engine: Engine | DeviceEngine
+    @property
+    def engine(self) -> Engine | DeviceEngine:
+        """What paints on them, M canvases."""
+        ...
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None) -> None:
         """Blank the canvases in `which`, bool [M], all when None; seeds int64 [M]."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-Arguments, Result = ParamSpec("Arguments"), TypeVar("Result")
 Tree = TypeVar("Tree")
 Recorder = Callable[[Callable[[], Any]], tuple[Any, Callable[[], None]]]
 """Calls a function and returns its results, and what computes them anew in the same memory; see `capture`."""
@@ -25,14 +24,16 @@ def mapped(tree: Tree, change: Callable[[Any], Any]) -> Tree:
     """The same dataclass, mapping, list or tuple, with every leaf changed."""
     found: Any = tree
     if isinstance(found, Mapping):
-        return {name: mapped(value, change) for name, value in found.items()}  # pyright: ignore[reportReturnType]
-    if isinstance(found, (list, tuple)):
+        result: Any = {name: mapped(value, change) for name, value in found.items()}
+    elif isinstance(found, (list, tuple)):
         changed = [mapped(value, change) for value in found]
         # A named tuple takes its fields one by one.
-        return type(found)(*changed) if hasattr(found, "_fields") else type(found)(changed)  # pyright: ignore
-    if is_dataclass(found) and not isinstance(found, type):
-        return replace(found, **{f.name: mapped(getattr(found, f.name), change) for f in fields(found) if f.init})
-    return change(found)
+        result = type(found)(*changed) if hasattr(found, "_fields") else type(found)(changed)
+    elif is_dataclass(found) and not isinstance(found, type):
+        result = replace(found, **{f.name: mapped(getattr(found, f.name), change) for f in fields(found) if f.init})
+    else:
+        result = change(found)
+    return result
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -67,14 +68,14 @@ class _Recorded:
     replay: Callable[[], None]
 
 
-class Graphed(Generic[Arguments, Result]):
+class Graphed:
     """A function whose calls are recorded once for each shape of its arguments, and replayed from then on.
 
     It may draw no random numbers, wait for nothing, and leave nothing behind but its results. Where it cannot be
     recorded it is called as it is, after one warning.
     """
 
-    def __init__(self, function: Callable[Arguments, Result], owned: bool = True, recorder: Recorder = capture) -> None:
+    def __init__(self, function: Callable[..., Any], owned: bool = True, recorder: Recorder = capture) -> None:
         """Wrap a function.
 
         Args:
@@ -85,7 +86,7 @@ class Graphed(Generic[Arguments, Result]):
         self.function, self._owned, self._record = function, owned, recorder
         self._recorded: dict[Any, _Recorded] | None = {}
 
-    def __call__(self, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The function's results."""
         if self._recorded is None:
             return self.function(*arguments, **named)
