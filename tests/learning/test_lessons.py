@@ -168,3 +168,17 @@ def test_pretraining_is_on_lessons_alone_until_its_share_is_over(lines):
     rewards = torch.zeros(painted.commands.shape[:2])
     assert set(learner.learn(painted, rewards, 0.49)) == {"policy/lesson_loss", "policy/gradient_norm"}
     assert {"policy/lesson_loss", "policy/policy_loss"} <= set(learner.learn(painted, rewards, 0.5))
+
+
+def test_lessons_painted_ahead_are_the_same(lines):
+    preset = tiny(lines, lessons=8, unroll_length=3, unrolls_per_episode=2)
+    drawn = []
+    for pipeline in ("off", "on"):
+        lessons = Lessons(replace(preset, run=replace(preset.run, pipeline=pipeline)))
+        torch.manual_seed(4)
+        drawn.append([lessons.draw(make_policy(preset)) for _ in range(3)])
+    for plain, ahead in zip(*drawn, strict=True):
+        assert torch.equal(plain.commands, ahead.commands)
+        assert torch.equal(plain.canvases, ahead.canvases)
+        assert torch.equal(plain.before.elapsed, ahead.before.elapsed)
+        assert torch.equal(plain.targets, ahead.targets)

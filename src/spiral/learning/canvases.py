@@ -38,7 +38,10 @@ class Part(Protocol):
         ...
 
     def paint(self, commands: Tensor, out: Tensor) -> None:
-        """Begin to execute commands int64 [M, K], on the device or the host; the pictures then come into `out`."""
+        """Begin to execute commands int64 [M, K], on the device or the host; the pictures then come into `out`.
+
+        Commands on the host may follow one another without a `wait`; they are executed in order.
+        """
         ...
 
     def wait(self) -> None:
@@ -89,6 +92,11 @@ class Canvases:
         end.record()
         self.waits.append((begin, end))
 
+    def finish(self) -> None:
+        """Wait for all parts."""
+        for part in self.parts:
+            part.wait()
+
     def wrap(self, wrapper: Callable[[Engine], Engine]) -> None:
         """Put something around every engine that works on processors, such as a measurement."""
         for part in self.parts:
@@ -109,7 +117,7 @@ class HostPart:
             worker: where it paints; in the caller's thread when None.
         """
         self.engine, self._size, self._worker = engine, size, worker
-        self._pending: Future[None] | None = None
+        self._pending: list[Future[None]] = []
         self._copies: _Copies | None = None
         if device.type == "cuda":
             shape = (engine.batch, size, size, engine.shape[2])
@@ -141,13 +149,13 @@ class HostPart:
         if self._worker is None:
             work()
         else:
-            self._pending = self._worker.submit(work)
+            self._pending.append(self._worker.submit(work))
 
     def wait(self) -> None:
         """See the protocol."""
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            pending.result()
+        pending, self._pending = self._pending, []
+        for painting in pending:
+            painting.result()
         if self._copies is not None:
             self._copies.join()
 
@@ -227,6 +235,7 @@ def make_canvases(
     size: int,
     device: torch.device,
     halves: bool = False,
+    ahead: bool = False,
 ) -> Canvases:
     """Blank canvases for a policy on `device`; those of an engine that works there if it offers one.
 
@@ -238,6 +247,7 @@ def make_canvases(
         size: S.
         device: where the networks are.
         halves: whether engines paint on one half while the networks look at the other.
+        ahead: whether an engine paints in a thread of its own, also where there are no halves.
 
     Raises:
         InputError: the engine is missing.
@@ -245,8 +255,11 @@ def make_canvases(
     if device.type != "cpu" and (there := make_on_device(name, batch, settings, device)) is not None:
         return Canvases([DevicePart(there, size, device)], size)
     counts = [batch - batch // 2, batch // 2] if halves and batch > 1 else [batch]
-    worker = ThreadPoolExecutor(len(counts), "engine") if halves else None
-    return Canvases([HostPart(make(name, n, settings, threads), size, device, worker) for n in counts], size)
+    parts: list[Part] = []
+    for count in counts:  # each has its own thread, in which it executes commands in their order
+        worker = ThreadPoolExecutor(1, "engine") if halves or ahead else None
+        parts.append(HostPart(make(name, count, settings, threads), size, device, worker))
+    return Canvases(parts, size)
 
 
 def canvases_of(engine: Engine | Canvases, size: int, device: torch.device) -> Canvases:

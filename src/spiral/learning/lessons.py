@@ -23,6 +23,7 @@ from torch import Tensor
 from spiral.datasets.codes import normal_codes
 from spiral.datasets.numpy_files import load_numpy
 from spiral.errors import InputError
+from spiral.learning import machine
 from spiral.learning.canvases import make_canvases, upload
 from spiral.learning.hindsight import hindsight
 from spiral.learning.rollout import reset_episodes, unroll_programs
@@ -54,10 +55,13 @@ class Lessons:
         """
         self.preset = preset
         count = preset.learning.lessons * preset.learning.num_minibatches
-        threads, settings = torch.get_num_threads(), preset.canvas.to_json()
-        self.canvases = make_canvases(
-            preset.engine, count, settings, threads, preset.data.size, device or torch.device("cpu")
-        )
+        threads, settings, size = torch.get_num_threads(), preset.canvas.to_json(), preset.data.size
+        device = device or torch.device("cpu")
+        pipelined = machine.on(preset.run.pipeline, device)
+        self.canvases = make_canvases(preset.engine, count, settings, threads, size, device, ahead=pipelined)
+        # Those that are perturbed are changed from what the policy has painted last.
+        self._ahead = pipelined and not preset.learning.lesson_perturbed
+        self._next: Trajectory | None = None
         path = preset.learning.lesson_programs
         self.programs: npt.NDArray[np.int64] | None = None
         self.codes: Tensor | None = None
@@ -76,11 +80,20 @@ class Lessons:
         """The next T commands in each of B programs, with the pictures after the last of them as targets.
 
         Where episodes have several unrolls, programs go on from draw to draw, and each canvas is at another unroll.
+        With `run.pipeline` the engine paints those of the next draw while the policy learns from these.
 
         Args:
             policy: the learner.
             painted: int64 [T, M, K], what it has painted last, to be perturbed.
         """
+        lessons, self._next = self._next or self._begin(policy, painted), None
+        self.canvases.finish()
+        if self._ahead:
+            self._next = self._begin(policy, None)
+        return hindsight(lessons)
+
+    def _begin(self, policy: Policy, painted: Tensor | None) -> Trajectory:
+        """Draw programs and begin to paint them."""
         learning, batch, device = self.preset.learning, self.canvases.batch, policy.squeeze.weight.device
         generator = np.random.default_rng(int(torch.randint(2**31, ()).numpy()))
         programs, noise = self._programs(generator)
@@ -101,7 +114,7 @@ class Lessons:
         lessons, self.episodes = unroll_programs(self.canvases, episodes, commands, learning.episode_length)
         self.unrolls_left = self.unrolls_left - 1
         self.elapsed += learning.unroll_length
-        return hindsight(lessons)
+        return lessons
 
     def _programs(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], Tensor | None]:
         """Whole programs int64 [length, B, K], and with programs from a file the codes of their pictures [B, noise]."""

@@ -196,7 +196,8 @@ def unroll_programs(
 ) -> tuple[Trajectory, Episodes]:
     """Execute T commands int64 [T, B, K] on every canvas: `unroll` for a policy that would have written them.
 
-    Log probabilities and values are 0. `length` is that of an episode.
+    Log probabilities and values are 0. `length` is that of an episode. Canvases whose engine has a thread of its own
+    are still being painted when this returns: `Canvases.finish` them before their pictures are read.
     """
     device, (steps, batch) = episodes.previous.device, commands.shape[:2]
     canvases = canvases_of(engine, len(episodes.blank), device)
@@ -205,10 +206,9 @@ def unroll_programs(
     on_host = torch.from_numpy(commands)
     for step, command in enumerate(on_host):
         for part, rows in zip(canvases.parts, canvases.rows, strict=True):
-            part.wait()
             part.paint(command[rows], pictures[step + 1, rows])
-    for part in canvases.parts:
-        part.wait()
+    if canvases is not engine:
+        canvases.finish()
     zeros, written = torch.zeros(steps, batch, device=device), upload(on_host, device)
     effective = active(canvases.specification, written)
     elapsed = episodes.elapsed + steps
