@@ -94,7 +94,7 @@ JOBS: dict[int, Job] = {
 }
 BENCH = "bench --device {device} --seconds 3 --json"
 """Job 1, after the tests."""
-DRY_BENCH = "--batches 4 --sizes laptop --seconds 0.1"
+DRY_BENCH = "--batches 4 --sizes laptop --seconds 0.1 --threads 1"
 
 
 def training(job: Job, source: str, dry: bool, going_on: bool) -> list[str]:

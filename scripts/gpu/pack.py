@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 import zipfile
@@ -41,8 +42,8 @@ THERE = (
 ALSO = ("scikit-build-core>=0.11", "nanobind>=2.4", "setuptools-scm>=8", "hypothesis>=6.100")
 ALSO += ("pytest>=8.2", "pytest-timeout>=2.3")
 """Needed beside the package's own requirements, to build it and to test it."""
-UNUSED = "mujoco-studio websockets grpcio tensorboard-data-server fonttools tzdata"
-"""Required by packages, but not for what they are used for here; 28 MB."""
+UNUSED = "mujoco-studio websockets grpcio tensorboard-data-server tzdata"
+"""Required by packages, but not for what they are used for here; 22 MB."""
 PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 26, 24, 17, 12, 5)] + [
     f"manylinux{name}_x86_64" for name in ("2014", "2010", "1")
 ]
@@ -60,7 +61,7 @@ Name: libmypaint
 Description: MyPaint's brushstroke rendering library, from Debian's packages
 Version: {version}
 Cflags: -I${{prefix}}/include/libmypaint -I${{prefix}}/include/glib-2.0 -I${{libdir}}/glib-2.0/include
-Libs: -L${{libdir}} -l:{library}
+Libs: -L${{libdir}} -lmypaint
 """
 
 
@@ -132,8 +133,9 @@ def requirements_of(wheel: Path) -> list[str]:
 
 
 def pack_debian(out: Path) -> None:
-    """Unpack Debian's libmypaint, headers, brushes, a pkg-config and the loaders of OpenGL below `out`."""
+    """Write Debian's libmypaint, headers, brushes, a pkg-config and the loaders of OpenGL to `debian.tar.xz`."""
     with tempfile.TemporaryDirectory() as folder:
+        taken = Path(folder) / "taken"
         for kind, packages in (
             ("native", (*LIBRARIES, *HEADERS, *TOOLS, *BRUSHES)),
             ("opengl", (*OPENGL, "libbsd0", "libmd0")),
@@ -145,7 +147,10 @@ def pack_debian(out: Path) -> None:
             output_of("apt-get", "download", "-q", *packages, cwd=debs)
             for deb in sorted(debs.glob("*.deb")):
                 output_of("dpkg-deb", "-x", str(deb), str(root))
-            copy_needed(root, out / kind, lambda name, kind=kind: kind == "opengl" or name.startswith(KEPT))
+            copy_needed(root, taken / kind, lambda name, kind=kind: kind == "opengl" or name.startswith(KEPT))
+        with tarfile.open(out / "debian.tar.xz", "w:xz") as archive:
+            for kind in ("native", "opengl"):
+                archive.add(taken / kind, kind)
 
 
 def copy_needed(root: Path, out: Path, wanted: Callable[[str], bool]) -> None:
@@ -179,8 +184,8 @@ def copy_needed(root: Path, out: Path, wanted: Callable[[str], bool]) -> None:
         (lib / "pkgconfig").mkdir()
         version = re.search(r"Version: (\S+)", (usr / "lib" / triplet / "pkgconfig/libmypaint.pc").read_text())
         assert version is not None
-        written = PC.format(triplet=triplet, version=version[1], library=libraries[0])
-        (lib / "pkgconfig" / "libmypaint.pc").write_text(written)
+        (lib / "pkgconfig" / "libmypaint.pc").write_text(PC.format(triplet=triplet, version=version[1]))
+        shutil.copy(lib / libraries[0], lib / "libmypaint.so")  # the name that linkers know
 
 
 def pack_data(out: Path, sources: Sequence[Path]) -> None:

@@ -136,7 +136,7 @@ class Workplace:
 def environment(work: Path, dry: bool) -> dict[str, str]:
     """The environment of every process: packages, brushes, libraries, OpenGL by EGL."""
     result = dict(os.environ)
-    native = HERE / "native"
+    native = work / "debian" / "native"
     lib = next((native / "lib").glob("*-linux-gnu"))
     result |= {
         "PYTHONPATH": str(work / "site"),
@@ -162,25 +162,27 @@ def environment(work: Path, dry: bool) -> dict[str, str]:
         result.setdefault("__EGL_VENDOR_LIBRARY_FILENAMES", str(vendor))
     known = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True).stdout
     if "libEGL.so.1" not in known:
-        loaders = next((HERE / "opengl" / "lib").glob("*-linux-gnu"))
+        loaders = next((work / "debian" / "opengl" / "lib").glob("*-linux-gnu"))
         result["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, (result.get("LD_LIBRARY_PATH"), str(loaders))))
     return result
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive into a folder."""
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
 
 
 def install(place: Workplace) -> bool:
     """Unpack the sources, install the wheels, build the package; returns whether it can be used."""
     work, site = place.work, place.work / "site"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile", "--target", site]
-    native = HERE / "native"
+    native = work / "debian" / "native"
     lib = next((native / "lib").glob("*-linux-gnu"))
-    # Copies of a folder may lose the permission to execute.
-    shutil.copy(native / "bin" / "pkgconf", work / "pkgconf")
-    (work / "pkgconf").chmod(0o755)
     wrapper = work / "pkg-config"
-    wrapper.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={lib} exec {work / "pkgconf"} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={lib} exec {native / "bin" / "pkgconf"} "$@"\n')
     wrapper.chmod(0o755)
-    with tarfile.open(HERE / "source.tar.xz") as archive:
-        archive.extractall(work / "source", filter="data")
+    unpack(HERE / "source.tar.xz", work / "source")
     wheels = sorted((HERE / "wheels").glob("*.whl"))
     if wheels and not place.run("wheels", [*pip, *wheels], 120):
         return False
@@ -188,7 +190,10 @@ def install(place: Workplace) -> bool:
         tool.chmod(0o755)
     if not place.run("build", [*pip, "--no-build-isolation", work / "source"], 240):
         return False
-    place.run("engines", [sys.executable, "-m", "spiral", "engines"], 120)
+    code = (
+        "from spiral.engines import missing; print({n: missing(n) or 'works' for n in ('mypaint', 'vector', 'scene')})"
+    )
+    place.run("engines", [sys.executable, "-c", code], 120)
     return True
 
 
@@ -235,8 +240,8 @@ def train(place: Workplace, job: Job, dry: bool, resume: Path | None) -> bool:
         return False
     run, start = place.work / "run", None
     if resume is not None and (packed := resume / "agent.tar").is_file():
-        with tarfile.open(packed) as archive:
-            archive.extractall(place.work / "start", filter="data")
+        shutil.rmtree(place.work / "start", ignore_errors=True)
+        unpack(packed, place.work / "start")
         start = place.work / "start" / "agent"
         place.log(f"going on from {packed}")
     command: list[str | Path] = [sys.executable, "-m", "spiral", *training(job, source, dry, start is not None)]
@@ -282,6 +287,8 @@ def main() -> int:
     out, work = given.out.resolve(), (given.work or Path("/tmp/spiral-gpu")).resolve()
     log = Log(out)
     work.mkdir(parents=True, exist_ok=True)
+    if not (work / "debian").exists():
+        unpack(HERE / "debian.tar.xz", work / "debian")
     place = Workplace(log, work, out, deadline, environment(work, given.dry_run))
     manifest = json.loads((HERE / "manifest.json").read_text())
     title = JOBS[given.job].title if given.job in JOBS else "tests and measurements"
