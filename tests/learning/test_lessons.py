@@ -172,11 +172,11 @@ def test_pretraining_is_on_lessons_alone_until_its_share_is_over(lines):
 
 def test_lessons_painted_ahead_are_the_same(lines):
     preset = tiny(lines, lessons=8, unroll_length=3, unrolls_per_episode=2)
-    drawn = []
+    policy, drawn = make_policy(preset), []
     for pipeline in ("off", "on"):
         lessons = Lessons(replace(preset, run=replace(preset.run, pipeline=pipeline)))
         torch.manual_seed(4)
-        drawn.append([lessons.draw(make_policy(preset)) for _ in range(3)])
+        drawn.append([lessons.draw(policy) for _ in range(3)])
     for plain, ahead in zip(*drawn, strict=True):
         assert torch.equal(plain.commands, ahead.commands)
         assert torch.equal(plain.canvases, ahead.canvases)

@@ -131,9 +131,13 @@ class Bench:
 
     def _on_device(self, device: str) -> None:
         from spiral.benchmarks.device import measure_on_device, show_on_device
+        from spiral.engines import known, missing
 
         if not 0 < self.seconds < 1e6:
             raise InputError("--seconds must be more than 0")
+        for engine in self.engines:
+            if engine in known() and (reason := missing(engine)) is not None:
+                console.print(f"{engine} is left out: {reason}")
         rows = []
         for row in measure_on_device(
             device, self.batches, self.engines, self.sizes, self.threads, self.seconds, self.compile
