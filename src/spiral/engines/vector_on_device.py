@@ -64,8 +64,16 @@ class VectorEngineOnDevice:
         opacities = np.floor(decoded("pressure", settings.pressures).pressure.astype(np.float64) * _OPAQUE + 0.5)
         levels = np.floor(decoded("red", settings.levels).colour[:, 0].astype(np.float64) * _OPAQUE + 0.5)
         ink = np.floor(np.asarray(settings.ink, np.float32).astype(np.float64) * _OPAQUE + 0.5)
-        integers = [torch.from_numpy(array.astype(np.int64)).to(device) for array in (opacities, levels, ink)]
-        return torch.from_numpy(radii).to(device), *integers
+
+        def there(array: np.ndarray, kind: torch.dtype) -> Tensor:
+            return torch.from_numpy(array).to(device, kind)
+
+        return (
+            there(radii, torch.float64),
+            there(opacities, torch.int64),
+            there(levels, torch.int64),
+            there(ink, torch.int64),
+        )
 
     def reset(self, which: Tensor | None = None) -> None:
         """Blank the canvases in `which` and put their pens in the upper left corner; see the protocol."""

@@ -155,7 +155,8 @@ def unroll(
                 part.paint(commands[step, rows], pictures[step + 1, rows])
         for part in canvases.parts:
             canvases.wait(part)
-        elapsed, state = episodes.elapsed + steps, tuple(torch.cat(part) for part in zip(*states, strict=True))
+        hidden, cell = (torch.cat(part) for part in zip(*states, strict=True))
+        elapsed, state = episodes.elapsed + steps, (hidden, cell)
         terminated, bootstrap_value = elapsed >= length, torch.zeros(batch, device=device)
         if steps < length:  # else every episode is over
             following = policy.bootstrap_value(seen(steps, slice(0, batch)), state)
