@@ -152,7 +152,7 @@ def environment(work: Path, dry: bool) -> dict[str, str]:
         "PYOPENGL_PLATFORM": "egl",
         "XDG_CACHE_HOME": str(work / "cache"),
         "SETUPTOOLS_SCM_PRETEND_VERSION": "0.0.0",
-        "OMP_NUM_THREADS": "1" if dry else result.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
+        "OMP_NUM_THREADS": "1",  # of libmypaint: there are as many threads as processors already
         "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }

@@ -8,10 +8,10 @@ import torch
 from problems import rows, tiny
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from spiral.engines import make, observe
+from spiral.engines import make, make_on_device, observe
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
-from spiral.learning.canvases import make_canvases, observe_on_device
+from spiral.learning.canvases import Canvases, DevicePart, make_canvases, observe_on_device
 from spiral.learning.learner import Learner
 from spiral.learning.trainer import Budget, load_real_images, make_actor, set_up, train, train_iteration, unmeasured
 
@@ -75,6 +75,22 @@ def test_what_an_engine_refuses_in_a_thread_is_told(lines):
     part.paint(torch.full((2, 5), 9999), pictures)
     with pytest.raises(InputError, match="is not in"):
         part.wait()
+
+
+def test_an_engine_on_the_device_paints_the_commands(lines):
+    actor = actor_of(lines, "off", unrolls_per_episode=2)
+    settings = actor.preset.canvas.to_json()
+    there = make_on_device("vector", 7, settings, CPU)
+    assert there is not None
+    actor.canvases = Canvases([DevicePart(there, 16, CPU)], 16)
+    plain = make("vector", 7, settings)
+    for _ in range(4):
+        found = actor.unroll()
+        begins = (found.index[0] == 0).numpy()
+        plain.reset(np.zeros(7, np.int64), begins)
+        for step, commands in enumerate(found.commands.numpy()):
+            plain.step(commands)
+            assert np.abs(found.canvases[step + 1].numpy().astype(int) - plain.canvases()).max() <= 2
 
 
 def test_pictures_are_reduced_as_by_the_engines():

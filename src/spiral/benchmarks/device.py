@@ -6,6 +6,7 @@ lessons. Batches are learned from in minibatches of at most `_COMMANDS` commands
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -119,6 +120,7 @@ def measure_on_device(
 
 def _measure(size: str, preset: Preset, count: int, device: torch.device, threads: int, seconds: float) -> Measured:
     if device.type == "cuda":
+        gc.collect()  # the CUDA graphs of the loop before hold its memory
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     loop = Loop(preset, threads)

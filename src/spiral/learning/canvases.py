@@ -252,7 +252,7 @@ def make_canvases(
     Raises:
         InputError: the engine is missing.
     """
-    if device.type != "cpu" and (there := make_on_device(name, batch, settings, device)) is not None:
+    if device.type == "cuda" and (there := make_on_device(name, batch, settings, device)) is not None:
         return Canvases([DevicePart(there, size, device)], size)
     counts = [batch - batch // 2, batch // 2] if halves and batch > 1 else [batch]
     parts: list[Part] = []
