@@ -179,6 +179,20 @@ PHOTOS_RECONSTRUCT_L2 = replace(
     summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
     learning=replace(PHOTOS_RECONSTRUCT.learning, reward="l2"),
 )
+CELEBA_RECONSTRUCT = replace(
+    PHOTOS_RECONSTRUCT,
+    name="celeba-reconstruct",
+    summary="redraw a face in 20 strokes; laptop size; --data.source names CelebA's folder",
+    data=DataSettings(source="celeba", size=64),
+    learning=replace(PHOTOS_RECONSTRUCT.learning, unrolls_per_episode=4, entropy_coef_end=0.001),
+    run=RunSettings(evaluate_seconds=120.0),
+)
+CELEBA_RECONSTRUCT_L2 = replace(
+    CELEBA_RECONSTRUCT,
+    name="celeba-reconstruct-l2",
+    summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
+    learning=replace(CELEBA_RECONSTRUCT.learning, reward="l2"),
+)
 CELEBA_RECONSTRUCT_PAPER = replace(
     MNIST_RECONSTRUCT_PAPER,
     name="celeba-reconstruct-paper",
@@ -252,6 +266,8 @@ PRESETS: dict[str, Preset] = {
         PHOTOS_RECONSTRUCT,
         PHOTOS_RECONSTRUCT_VECTOR,
         PHOTOS_RECONSTRUCT_L2,
+        CELEBA_RECONSTRUCT,
+        CELEBA_RECONSTRUCT_L2,
         CELEBA_RECONSTRUCT_PAPER,
         SCENE_RECONSTRUCT,
         SCENE_RECONSTRUCT_RL,

@@ -50,6 +50,7 @@ def refine(
     seed: int = 0,
     agent: Agent | None = None,
     report: Callable[[int, float], None] | None = None,
+    shorten: bool = True,
 ) -> Refined:
     """Refine programs of the same engine and settings; the same seed refines them the same way.
 
@@ -60,6 +61,7 @@ def refine(
         seed: of the changes.
         agent: proposes commands; without one there are other changes only.
         report: called with the evaluations so far and the mean squared error from time to time.
+        shorten: leave out commands that are worth nothing; otherwise programs keep their length.
 
     Raises:
         InputError: programs that differ in more than commands and seed, or targets of another shape.
@@ -75,13 +77,15 @@ def refine(
     error = before = trial.errors(commands, present)
     offered = _proposals(agent, trial, commands, present, seed)
     rows = np.arange(len(programs))
+    wanted = {"agent": offered is not None, "drop": shorten}
+    shares = {kind: share for kind, share in _SHARES.items() if wanted.get(kind, True)}
     for done in range(1, evaluations):
         changed, kept = commands.copy(), present.copy()
         dropped = np.zeros(len(programs), bool)
         for row in rows[present.any(1)]:
             place = int(streams[row].choice(np.flatnonzero(present[row])))
             options = None if offered is None else offered[row, place]
-            new = _change(trial.specification, commands[row, place], options, streams[row])
+            new = _change(trial.specification, commands[row, place], options, shares, streams[row])
             if new is None:
                 kept[row, place], dropped[row] = False, True
             else:
@@ -133,10 +137,10 @@ def _change(
     specification: Specification,
     command: npt.NDArray[np.int64],
     offered: npt.NDArray[np.int64] | None,
+    shares: dict[str, float],
     stream: np.random.Generator,
 ) -> npt.NDArray[np.int64] | None:
-    """Another command int64 [K] instead of one, or None to leave it out."""
-    shares = {name: share for name, share in _SHARES.items() if name != "agent" or offered is not None}
+    """Another command int64 [K] instead of one, or None to leave it out; `shares` are the kinds' probabilities."""
     weights = np.array(list(shares.values()))
     kind = str(stream.choice(list(shares), p=weights / weights.sum()))
     if kind == "drop":
