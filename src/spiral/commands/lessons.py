@@ -27,6 +27,8 @@ class Lessons:
     """train or test."""
     limit: int | None = None
     """At most so many pictures, spread evenly over the data set."""
+    commands: int | None = None
+    """Length of the programs; that of the agent's episodes when left out."""
     evaluations: int = 0
     """Refine each program by so many executions, as `spiral refine` does; programs keep their length."""
     seed: int = 0
@@ -45,13 +47,15 @@ class Lessons:
             raise InputError(f"--split must be train or test, got {self.split!r}")
         if self.limit is not None and self.limit < 1:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
+        if self.evaluations < 0:
+            raise InputError(f"--evaluations must be at least 0, got {self.evaluations}")
         agent = load_agent(self.checkpoint)
         images = load(self.data, agent.size, agent.channels, self.split).evenly_spaced(self.limit).images
         programs = []
         with progress_bar(self.out.name, len(images)) as report:
             for start in range(0, len(images), _BATCH):
                 targets = images[start : start + _BATCH]
-                painted = agent.reconstruct(targets, self.seed + start).programs
+                painted = agent.reconstruct(targets, self.seed + start, commands=self.commands).programs
                 if self.evaluations:
                     painted = refine(painted, targets, self.evaluations, self.seed + start, shorten=False).programs
                 programs += [program.array() for program in painted]
