@@ -71,7 +71,8 @@ class Lessons:
     def draw(self, policy: Policy, painted: Tensor | None = None) -> Trajectory:
         """The next T commands in each of B programs, with the pictures after the last of them as targets.
 
-        Programs of a file have the file's pictures as targets. Where episodes have several unrolls, programs go on from draw to draw, and each canvas is at another unroll.
+        Programs of a file have the file's pictures as targets. Where episodes have several unrolls, programs go on from
+        draw to draw, and each canvas is at another unroll.
 
         Args:
             policy: the learner.
