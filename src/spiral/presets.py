@@ -30,7 +30,7 @@ MNIST_RECONSTRUCT = Preset(
     ),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
-        unroll_length=16,
+        unroll_length=20,
         discriminator_learning_rate=3e-4,
         policy_learning_rate=8e-4,
         learning_rate_end_factor=0.05,
@@ -117,6 +117,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
     canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.7, 0.9, 1.2)),
     data=DataSettings(source="glyphs"),
+    learning=replace(MNIST_RECONSTRUCT.learning, unroll_length=16),
 )
 OMNIGLOT_RECONSTRUCT_L2 = replace(
     OMNIGLOT_RECONSTRUCT,
