@@ -209,7 +209,7 @@ class LearningSettings:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run is executed; only `seed`, and rounding by `precision` and `compile`, change what is learned.
+    """How a run is executed; only `seed`, and rounding by the others, change what is learned.
 
     Attributes:
         minutes: length of a run that names neither minutes nor frames.
@@ -219,6 +219,12 @@ class RunSettings:
         threads: of the networks and of the engine; 0 for all processors.
         compile: compile the policy with `torch.compile`. `auto` does so in runs of at least 20 minutes if there is a
             C++ compiler; the rounding differs from `off`, and runs with `--frames` are never compiled by it.
+        pipeline: whether the engine paints on one half of the canvases while the networks decide on the other; `auto`
+            does so on a GPU. The programs are the same, apart from rounding.
+        graphs: whether a GPU gets everything about one command, and every gradient, by one call (CUDA graphs); `auto`
+            does so.
+        figures_every: rounds after which the figures for the log are read, which waits for a GPU; 0 is 1 on a
+            processor and 20 on a GPU.
         evaluate_seconds: time between evaluations on held-out pictures.
         checkpoint_seconds: time between checkpoints.
     """
@@ -229,6 +235,9 @@ class RunSettings:
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     threads: int = 0
     compile: Literal["auto", "on", "off"] = "auto"
+    pipeline: Literal["auto", "on", "off"] = "auto"
+    graphs: Literal["auto", "off"] = "auto"
+    figures_every: int = 0
     evaluate_seconds: float = 60.0
     checkpoint_seconds: float = 120.0
 
@@ -239,6 +248,7 @@ class RunSettings:
             InputError: a number is out of range.
         """
         require_within("run", self, seed=(0, 2**63 - 1), threads=(0, 1024), minutes=(0, 10**9))
+        require_within("run", self, figures_every=(0, 10**6))
         require_within("run", self, evaluate_seconds=(0, 1e12), checkpoint_seconds=(0, 1e12))
 
 

@@ -60,7 +60,7 @@ def test_episodes_that_are_over_make_room_while_others_go_on(policy):
     engine, seeds = make("vector", 2, STROKES.to_json()), np.zeros(2, np.int64)
     _, running = unroll(policy, engine, reset_episodes(policy, engine, targets, seeds), 4, 8)
     before = engine.canvases().copy()
-    fresh = reset_episodes(policy, engine, 255 - targets, seeds, over=torch.tensor([True, False]), running=running)
+    fresh = reset_episodes(policy, engine, 255 - targets, seeds, over=np.array([True, False]), running=running)
     assert fresh.elapsed.tolist() == [0, 4]
     assert fresh.targets is not None
     assert torch.equal(fresh.targets[0], 255 - targets[0])

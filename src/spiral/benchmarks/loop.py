@@ -87,7 +87,7 @@ class Loop:
             for each in self.learner.policies:
                 machine.compile_policy(each.policy)
         for actor in self.actors:
-            actor.engine = TimedEngine(actor.engine, self.clock)
+            actor.canvases.wrap(lambda engine: TimedEngine(engine, self.clock))
 
     def round(self) -> int:
         """Run one iteration; returns the number of commands painted."""

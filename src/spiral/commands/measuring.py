@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -90,6 +90,14 @@ class Bench:
     """Brush of the engines' strokes."""
     compile: bool = False
     """Compile the policy, as runs of twenty minutes and more do."""
+    device: str | None = None
+    """Measure the loop on this device instead (auto, cpu, cuda or cuda:N): engines, sizes and numbers of canvases."""
+    batches: tuple[int, ...] = (64, 512, 2048)
+    """Canvases there."""
+    engines: tuple[str, ...] = ("mypaint", "vector", "scene")
+    """Engines there."""
+    sizes: tuple[str, ...] = ("laptop", "paper")
+    """Sizes of the networks there."""
     painters: bool = False
     """Measure how near paintings come to photographs of scikit-image instead, and in what time."""
     strokes: tuple[int, ...] = (100, 500)
@@ -105,6 +113,8 @@ class Bench:
         """Run it."""
         if self.painters:
             return self._painters()
+        if self.device is not None:
+            return self._on_device(self.device)
         from spiral.benchmarks.report import measure, show
 
         if self.repeats < 1 or not 0 < self.seconds < 1e6:
@@ -118,6 +128,22 @@ class Bench:
             print(json.dumps(figures))
         else:
             show(figures, console)
+
+    def _on_device(self, device: str) -> None:
+        from spiral.benchmarks.device import measure_on_device, show_on_device
+
+        if not 0 < self.seconds < 1e6:
+            raise InputError("--seconds must be more than 0")
+        rows = []
+        for row in measure_on_device(
+            device, self.batches, self.engines, self.sizes, self.threads, self.seconds, self.compile
+        ):
+            rows.append(row)
+            console.print(f"{row.engine} {row.size} {row.canvases}: {row.commands_per_second:,.0f} commands/s")
+        if self.json:
+            print(json.dumps({"device": device, "loops": [asdict(row) for row in rows]}))
+        else:
+            show_on_device(rows, device, console)
 
     def _painters(self) -> None:
         from rich.table import Table

@@ -1,11 +1,13 @@
 """Engines execute commands on canvases."""
 
 from spiral.engines.base import (
+    DeviceEngine,
     Engine,
     Registration,
     blank,
     known,
     make,
+    make_on_device,
     missing,
     observe,
     register,
@@ -15,11 +17,13 @@ from spiral.engines.settings import CanvasSettings
 
 __all__ = [
     "CanvasSettings",
+    "DeviceEngine",
     "Engine",
     "Registration",
     "blank",
     "known",
     "make",
+    "make_on_device",
     "missing",
     "observe",
     "register",

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ import numpy.typing as npt
 from spiral.engines.settings import CanvasSettings
 from spiral.errors import InputError
 from spiral.specification import Specification
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 @runtime_checkable
@@ -91,6 +95,39 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class DeviceEngine(Protocol):
+    """An engine whose B canvases are tensors on the device of the networks; the same pictures as `Engine` paints.
+
+    Nothing is checked, and nothing waits for the device: commands come from a policy and pictures stay where it is.
+
+    Attributes:
+        name: the engine's registered name.
+        specification: the K choices of a command.
+        settings: the engine's settings as JSON values.
+        batch: B.
+        shape: (H, W, C).
+    """
+
+    name: str
+    specification: Specification
+    settings: dict[str, Any]
+    batch: int
+    shape: tuple[int, int, int]
+
+    def reset(self, which: Tensor | None = None) -> None:
+        """Blank the canvases in `which`, bool [B] on the device, all when None."""
+        ...
+
+    def step(self, commands: Tensor) -> None:
+        """Execute one command on each canvas: int64 [B, K] on the device, every option in its range."""
+        ...
+
+    def canvases(self) -> Tensor:
+        """The canvases, uint8 [B, H, W, C] on the device, valid until the next `reset` or `step`."""
+        ...
+
+
 _STROKES = "spiral.engines.strokes:StrokeSettings"
 
 
@@ -103,12 +140,15 @@ class Registration:
         summary: one line.
         install: how to get what is missing.
         settings: `MODULE:CLASS`, a subclass of `CanvasSettings`; those of brush strokes when left out.
+        on_device: a module with `build(batch, settings, device) -> DeviceEngine | None`, None for settings that it does
+            not support; empty where the engine paints on processors only.
     """
 
     module: str
     summary: str
     install: str
     settings: str = _STROKES
+    on_device: str = ""
 
 
 ENGINES: dict[str, Registration] = {
@@ -121,12 +161,14 @@ ENGINES: dict[str, Registration] = {
         "spiral.engines.vector",
         "antialiased curves of a width, an opacity and a colour; needs only wheels",
         "pip install spiral-painter",
+        on_device="spiral.engines.vector_on_device",
     ),
     "scene": Registration(
         "spiral.engines.scene",
         "objects on a floor, rendered by MuJoCo",
         "pip install 'spiral-painter[mujoco]', and where OpenGL is missing apt-get install libegl1 libegl-mesa0",
         "spiral.engines.objects:SceneSettings",
+        on_device="spiral.engines.sprites_on_device",
     ),
 }
 """Engines of this package, and those registered so far; see `known`."""
@@ -219,6 +261,24 @@ def make(name: str, batch: int, settings: Mapping[str, Any] | None = None, threa
     if reason is not None:
         raise InputError(f"the engine {name!r} does not work here: {remedy(reason, ENGINES[name].install)}")
     return _module(name).build(batch, dict(settings or {}), threads)
+
+
+def make_on_device(name: str, batch: int, settings: Mapping[str, Any], device: torch.device) -> DeviceEngine | None:
+    """Build an engine whose canvases are tensors on `device`, or None where the engine does not offer one.
+
+    Args:
+        name: of one that is `known`.
+        batch: number of canvases B, at least 1.
+        settings: the engine's settings; others have their defaults.
+        device: where the networks compute.
+
+    Raises:
+        InputError: unknown engine, wrong settings, or something the engine needs is not installed.
+    """
+    module = _registration(name).on_device
+    if not module or missing(name) is not None:
+        return None
+    return importlib.import_module(module).build(batch, dict(settings), device)
 
 
 def settings_of(name: str, values: Mapping[str, Any]) -> CanvasSettings:

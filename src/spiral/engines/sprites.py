@@ -64,6 +64,13 @@ class Sprites:
         """Empty the floors of some pictures."""
         buffers.pixels[rows], buffers.depth[rows] = self.floor, self.far
 
+    def learn_all(self) -> None:
+        """Render every single object that has not been needed yet: 3,072 of them with the usual settings."""
+        sizes = len(self.settings.sizes)
+        for key in np.flatnonzero(~self.known).tolist():
+            place, kind = divmod(key // sizes, len(TYPES))
+            self._learn(key, np.array([place, kind, key % sizes, 0, 0, 0]))
+
     def draw(self, buffers: RenderBuffers, rows: npt.NDArray[np.int64], options: npt.NDArray[np.int64]) -> None:
         """Draw one object each, int64 [R, 6], into R different pictures."""
         keys = self._keys(options)

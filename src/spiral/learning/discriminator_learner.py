@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import torch
+from torch import Tensor
 
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
@@ -43,27 +44,31 @@ class DiscriminatorLearner:
         capacity = learning.replay_batches * learning.batch_size
         self.replay_buffer = ReplayBuffer(capacity, (size, size, channels), preset.policy.sees_target, device)
 
-    def learn(self, episode: Trajectory, real: RealImages, progress: float) -> dict[str, float]:
+    def learn(self, episode: Trajectory, real: RealImages, progress: float) -> dict[str, Tensor]:
         """Put the finished canvases into the replay buffer, then learn from it, `learning.discriminator_updates` times.
 
         `progress` is the share of the run that is over, for the schedules.
 
         Returns:
-            Figures of the last step for the log; empty before the first finished canvas, or if pixels are the only
-            reward.
+            Figures of the last step for the log, scalars on the device; empty before the first finished canvas, or if
+            pixels are the only reward.
         """
-        learning, figures = self.preset.learning, {}
+        learning, figures = self.preset.learning, dict[str, Tensor]()
         if learning.reward == "l2":
             return figures
-        terminated, targets = episode.terminated, episode.targets
-        self.replay_buffer.add(episode.canvases[-1][terminated], None if targets is None else targets[terminated])
+        canvases, targets = episode.canvases[-1], episode.targets
+        # Where an episode is one unroll, all are over. Elsewhere a GPU is waited for: how many are is known only there.
+        if episode.steps < learning.episode_length:
+            over = episode.terminated
+            canvases, targets = canvases[over], None if targets is None else targets[over]
+        self.replay_buffer.add(canvases, targets)
         weight = learning.gradient_penalty_weight
         weight = geometric(weight, weight * learning.gradient_penalty_end_factor, progress)
         for _ in range(learning.discriminator_updates if len(self.replay_buffer) else 0):
             figures = self._step(real, weight)
         return figures
 
-    def _step(self, real: RealImages, penalty_weight: float) -> dict[str, float]:
+    def _step(self, real: RealImages, penalty_weight: float) -> dict[str, Tensor]:
         """One step on B real pictures and as many replayed canvases."""
         learning = self.preset.learning
         pictures, conditions = real.pick(learning.batch_size)
@@ -84,7 +89,7 @@ class DiscriminatorLearner:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return {f"discriminator/{name}": float(value) for name, value in figures.items()}
+        return {f"discriminator/{name}": value for name, value in figures.items()}
 
     def state(self) -> dict[str, Tensors]:
         """Groups of tensors to save."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 _SOON = 10
 """After n updates the average looks back over about n / 10 of them, as long as that is less than the decay allows."""
@@ -20,5 +21,5 @@ def update_ema(ema: nn.Module, network: nn.Module, decay: float, updates: int) -
         updates: of the network so far; the first ones count for more, so that random weights are soon forgotten.
     """
     keep = min(decay, updates / (updates + _SOON))
-    for mean, now in zip(ema.parameters(), network.parameters(), strict=True):
-        mean.lerp_(now, 1.0 - keep)
+    # All weights in one call: one by one they would be a hundred kernels on a GPU.
+    get_ema_multi_avg_fn(keep)(list(ema.parameters()), list(network.parameters()), updates)

@@ -27,6 +27,6 @@ def informative(episode: Trajectory, specification: Specification) -> Tensor:
     """
     changed = ~episode.idle()
     places = [i for i, choice in enumerate(specification.choices) if isinstance(choice, Location)]
-    chose = episode.effective[..., places].any(-1)
+    chose = torch.stack([episode.effective[..., i] for i in places]).any(0)
     following = torch.cat([changed[1:], torch.zeros_like(changed[:1])])
     return changed | (chose & following)

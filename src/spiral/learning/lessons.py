@@ -24,8 +24,8 @@ from torch import Tensor
 
 from spiral.datasets.codes import normal_codes
 from spiral.datasets.numpy_files import load_numpy
-from spiral.engines import make
 from spiral.errors import InputError
+from spiral.learning.canvases import make_canvases, upload
 from spiral.learning.hindsight import hindsight
 from spiral.learning.rollout import reset_episodes, unroll_programs
 from spiral.learning.trajectory import Episodes, Trajectory
@@ -44,27 +44,36 @@ _REDRAWN = 0.3
 class Lessons:
     """Random programs, or those of a file, and what they paint: `learning.lessons` for each of the minibatches."""
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, device: torch.device | None = None) -> None:
         """Make canvases for them; the engine gets as many threads as the networks have.
+
+        Args:
+            preset: the experiment.
+            device: where the learner is; the processor when None.
 
         Raises:
             InputError: the engine is not here, or the file of programs does not fit.
         """
         self.preset = preset
         count = preset.learning.lessons * preset.learning.num_minibatches
-        self.engine = make(preset.engine, count, preset.canvas.to_json(), torch.get_num_threads())
+        threads, settings = torch.get_num_threads(), preset.canvas.to_json()
+        self.canvases = make_canvases(
+            preset.engine, count, settings, threads, preset.data.size, device or torch.device("cpu")
+        )
         path = preset.learning.lesson_programs
         self.programs: npt.NDArray[np.int64] | None = None
         self.codes: Tensor | None = None
         self.pictures: Tensor | None = None
         if path:
-            images, self.programs = read_programs(Path(path), self.engine.specification, preset.learning.episode_length)
+            specification, length = self.canvases.specification, preset.learning.episode_length
+            images, self.programs = read_programs(Path(path), specification, length)
             if preset.redraws:
-                self.pictures = torch.from_numpy(_pictures(path, images, preset.data.size, self.engine.shape[2]))
+                self.pictures = torch.from_numpy(_pictures(path, images, preset.data.size, self.canvases.channels))
             if preset.policy.noise:
                 self.codes = torch.from_numpy(normal_codes(images, preset.policy.noise))
         self.running: npt.NDArray[np.int64] | None = None
         self.episodes: Episodes | None = None
+        self.elapsed = np.zeros(count, np.int64)
         # The first programs are of different lengths, so that canvases are at different unrolls ever after.
         self.unrolls_left = 1 + np.arange(count) % preset.learning.unrolls_per_episode
 
@@ -78,25 +87,28 @@ class Lessons:
             policy: the learner.
             painted: int64 [T, M, K], what it has painted last, to be perturbed.
         """
-        learning, batch, device = self.preset.learning, self.engine.batch, policy.squeeze.weight.device
-        generator = np.random.default_rng(int(torch.randint(2**31, ())))
+        learning, batch, device = self.preset.learning, self.canvases.batch, policy.squeeze.weight.device
+        generator = np.random.default_rng(int(torch.randint(2**31, ()).numpy()))
         programs, noise, targets = self._programs(generator)
         if painted is not None and (count := round(learning.lesson_perturbed * batch)):
             mine = painted[:, torch.randint(painted.shape[1], (count,), device=painted.device)].cpu().numpy()
-            programs[:, :count] = perturb(mine, self.engine.specification, generator)
+            programs[:, :count] = perturb(mine, self.canvases.specification, generator)
         over = self.unrolls_left == 0
         self.running = programs if self.running is None else np.where(over[:, None], programs, self.running)
         self.unrolls_left = np.where(over, learning.unrolls_per_episode, self.unrolls_left)
         if targets is None:
-            targets = torch.zeros(batch, policy.size, policy.size, self.engine.shape[2], dtype=torch.uint8)
+            targets = torch.zeros(batch, policy.size, policy.size, self.canvases.channels, dtype=torch.uint8)
+        targets = upload(targets, device)
         seeds = generator.integers(2**31, size=batch)
-        noise = None if noise is None else noise.to(device)
-        fresh = None if self.episodes is None else torch.from_numpy(over).to(device)
-        episodes = reset_episodes(policy, self.engine, targets.to(device), seeds, noise, fresh, self.episodes)
-        places = episodes.elapsed.cpu().numpy() + np.arange(learning.unroll_length)[:, None]
+        noise = None if noise is None else upload(noise, device)
+        fresh = None if self.episodes is None else over
+        self.elapsed[over] = 0
+        episodes = reset_episodes(policy, self.canvases, targets, seeds, noise, fresh, self.episodes)
+        places = self.elapsed + np.arange(learning.unroll_length)[:, None]
         commands = np.take_along_axis(self.running, places[..., None], axis=0)
-        lessons, self.episodes = unroll_programs(self.engine, episodes, commands, learning.episode_length)
+        lessons, self.episodes = unroll_programs(self.canvases, episodes, commands, learning.episode_length)
         self.unrolls_left = self.unrolls_left - 1
+        self.elapsed += learning.unroll_length
         return lessons if self.pictures is not None else hindsight(lessons)
 
     def _programs(
@@ -109,8 +121,8 @@ class Lessons:
         """
         if self.programs is None:
             length = self.preset.learning.episode_length
-            return self.preset.canvas.sample_programs(generator, length, self.engine.batch), None, None
-        rows = generator.integers(len(self.programs), size=self.engine.batch)
+            return self.preset.canvas.sample_programs(generator, length, self.canvases.batch), None, None
+        rows = generator.integers(len(self.programs), size=self.canvases.batch)
         codes, pictures = (None if each is None else each[rows] for each in (self.codes, self.pictures))
         return np.ascontiguousarray(self.programs[rows].swapaxes(0, 1)), codes, pictures
 

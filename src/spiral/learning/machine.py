@@ -44,7 +44,15 @@ def mixed_precision(device: torch.device, precision: str) -> contextlib.Abstract
     """
     if precision == "auto":
         precision = "bfloat16" if _multiplies_bfloat16(device) else "float32"
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    # A CUDA graph must convert the weights of its own time, not have read those that a cache held when it was recorded.
+    return torch.autocast(
+        device.type, torch.bfloat16, enabled=precision == "bfloat16", cache_enabled=device.type != "cuda"
+    )
+
+
+def on(setting: str, device: torch.device) -> bool:
+    """Whether a setting `on`, `off` or `auto` is on; `auto` is so on a GPU."""
+    return setting == "on" or (setting == "auto" and device.type == "cuda")
 
 
 @contextlib.contextmanager
@@ -64,6 +72,13 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
             return "amx_bf16" in flags or "avx512_bf16" in flags
     except OSError:
         return False
+
+
+def prepare(device: torch.device) -> None:
+    """Set what pays off on a GPU where the shapes of tensors stay the same; nothing on a processor."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
 
 
 def processors() -> int:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from spiral.learning.canvases import upload
 from spiral.learning.trajectory import Trajectory
 from spiral.models.policy import Decision, Policy
 
@@ -18,12 +19,12 @@ def minibatches(batch: int, count: int, device: torch.device) -> Sequence[Tensor
     """
     if count == 1:
         return [torch.arange(batch, device=device)]
-    return torch.randperm(batch, device=device).tensor_split(count)
+    return upload(torch.randperm(batch), device).tensor_split(count)
 
 
 def sample(batch: int, count: int, device: torch.device) -> Tensor:
     """`count` of `batch` rows at random, int64 [count]."""
-    return torch.randperm(batch, device=device)[:count]
+    return upload(torch.randperm(batch)[:count], device)
 
 
 def evaluate_actions(policy: Policy, batch: Sequence[Trajectory]) -> list[Decision]:

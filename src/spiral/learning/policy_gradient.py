@@ -16,7 +16,7 @@ def policy_loss(
     advantages: Tensor,
     value_targets: Tensor,
     old_log_probability: Tensor,
-    entropy_coef: float,
+    entropy_coef: float | Tensor,
     value_coef: float,
     clip_coef: float,
 ) -> tuple[Tensor, dict[str, Tensor]]:

@@ -15,8 +15,11 @@ from spiral.datasets import Dataset
 from spiral.engines import Engine
 from spiral.errors import InputError
 from spiral.learning import checkpoint, machine
+from spiral.learning.canvases import upload
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.ema import update_ema
+from spiral.learning.figures import episode_figures, to_numbers
+from spiral.learning.graphs import Graphed
 from spiral.learning.hindsight import hindsight, informative
 from spiral.learning.lessons import Lessons
 from spiral.learning.minibatches import evaluate_actions, minibatches, sample
@@ -27,7 +30,7 @@ from spiral.learning.reward_scale import RewardScale
 from spiral.learning.rewards import discriminator_scores, from_scores, histogram_scores, l2_scores, penalties
 from spiral.learning.rollout import rollout
 from spiral.learning.schedules import geometric, linear
-from spiral.learning.trajectory import Trajectory, episode_figures
+from spiral.learning.trajectory import Trajectory
 from spiral.models.discriminator import Discriminator
 from spiral.models.policy import Decision
 from spiral.settings import Preset
@@ -72,7 +75,9 @@ class PolicyLearner:
         self.evaluate_actions: Callable[[Sequence[Trajectory]], list[Decision]]
         self.evaluate_actions = functools.partial(evaluate_actions, self.policy)
         self.all_gather: Callable[[Tensor], Tensor] = lambda values: values
-        self.lessons = Lessons(preset) if learning.lessons else None
+        self.lessons = Lessons(preset, device) if learning.lessons else None
+        self._slopes: Callable[..., tuple[list[Tensor | None], dict[str, Tensor]]] = self._gradients
+        self._lesson_slopes: Callable[..., tuple[list[Tensor | None], dict[str, Tensor]]] = self._lesson_gradients
         self.updates = self.commands = 0
 
     def scores(self, episode: Trajectory, discriminator: Discriminator) -> Tensor:
@@ -107,41 +112,62 @@ class PolicyLearner:
         )
         return rewards / self.reward_scale.of(episode.index) + fines
 
-    def learn(self, episode: Trajectory, rewards: Tensor, progress: float) -> dict[str, float]:
+    def learn(self, episode: Trajectory, rewards: Tensor, progress: float) -> dict[str, Tensor]:
         """Learn from painted episodes; `progress` is the share of the budget used up, for the schedules.
 
         There are `learning.update_epochs` passes over `learning.num_minibatches` minibatches, each with an optimiser
         step of advantage actor-critic. The losses of `spiral.learning.lessons` are added; at the beginning of a run
         with `learning.lesson_pretraining` they are all there is.
+
+        Returns:
+            Figures of the last step for the log, scalars on the device.
         """
         learning, figures = self.preset.learning, dict[str, Tensor]()
         if self.lessons is not None and progress < learning.lesson_pretraining:
             figures = self._pretrain(self.lessons, progress)
         else:
             measured = self._advantages(episode, rewards)
-            weight = linear(learning.lesson_weight, learning.lesson_weight_end, progress)
-            lessons = self.lessons.draw(self.policy, episode.commands) if self.lessons and weight else None
+            weights = self._weights(progress)
+            taught = linear(learning.lesson_weight, learning.lesson_weight_end, progress)
+            lessons = self.lessons.draw(self.policy, episode.commands) if self.lessons and taught else None
             for rows in self._minibatches(episode):
                 some = None if lessons is None else lessons.rows(sample(lessons.batch, learning.lessons, self.device))
-                loss, figures = self._loss(episode.rows(rows), [each[:, rows] for each in measured], some, progress)
-                figures |= {
-                    "gradient_norm": self._step(loss, progress),
+                gradients, figures = self._slopes(episode.rows(rows), [m[:, rows] for m in measured], some, weights)
+                figures = {
+                    **figures,
+                    "gradient_norm": self._step(gradients, progress),
                     "reward_unit": self.reward_scale.of(episode.index).mean(),
                 }
         self.commands += self.all_gather(episode.commands[..., 0]).numel()
-        return {f"policy/{name}": float(value.detach()) for name, value in figures.items()}
+        # Copies: a CUDA graph overwrites its results, and figures are read later.
+        return {f"policy/{name}": value.clone() for name, value in figures.items()}
+
+    def use_graphs(self) -> None:
+        """Compute gradients by CUDA graphs from now on."""
+        self._slopes = Graphed(self._slopes, owned=False)
+        self._lesson_slopes = Graphed(self._lesson_slopes, owned=False)
 
     def _minibatches(self, episode: Trajectory) -> Iterator[Tensor]:
         """Rows int64 [M] of every minibatch of every pass."""
         for _ in range(self.preset.learning.update_epochs):
             yield from minibatches(episode.batch, self.preset.learning.num_minibatches, self.device)
 
-    def _loss(
-        self, episode: Trajectory, measured: Sequence[Tensor], lessons: Trajectory | None, progress: float
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of one minibatch and figures for the log.
+    def _weights(self, progress: float) -> Tensor:
+        """The weights of entropy, hindsight and lessons, float32 [3] on the device."""
+        learning = self.preset.learning
+        weights = (
+            geometric(learning.entropy_coef, learning.entropy_coef_end, progress),
+            linear(learning.hindsight_weight, learning.hindsight_weight_end, progress),
+            linear(learning.lesson_weight, learning.lesson_weight_end, progress),
+        )
+        return upload(torch.tensor(weights), self.device)
 
-        `measured` is what `_advantages` returns for them.
+    def _gradients(
+        self, episode: Trajectory, measured: Sequence[Tensor], lessons: Trajectory | None, weights: Tensor
+    ) -> tuple[list[Tensor | None], dict[str, Tensor]]:
+        """The parameters' gradients in one minibatch, which they hold, too, and figures for the log.
+
+        `measured` is what `_advantages` returns for it, `weights` what `_weights` does.
         """
         learning, batch = self.preset.learning, [episode]
         if learning.hindsight_weight:
@@ -153,18 +179,29 @@ class PolicyLearner:
         loss, figures = policy_loss(
             decisions[0],
             *(each.flatten() for each in measured),
-            entropy_coef=geometric(learning.entropy_coef, learning.entropy_coef_end, progress),
+            entropy_coef=weights[0],
             value_coef=learning.value_coef,
             clip_coef=learning.clip_coef,
         )
         if learning.hindsight_weight:
             figures["hindsight_loss"] = imitation_loss(decisions[1], informative(episode, self.policy.specification))
-            weight = linear(learning.hindsight_weight, learning.hindsight_weight_end, progress)
-            loss = loss + weight * figures["hindsight_loss"]
+            loss = loss + weights[1] * figures["hindsight_loss"]
         if lessons is not None:
             figures["lesson_loss"] = imitation_loss(decisions[-1])
-            loss = loss + linear(learning.lesson_weight, learning.lesson_weight_end, progress) * figures["lesson_loss"]
-        return loss, figures
+            loss = loss + weights[2] * figures["lesson_loss"]
+        return self._backward(loss), _detached(figures)
+
+    def _lesson_gradients(self, lessons: Trajectory) -> tuple[list[Tensor | None], dict[str, Tensor]]:
+        """The same of lessons alone."""
+        with self.mixed():
+            loss = imitation_loss(self.evaluate_actions([lessons])[0])
+        return self._backward(loss), {"lesson_loss": loss.detach()}
+
+    def _backward(self, loss: Tensor) -> list[Tensor | None]:
+        """The parameters' gradients, None where the loss does not depend on one."""
+        self.optimizer.zero_grad()
+        loss.backward()
+        return [parameter.grad for parameter in self.policy.parameters()]
 
     def _pretrain(self, source: Lessons, progress: float) -> dict[str, Tensor]:
         """As many optimiser steps as `learn` takes, on lessons alone; fresh ones for every pass.
@@ -175,16 +212,16 @@ class PolicyLearner:
         for _ in range(learning.update_epochs):
             lessons = source.draw(self.policy)
             for rows in minibatches(lessons.batch, learning.num_minibatches, self.device):
-                with self.mixed():
-                    loss = imitation_loss(self.evaluate_actions([lessons.rows(rows)])[0])
-                figures = {"lesson_loss": loss, "gradient_norm": self._step(loss, progress)}
+                gradients, figures = self._lesson_slopes(lessons.rows(rows))
+                figures = {**figures, "gradient_norm": self._step(gradients, progress)}
         return figures
 
-    def _step(self, loss: Tensor, progress: float) -> Tensor:
+    def _step(self, gradients: Sequence[Tensor | None], progress: float) -> Tensor:
         """Take the optimiser's step and let the average follow; returns the gradient's norm."""
         learning = self.preset.learning
-        self.optimizer.zero_grad()
-        loss.backward()
+        # Those of a CUDA graph are at the graph's own place, which is not that of the last one replayed.
+        for parameter, gradient in zip(self.policy.parameters(), gradients, strict=True):
+            parameter.grad = gradient
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), learning.max_grad_norm)
         self._update(
             linear(
@@ -215,7 +252,7 @@ class PolicyLearner:
         values, before = (value.view(rewards.shape) for value in (decision.value, decision.log_probability))
         ratios = (before - episode.log_probability).exp()
         following = torch.zeros_like(episode.bootstrap_value)
-        if not bool(episode.terminated.all()):
+        if episode.steps < learning.episode_length:  # else every episode is over
             with torch.no_grad(), self.mixed():
                 expected = self.policy.bootstrap_value(episode.next_observation(learning.episode_length), state)
             following = torch.where(episode.terminated, 0.0, expected)
@@ -248,7 +285,7 @@ class PolicyLearner:
         with machine.seeded(0, self.device), self.mixed():
             seeds = np.arange(len(held_out))
             episode = rollout(self.ema, engine, targets, self.preset.learning.episode_length, seeds, temperature)
-        painted = episode_figures(episode, self.policy.specification)
+        painted = to_numbers(episode_figures(episode, self.policy.specification))
         figures = {f"held_out/{name}": value for name, value in painted.items()}
         if targets is not None:
             real = targets.float() / 255.0
@@ -280,3 +317,8 @@ class PolicyLearner:
         checkpoint.unpack_optimizer(self.optimizer, state["policy_optimizer"])
         self.reward_scale.state = state["reward_scale"]["state"].to(self.device)
         self.updates, self.commands = (int(state["counts"][name]) for name in ("updates", "commands"))
+
+
+def _detached(figures: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same figures, without what they were computed from: a CUDA graph would keep it."""
+    return {name: value.detach() for name, value in figures.items()}

@@ -57,14 +57,13 @@ class RewardScale:
                 [torch.lerp(squares, total / number.clamp_min(1.0), share), counts + (number > 0).float()]
             )
             return
-        painted = rewards[:, ~blank]
-        count = painted.shape[1]
-        if count > 1:
-            spread = torch.maximum(painted.sum(0).std(), painted.std())
-            known = bool(self.state)
-            if known or count >= rewards.shape[1] // 2:
-                share = _SHARE * count / rewards.shape[1] if known else 1.0
-                self.state = torch.lerp(self.state, spread, share)
+        painted, batch = ~blank, rewards.shape[1]
+        count = painted.sum()
+        spread = torch.maximum(_deviation(rewards.sum(0), painted), _deviation(rewards, painted.expand_as(rewards)))
+        known = self.state > 0
+        share = torch.where(known, _SHARE * count / batch, 1.0)
+        learns = (count > 1) & (known | (count >= batch // 2))
+        self.state = torch.where(learns, torch.lerp(self.state, spread, share), self.state)
 
     def of(self, index: Tensor) -> Tensor:
         """The unit at each command: float32 [T, B] from its place int64 [T, B]; beyond an episode's end the last one.
@@ -73,6 +72,13 @@ class RewardScale:
         """
         if self.measure == "command":
             units = self.state[0].sqrt()
-            units = units.clamp_min(float(units.max()) * _LEAST).clamp_min(1e-6)
+            units = torch.maximum(units, units.max() * _LEAST).clamp_min(1e-6)
             return units[index.clamp_max(len(units) - 1)]
         return torch.where(self.state > 0, self.state, 1.0).clamp_min(1e-6).expand(index.shape)
+
+
+def _deviation(values: Tensor, which: Tensor) -> Tensor:
+    """The standard deviation of those of `which`, bool like the values; in shapes that do not depend on them."""
+    count = which.sum()
+    mean = torch.where(which, values, 0.0).sum() / count.clamp_min(1)
+    return (torch.where(which, values - mean, 0.0).square().sum() / (count - 1).clamp_min(1)).sqrt()

@@ -6,6 +6,8 @@ the state of the episodes, from which the next `unroll` continues (IMPALA's unro
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,18 +15,30 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spiral.engines import Engine, observe
-from spiral.learning.trajectory import OF_EPISODES, Episodes, Trajectory
-from spiral.models.policy import Observation, Policy
+from spiral.engines import Engine
+from spiral.learning.canvases import Canvases, canvases_of, upload
+from spiral.learning.trajectory import OF_EPISODES, Episodes, Trajectory, active
+from spiral.models.policy import Observation, Policy, State
+
+Decided = tuple[Tensor, Tensor, Tensor, Tensor, State]
+"""Commands int64 [B, K], effective choices bool [B, K], log probability and value float32 [B], the next state."""
+Decide = Callable[[Observation, State, float, Tensor | None], Decided]
+"""See `decide`, without the policy."""
+
+
+def decide(policy: Policy, seen: Observation, state: State, temperature: float, lots: Tensor | None) -> Decided:
+    """Everything that is decided about one command of B canvases; see `Policy.act`."""
+    commands, log_probability, value, state = policy.act(seen, state, temperature, lots)
+    return commands, active(policy.specification, commands), log_probability, value, state
 
 
 def reset_episodes(
     policy: Policy,
-    engine: Engine,
+    engine: Engine | Canvases,
     targets: Tensor | None,
     seeds: npt.NDArray[np.int64],
     noise: Tensor | None = None,
-    over: Tensor | None = None,
+    over: npt.NDArray[np.bool_] | None = None,
     running: Episodes | None = None,
 ) -> Episodes:
     """Begin episodes on blank canvases.
@@ -39,14 +53,12 @@ def reset_episodes(
         running: the current episodes.
     """
     device, batch = policy.squeeze.weight.device, engine.batch
-    which = None if over is None else over.cpu().numpy()
-    engine.reset(seeds, which)
+    canvases = canvases_of(engine, policy.size, device)
+    canvases.reset(seeds, over)
     targets = policy.draw_cluster_means(batch) if targets is None else targets
     if noise is None and policy.settings.noise:
         noise = torch.randn(batch, policy.settings.noise, device=device)
-    first = int(np.argmax(which)) if which is not None else 0
-    blank = torch.from_numpy(observe(engine.canvases()[first : first + 1], policy.size)[0])
-    choices = len(engine.specification.choices)
+    choices = len(canvases.specification.choices)
     fresh = Episodes(
         targets=targets,
         noise=noise,
@@ -54,15 +66,18 @@ def reset_episodes(
         effective=torch.zeros(batch, choices, dtype=torch.bool, device=device),
         state=policy.initial_state(batch),
         elapsed=torch.zeros(batch, dtype=torch.int64, device=device),
-        blank=blank,
+        blank=_picture(canvases, int(np.argmax(over)) if over is not None else 0, device)
+        if running is None
+        else running.blank,
     )
     if over is None or running is None:
         return fresh
+    ended = upload(torch.from_numpy(over), device)
 
     def mixed(new: Tensor | None, old: Tensor | None) -> Tensor | None:
         if new is None or old is None:
             return None
-        return torch.where(over.view(-1, *[1] * (new.ndim - 1)), new, old)
+        return torch.where(ended.view(-1, *[1] * (new.ndim - 1)), new, old)
 
     return replace(
         fresh,
@@ -71,10 +86,30 @@ def reset_episodes(
     )
 
 
+def _picture(canvases: Canvases, row: int, device: torch.device) -> Tensor:
+    """One canvas as it is: uint8 [S, S, C]."""
+    pictures = torch.empty(_shape(canvases, 1), dtype=torch.uint8, device=device)
+    canvases.show(pictures[0])
+    return pictures[0, row].clone()
+
+
+def _shape(canvases: Canvases, count: int) -> tuple[int, int, int, int, int]:
+    return (count, canvases.batch, canvases.size, canvases.size, canvases.channels)
+
+
 def unroll(
-    policy: Policy, engine: Engine, episodes: Episodes, steps: int, length: int, temperature: float = 1.0
+    policy: Policy,
+    engine: Engine | Canvases,
+    episodes: Episodes,
+    steps: int,
+    length: int,
+    temperature: float = 1.0,
+    decider: Decide | None = None,
 ) -> tuple[Trajectory, Episodes]:
     """Paint `steps` commands on every canvas of the engine.
+
+    The parts of the canvases take turns: while the engine paints on one, the policy decides on the next. Random numbers
+    are drawn for all canvases at once, so that the parts change nothing.
 
     Args:
         policy: in evaluation or training mode (it has no dropout or batch statistics).
@@ -83,56 +118,69 @@ def unroll(
         steps: T.
         length: commands in an episode; the policy observes any command beyond it as the last one.
         temperature: of sampling; 0 paints the most probable commands.
+        decider: `decide` with this policy, for example as a CUDA graph.
     """
     device = policy.squeeze.weight.device
-    batch, choices = engine.batch, len(engine.specification.choices)
-    size, channels = policy.size, engine.shape[2]
-    canvases = torch.empty(steps + 1, batch, size, size, channels, dtype=torch.uint8)
+    canvases = canvases_of(engine, policy.size, device)
+    batch, choices = canvases.batch, len(canvases.specification.choices)
+    decider = decider or functools.partial(decide, policy)
+    pictures = torch.empty(_shape(canvases, steps + 1), dtype=torch.uint8, device=device)
     commands = torch.zeros(steps, batch, choices, dtype=torch.int64, device=device)
     effective = torch.zeros(steps, batch, choices, dtype=torch.bool, device=device)
     log_probability, values = torch.zeros(2, steps, batch, device=device)
-    progress = (episodes.elapsed + torch.arange(steps, device=device)[:, None]).float() / length
+    progress = (episodes.elapsed + torch.arange(steps + 1, device=device)[:, None]).float() / length
     progress = progress.clamp_max((length - 1) / length)
-    pixels, state = canvases.numpy(), episodes.state
-    observe(engine.canvases(), size, out=pixels[0])
-    previous, worked = episodes.previous, episodes.effective
+    lots = torch.rand(steps, choices, batch, device=device) if temperature else None
+    states = [_rows(episodes.state, rows) for rows in canvases.rows]
 
-    def seen(step: int, over: Tensor) -> Observation:
-        canvas = canvases[step].to(device, non_blocking=True)
-        return Observation(canvas, episodes.targets, previous, worked, over, episodes.noise)
+    def seen(step: int, rows: slice) -> Observation:
+        return Observation(
+            canvas=pictures[step, rows],
+            target=None if episodes.targets is None else episodes.targets[rows],
+            previous=commands[step - 1, rows] if step else episodes.previous[rows],
+            effective=effective[step - 1, rows] if step else episodes.effective[rows],
+            progress=progress[step, rows],
+            noise=None if episodes.noise is None else episodes.noise[rows],
+        )
 
+    canvases.show(pictures[0])
     with torch.no_grad():
         for step in range(steps):
-            observation = seen(step, progress[step])
-            commands[step], log_probability[step], values[step], state = policy.act(observation, state, temperature)
-            chosen = commands[step].cpu().numpy()
-            effective[step] = torch.from_numpy(engine.specification.active(chosen)).to(device)
-            previous, worked = commands[step], effective[step]
-            engine.step(chosen)
-            observe(engine.canvases(), size, out=pixels[step + 1])
-        elapsed = episodes.elapsed + steps
+            for index, (part, rows) in enumerate(zip(canvases.parts, canvases.rows, strict=True)):
+                canvases.wait(part)
+                lot = None if lots is None else lots[step, :, rows]
+                decided = decider(seen(step, rows), states[index], temperature, lot)
+                commands[step, rows], effective[step, rows] = decided[:2]
+                log_probability[step, rows], values[step, rows], states[index] = decided[2:]
+                part.paint(commands[step, rows], pictures[step + 1, rows])
+        for part in canvases.parts:
+            canvases.wait(part)
+        elapsed, state = episodes.elapsed + steps, tuple(torch.cat(part) for part in zip(*states, strict=True))
         terminated, bootstrap_value = elapsed >= length, torch.zeros(batch, device=device)
-        if not bool(terminated.all()):
-            bootstrap_value = torch.where(
-                terminated, 0.0, policy.bootstrap_value(seen(steps, elapsed.float() / length), state)
-            )
+        if steps < length:  # else every episode is over
+            following = policy.bootstrap_value(seen(steps, slice(0, batch)), state)
+            bootstrap_value = torch.where(terminated, 0.0, following)
     trajectory = Trajectory(
         before=episodes,
-        canvases=canvases.to(device),
+        canvases=pictures,
         commands=commands,
         effective=effective,
-        progress=progress,
+        progress=progress[:steps],
         log_probability=log_probability,
         values=values,
         terminated=terminated,
         bootstrap_value=bootstrap_value,
     )
-    return trajectory, replace(episodes, previous=previous, effective=worked, state=state, elapsed=elapsed)
+    return trajectory, replace(episodes, previous=commands[-1], effective=effective[-1], state=state, elapsed=elapsed)
+
+
+def _rows(state: State, rows: slice) -> State:
+    return state[0][rows], state[1][rows]
 
 
 def rollout(
     policy: Policy,
-    engine: Engine,
+    engine: Engine | Canvases,
     targets: Tensor | None,
     steps: int,
     seeds: npt.NDArray[np.int64],
@@ -144,27 +192,29 @@ def rollout(
 
 
 def unroll_programs(
-    engine: Engine, episodes: Episodes, commands: npt.NDArray[np.int64], length: int
+    engine: Engine | Canvases, episodes: Episodes, commands: npt.NDArray[np.int64], length: int
 ) -> tuple[Trajectory, Episodes]:
     """Execute T commands int64 [T, B, K] on every canvas: `unroll` for a policy that would have written them.
 
     Log probabilities and values are 0. `length` is that of an episode.
     """
     device, (steps, batch) = episodes.previous.device, commands.shape[:2]
-    size = len(episodes.blank)
-    canvases = torch.empty(steps + 1, batch, size, size, engine.shape[2], dtype=torch.uint8)
-    pixels = canvases.numpy()
-    observe(engine.canvases(), size, out=pixels[0])
-    for step, command in enumerate(commands):
-        engine.step(command)
-        observe(engine.canvases(), size, out=pixels[step + 1])
-    zeros = torch.zeros(steps, batch, device=device)
-    written = torch.from_numpy(commands).to(device)
-    effective = torch.from_numpy(engine.specification.active(commands)).to(device)
+    canvases = canvases_of(engine, len(episodes.blank), device)
+    pictures = torch.empty(_shape(canvases, steps + 1), dtype=torch.uint8, device=device)
+    canvases.show(pictures[0])
+    on_host = torch.from_numpy(commands)
+    for step, command in enumerate(on_host):
+        for part, rows in zip(canvases.parts, canvases.rows, strict=True):
+            part.wait()
+            part.paint(command[rows], pictures[step + 1, rows])
+    for part in canvases.parts:
+        part.wait()
+    zeros, written = torch.zeros(steps, batch, device=device), upload(on_host, device)
+    effective = active(canvases.specification, written)
     elapsed = episodes.elapsed + steps
     trajectory = Trajectory(
         before=episodes,
-        canvases=canvases.to(device),
+        canvases=pictures,
         commands=written,
         effective=effective,
         progress=(episodes.elapsed + torch.arange(steps, device=device)[:, None]).float() / length,

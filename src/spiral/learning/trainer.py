@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from spiral.datasets import load
 from spiral.engines import make
 from spiral.errors import TrainingError
 from spiral.learning import machine, run_checkpoints
 from spiral.learning.actor import Actor
+from spiral.learning.canvases import make_canvases
 from spiral.learning.discriminator_learner import DiscriminatorLearner
+from spiral.learning.figures import PendingFigures, episode_figures
 from spiral.learning.learner import Learner
 from spiral.learning.policy_learner import MetricsCallback, PolicyLearner
 from spiral.learning.real_images import RealImages, real_images
 from spiral.learning.run_log import RunLog
-from spiral.learning.trajectory import episode_figures
 from spiral.models.policy import Policy
 from spiral.settings import Preset
 
@@ -98,6 +100,8 @@ def train(
         learner.restore(beginning.state)
     log = RunLog.start(out, preset, beginning.continues, beginning.seconds)
 
+    pending = PendingFigures(run.figures_every or (20 if learner.device.type == "cuda" else 1))
+
     with log:
         for note in beginning.notes:
             log.say(note)
@@ -111,15 +115,29 @@ def train(
             log.evaluated(0, *learner.evaluate(eval_engine, held_out, metrics_callback))
         while (progress := budget.progress(log.seconds, learner.commands)) < 1.0:
             for figures in train_iteration(learner, actors, real, progress, log.phase):
-                stop_if_broken(figures, learner.commands, out)
-                log.step(learner.commands, figures, progress)
-            if log.due("evaluate", run.evaluate_seconds):
+                pending.add(learner.commands, figures, progress)
+            evaluates, saves = log.due("evaluate", run.evaluate_seconds), log.due("checkpoint", run.checkpoint_seconds)
+            if evaluates or saves or pending.due():
+                record(pending, log, out)
+            if evaluates:
                 log.evaluated(learner.commands, *learner.evaluate(eval_engine, held_out, metrics_callback))
-            if log.due("checkpoint", run.checkpoint_seconds):
+            if saves:
                 run_checkpoints.save(out, preset, learner.state(), log.seconds)
+        record(pending, log, out)
         log.evaluated(learner.commands, *learner.evaluate(eval_engine, held_out, metrics_callback))
         run_checkpoints.save(out, preset, learner.state(), log.seconds)
     return run_checkpoints.agent_folder(out)
+
+
+def record(pending: PendingFigures, log: RunLog, out: Path) -> None:
+    """Read the figures of all rounds since the last time, check and log them.
+
+    Raises:
+        TrainingError: see `stop_if_broken`.
+    """
+    for commands, figures, progress in pending.read():
+        stop_if_broken(figures, commands, out)
+        log.step(commands, figures, progress)
 
 
 def stop_if_broken(figures: dict[str, float], commands: int, out: Path) -> None:
@@ -143,8 +161,13 @@ def set_up(preset: Preset, threads: int) -> tuple[Learner, list[Actor], RealImag
     Raises:
         InputError: incompatible settings, or the pictures cannot be loaded.
     """
+    device = machine.choose_device(preset.run.device)
     machine.keep_memory()
-    learner = Learner(preset, machine.choose_device(preset.run.device))
+    machine.prepare(device)
+    learner = Learner(preset, device)
+    if machine.on(preset.run.graphs, device):
+        for each in learner.policies:
+            each.use_graphs()
     real = load_real_images(preset, learner.device)
     learner.take_cluster_means(real)
     return learner, [make_actor(preset, each.policy, real, threads) for each in learner.policies], real
@@ -170,14 +193,16 @@ def make_actor(
     Raises:
         InputError: the engine is missing.
     """
-    engine = make(preset.engine, canvases or preset.learning.batch_size, preset.canvas.to_json(), threads)
-    return Actor(preset, policy, engine, real, first)
+    run, batch, device = preset.run, canvases or preset.learning.batch_size, policy.squeeze.weight.device
+    halves, settings = machine.on(run.pipeline, device), preset.canvas.to_json()
+    made = make_canvases(preset.engine, batch, settings, threads, preset.data.size, device, halves)
+    return Actor(preset, policy, made, real, first, machine.on(run.graphs, device))
 
 
 def train_iteration(
     learner: Learner, actors: list[Actor], real: RealImages, progress: float, phase: Phase
-) -> Iterator[dict[str, float]]:
-    """Train every policy in turn; yields each one's figures for the log.
+) -> Iterator[dict[str, Tensor]]:
+    """Train every policy in turn; yields each one's figures for the log, scalars on the device.
 
     Args:
         learner: everything that learns.
@@ -197,7 +222,7 @@ def update(
     real: RealImages,
     progress: float,
     phase: Phase,
-) -> dict[str, float]:
+) -> dict[str, Tensor]:
     """Paint, train the discriminator, score the canvases, train the policy."""
     with phase("paint"), policy.mixed():
         episode = actor.unroll()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spiral.models.policy import Observation, State
-from spiral.specification import Specification
+from spiral.specification import Specification, When
 
 OF_EPISODES = ("targets", "noise", "previous", "effective", "elapsed")
 """Fields of `Episodes` whose first axis is B."""
@@ -177,12 +177,16 @@ def stroke_starts(specification: Specification, effective: Tensor, before: Tenso
     return visible & ~torch.cat([first, visible[:-1]])
 
 
-def episode_figures(episode: Trajectory, specification: Specification) -> dict[str, float]:
-    """Figures in which collapse shows: ink left on the canvas, strokes, sequences of strokes."""
-    changed = (episode.canvases[-1] != episode.before.blank.to(episode.canvases.device)).float()
-    return {
-        "ink": float(changed.mean()),
-        "strokes": float(episode.effective.all(-1).float().sum(0).mean()),
-        "starts": float(episode.starts(specification).float().sum(0).mean()),
-        "blank": float(episode.blank().float().mean()),
-    }
+def active(specification: Specification, commands: Tensor) -> Tensor:
+    """`Specification.active` of a tensor: bool [..., K] for commands int64 [..., K]."""
+    known: dict[When | None, Tensor] = {None: torch.ones_like(commands[..., 0], dtype=torch.bool)}
+    columns: list[Tensor] = []
+    for choice in specification.choices:
+        if (when := choice.when) is not None and when not in known:
+            cause = specification.names.index(when.choice)
+            taken = torch.zeros_like(known[None])
+            for option in when.options:
+                taken = taken | (commands[..., cause] == option)
+            known[when] = columns[cause] & taken
+        columns.append(known[choice.when])
+    return torch.stack(columns, dim=-1)

@@ -80,9 +80,10 @@ class Discriminator(nn.Module):
         """
         if self.complement and targets is not None:
             halves: Tensor = self.halves  # pyright: ignore[reportAssignmentType]
-            kept = halves[
-                torch.randint(len(halves), (len(pictures),), device=halves.device) if half is None else [half]
-            ]
+            if half is None:
+                kept = halves[torch.randint(len(halves), (len(pictures),), device=halves.device)]
+            else:
+                kept = halves[half : half + 1]
             pictures, targets = pictures * kept, targets * (1.0 - kept)
         x = torch.cat([pictures, targets], dim=1) if targets is not None else pictures
         x = x.contiguous(memory_format=torch.channels_last)

@@ -193,13 +193,16 @@ class Policy(nn.Module):
             return None
         return self.cluster_means[torch.randint(len(self.cluster_means), (batch,), device=self.cluster_means.device)]
 
-    def act(self, seen: Observation, state: State, temperature: float = 1.0) -> tuple[Tensor, Tensor, Tensor, State]:
+    def act(
+        self, seen: Observation, state: State, temperature: float = 1.0, lots: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
         """Sample one command for each of B canvases.
 
         Args:
             seen: the observation, N = B.
             state: the core's state.
             temperature: divides the logits; 0 takes the most probable option of every choice.
+            lots: float32 [K, B] in [0, 1), which decide the choices one after the other; drawn when None.
 
         Returns:
             The commands, int64 [B, K]; their log probability at temperature 1, as in `evaluate`, float32 [B]; the
@@ -211,7 +214,7 @@ class Policy(nn.Module):
         chosen: list[Tensor] = []
         effective: list[Tensor] = []
         log_probability = torch.zeros_like(seen.progress)
-        for option, logits in self.decode(state[0], features, seen.previous, None, temperature):
+        for option, logits in self.decode(state[0], features, seen.previous, None, temperature, lots):
             chosen.append(option)
             effective.append(self._works(chosen, effective))
             log_probability = log_probability + _of(functional.log_softmax(logits, -1), option) * effective[-1]
@@ -301,9 +304,17 @@ class Policy(nn.Module):
         return functional.conv2d(planes, weight, stride=stem.stride, padding=stem.padding)  # pyright: ignore[reportArgumentType]
 
     def decode(
-        self, z: Tensor, features: Features, previous: Tensor, given: Tensor | None, temperature: float = 1.0
+        self,
+        z: Tensor,
+        features: Features,
+        previous: Tensor,
+        given: Tensor | None,
+        temperature: float = 1.0,
+        lots: Tensor | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Decide the K choices one after the other; `given` int64 [N, K] are evaluated instead of sampled.
+
+        `lots` are those of `act`.
 
         Yields:
             The option int64 [N] and the logits float32 [N, size] of every choice, in the specification's order.
@@ -319,7 +330,10 @@ class Policy(nn.Module):
             head = self.heads[position]
             logits = head(z, features.maps, places) if isinstance(choice, Location) else head(z)
             logits = logits.float()
-            option = given[:, position] if given is not None else _pick(logits, temperature)
+            if given is not None:
+                option = given[:, position]
+            else:
+                option = _pick(logits, temperature, None if lots is None else lots[position])
             yield option, logits
             if position < len(self.merges):
                 told = [z, self.embeddings[position](_embeddable(choice, option))]
@@ -364,11 +378,12 @@ def _of(values: Tensor, option: Tensor) -> Tensor:
     return values.gather(1, option[:, None])[:, 0]
 
 
-def _pick(logits: Tensor, temperature: float) -> Tensor:
+def _pick(logits: Tensor, temperature: float, lot: Tensor | None = None) -> Tensor:
+    """Options int64 [N], sampled by `lot` float32 [N] in [0, 1), which is drawn when None."""
     if temperature == 0.0:
         return logits.argmax(-1)
     # One uniform number a row looked up in the distribution function: far fewer random numbers than Gumbel's trick,
     # and no host synchronisation, unlike torch.multinomial.
     below = (logits / temperature).softmax(-1).cumsum(-1)
-    lot = torch.rand(len(logits), 1, device=logits.device) * below[:, -1:]
-    return (below <= lot).sum(-1).clamp_max(logits.shape[-1] - 1)
+    lot = torch.rand(len(logits), device=logits.device) if lot is None else lot
+    return (below <= lot[:, None] * below[:, -1:]).sum(-1).clamp_max(logits.shape[-1] - 1)

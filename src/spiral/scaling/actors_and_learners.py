@@ -22,11 +22,12 @@ from spiral.learning import machine
 from spiral.learning.checkpoint import Tensors
 from spiral.learning.ddp import use_ddp
 from spiral.learning.discriminator_learner import DiscriminatorLearner
+from spiral.learning.figures import episode_figures, to_numbers
 from spiral.learning.learner import Evaluation, combine_evaluations
 from spiral.learning.networks import make_discriminator, make_policy
 from spiral.learning.policy_learner import MetricsCallback, PolicyLearner
 from spiral.learning.trainer import load_real_images, make_actor
-from spiral.learning.trajectory import Trajectory, concatenate, episode_figures
+from spiral.learning.trajectory import Trajectory, concatenate
 from spiral.scaling.serialization import Weights, flatten, to_arrays, to_tensors, unflatten
 from spiral.settings import Preset
 
@@ -122,7 +123,7 @@ class ActorProcess:
             self.version = version
         with machine.mixed_precision(torch.device("cpu"), self.preset.run.precision):
             trajectory = self.actor.unroll()
-        figures = episode_figures(trajectory, self.policy.specification)
+        figures = to_numbers(episode_figures(trajectory, self.policy.specification))
         waited, self.idle_since = began - self.idle_since, time.perf_counter()
         return to_arrays(trajectory), UnrollReport(version, self.idle_since - began, waited, figures)
 
@@ -160,7 +161,7 @@ class PolicyLearnerProcess:
         self.scorer.load_state_dict(unflatten(scorer, self.scorer.state_dict()))
         episode = concatenate([to_tensors(unroll, self.device) for unroll in unrolls]).share(self.rank, self.ranks)
         rewards = self.learner.rewards(episode, self.scorer, progress)
-        figures = self.learner.learn(episode, rewards, progress)
+        figures = to_numbers(self.learner.learn(episode, rewards, progress))
         learned = StepReport(time.perf_counter() - began, figures, self.learner.updates, self.learner.commands)
         return self.weights(), learned
 
@@ -203,7 +204,7 @@ class DiscriminatorLearnerProcess:
         """Put finished canvases into the replay buffer and learn; `progress` is the share of the budget used up."""
         began = time.perf_counter()
         episode = concatenate([to_tensors(unroll, self.device) for unroll in unrolls])
-        figures = self.learner.learn(episode, self.real, progress)
+        figures = to_numbers(self.learner.learn(episode, self.real, progress))
         return self.weights(), StepReport(time.perf_counter() - began, figures)
 
     def state(self) -> dict[str, Tensors]:

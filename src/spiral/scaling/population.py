@@ -23,6 +23,7 @@ from ray import tune
 from ray.tune import Callback, CheckpointConfig, RunConfig
 from ray.tune.schedulers import FIFOScheduler, PopulationBasedTraining
 from ray.tune.search import BasicVariantGenerator
+from torch import Tensor
 
 from spiral.datasets import load
 from spiral.engines import make
@@ -76,7 +77,7 @@ class Member(tune.Trainable):
         """Train for an interval, then evaluate."""
         began, learner = time.perf_counter(), self.learner
         target = min((learner.commands // self.interval + 1) * self.interval, self.frames)
-        figures: dict[str, float] = {}
+        figures: dict[str, Tensor] = {}
         while learner.commands < target:
             progress = learner.commands / self.frames
             for turn in train_iteration(learner, self.actors, self.real, progress, unmeasured):
@@ -93,7 +94,7 @@ class Member(tune.Trainable):
             "policy_learning_rate": learning.policy_learning_rate,
             "entropy_coef": learning.entropy_coef,
             "score": score(seen),
-            "entropy": figures.get("policy/entropy", 0.0),
+            "entropy": float(figures.get("policy/entropy", 0.0)),
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
