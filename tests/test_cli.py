@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from spiral import agent
 from spiral.cli import main
 from spiral.datasets import load
-from spiral.engines import missing
+from spiral.engines import make, missing, observe
 from spiral.program import Program
 
 AGENTS = [
@@ -344,6 +344,23 @@ def test_an_inventing_agent_learns_from_another_ones_programs(name, tmp_path, ca
     losses = [json.loads(line).get("policy/lesson_loss") for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert (run / "agent" / "policy.safetensors").is_file() and losses
     assert "programs of 3 commands" in fails(capsys, *train, "3", "--resume")
+
+
+@pytest.mark.parametrize("name", AGENTS[-1:])
+def test_refined_lessons_are_nearer_to_their_pictures(name, tmp_path):
+    agent_, write = agent.load_agent(name), ["lessons", "--data", "mnist-sample", "--checkpoint", name, "--limit", "6"]
+    errors = []
+    for evaluations in ("0", "40"):
+        path = tmp_path / f"{evaluations}.npz"
+        assert main([*write, "--commands", "5", "--evaluations", evaluations, "--out", str(path)]) == 0
+        with np.load(path) as archive:
+            assert archive["programs"].shape[:2] == (6, 5)
+            engine = make(agent_.preset.engine, 6, agent_.preset.canvas.to_json())
+            engine.reset(np.arange(6))
+            for commands in archive["programs"].astype(np.int64).swapaxes(0, 1):
+                engine.step(commands)
+            errors.append(np.square(observe(engine.canvases(), agent_.size) / 255 - archive["images"] / 255).mean())
+    assert errors[1] < 0.9 * errors[0]
 
 
 def test_search_writes_programs_and_its_record(digits, tmp_path, capsys):

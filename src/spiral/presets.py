@@ -30,7 +30,7 @@ MNIST_RECONSTRUCT = Preset(
     ),
     discriminator=DiscriminatorSettings(channels=32),
     learning=LearningSettings(
-        unroll_length=16,
+        unroll_length=20,
         discriminator_learning_rate=3e-4,
         policy_learning_rate=8e-4,
         learning_rate_end_factor=0.05,
@@ -117,6 +117,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
     canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.7, 0.9, 1.2)),
     data=DataSettings(source="glyphs"),
+    learning=replace(MNIST_RECONSTRUCT.learning, unroll_length=16),
 )
 OMNIGLOT_RECONSTRUCT_L2 = replace(
     OMNIGLOT_RECONSTRUCT,
@@ -178,6 +179,20 @@ PHOTOS_RECONSTRUCT_L2 = replace(
     name="photos-reconstruct-l2",
     summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
     learning=replace(PHOTOS_RECONSTRUCT.learning, reward="l2"),
+)
+CELEBA_RECONSTRUCT = replace(
+    PHOTOS_RECONSTRUCT,
+    name="celeba-reconstruct",
+    summary="redraw a face in 20 strokes; laptop size; --data.source names CelebA's folder",
+    data=DataSettings(source="celeba", size=64),
+    learning=replace(PHOTOS_RECONSTRUCT.learning, unrolls_per_episode=4, entropy_coef_end=0.001),
+    run=RunSettings(evaluate_seconds=120.0),
+)
+CELEBA_RECONSTRUCT_L2 = replace(
+    CELEBA_RECONSTRUCT,
+    name="celeba-reconstruct-l2",
+    summary="the same for minus its Euclidean distance, without a discriminator; laptop size",
+    learning=replace(CELEBA_RECONSTRUCT.learning, reward="l2"),
 )
 CELEBA_RECONSTRUCT_PAPER = replace(
     MNIST_RECONSTRUCT_PAPER,
@@ -252,6 +267,8 @@ PRESETS: dict[str, Preset] = {
         PHOTOS_RECONSTRUCT,
         PHOTOS_RECONSTRUCT_VECTOR,
         PHOTOS_RECONSTRUCT_L2,
+        CELEBA_RECONSTRUCT,
+        CELEBA_RECONSTRUCT_L2,
         CELEBA_RECONSTRUCT_PAPER,
         SCENE_RECONSTRUCT,
         SCENE_RECONSTRUCT_RL,

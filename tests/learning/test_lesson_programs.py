@@ -65,11 +65,40 @@ def test_an_agent_that_studies_writes_such_programs_for_noise_alone(lines, progr
     assert shares.min() > 0.02  # of seven places, each about a seventh of the programs
 
 
+def test_an_agent_that_redraws_learns_the_programs_of_a_file_for_its_pictures(lines, programs):
+    """The file's pictures are other than what its programs paint: the agent learns what the file says."""
+    torch.manual_seed(0)
+    with np.load(programs) as archive:
+        pictures, commands = archive["images"][:, ::-1].copy(), archive["programs"]
+    np.savez(programs, images=pictures, programs=commands)
+    preset = tiny(
+        lines, unroll_length=2, lessons=32, num_minibatches=2, lesson_programs=str(programs), lesson_pretraining=1.0,
+        policy_learning_rate=3e-3,
+    )  # fmt: skip
+    learner = PolicyLearner(preset, CPU)
+    lessons = Lessons(preset).draw(learner.policy)
+    known = {picture.tobytes(): program.tobytes() for picture, program in zip(pictures, commands, strict=True)}
+    assert lessons.targets is not None
+    for picture, program in zip(lessons.targets.numpy(), lessons.commands.numpy().swapaxes(0, 1), strict=True):
+        assert known[picture.tobytes()] == program.tobytes()
+
+    engine = make(preset.engine, 128, preset.canvas.to_json())
+    painted = rollout(learner.policy, engine, torch.from_numpy(pictures), 2, np.arange(128))
+    for _ in range(120):
+        learner.learn(painted, torch.zeros(2, 128), 0.0)
+    written = rollout(learner.policy, engine, torch.from_numpy(pictures), 2, np.arange(128), 0.0).commands
+    assert (written.numpy().swapaxes(0, 1) == commands).all(-1).mean() > 0.9
+
+
 def test_a_file_that_does_not_fit_is_refused(lines, programs, tmp_path):
     preset = inventing(lines, lesson_programs=str(programs))
     longer = replace(preset, learning=replace(preset.learning, unroll_length=3))
     with pytest.raises(InputError, match="128 programs of 3 commands"):
         Lessons(longer)
     np.savez(tmp_path / "pictures.npz", images=np.zeros((9, 16, 16, 1), np.uint8))
+    redrawing = tiny(lines, unroll_length=2, lessons=32, lesson_programs=str(tmp_path / "small.npz"))
+    np.savez(tmp_path / "small.npz", images=np.zeros((9, 8, 8, 1), np.uint8), programs=np.zeros((9, 2, 1), np.int64))
+    with pytest.raises(InputError, match="must hold pictures of"):
+        Lessons(redrawing)
     with pytest.raises(InputError, match="holds no programs"):
         Lessons(inventing(lines, lesson_programs=str(tmp_path / "pictures.npz")))

@@ -52,6 +52,13 @@ def test_commands_that_do_nothing_disappear(problem):
     assert not refine(programs[:1], blank, 200).programs[0].commands
 
 
+def test_programs_keep_their_length_if_asked_to(problem):
+    _, programs, targets = problem
+    found = refine(programs, targets, 60, shorten=False)
+    assert [len(program.commands) for program in found.programs] == [6, 6, 6]
+    assert (found.after < found.before).all()
+
+
 def test_what_does_not_fit_is_refused(problem):
     _, programs, targets = problem
     with pytest.raises(InputError, match="targets must be"):

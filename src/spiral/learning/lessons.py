@@ -7,8 +7,10 @@ The prior knows nothing of the data. With `learning.lesson_perturbed` a share of
 just painted, changed at random (`perturb`): lessons that look more and more like the data.
 
 With `learning.lesson_programs` the programs come from a file instead: those that a redrawing agent wrote for real
-pictures. A policy without a target learns to write such programs. Its noise in a lesson is the code of the picture
-(`spiral.datasets.codes.normal_codes`), which is distributed as noise is, so that noise alone suffices later.
+pictures. A policy with a target learns to write them for the same pictures: if they were refined by search, it learns
+to find at once what the search has found (expert iteration, Anthony et al. 2017). A policy without a target learns to
+write such programs. Its noise in a lesson is the code of the picture (`spiral.datasets.codes.normal_codes`), which is
+distributed as noise is, so that noise alone suffices later.
 """
 
 from __future__ import annotations
@@ -65,9 +67,12 @@ class Lessons:
         path = preset.learning.lesson_programs
         self.programs: npt.NDArray[np.int64] | None = None
         self.codes: Tensor | None = None
+        self.pictures: Tensor | None = None
         if path:
             specification, length = self.canvases.specification, preset.learning.episode_length
             images, self.programs = read_programs(Path(path), specification, length)
+            if preset.redraws:
+                self.pictures = torch.from_numpy(_pictures(path, images, preset.data.size, self.canvases.channels))
             if preset.policy.noise:
                 self.codes = torch.from_numpy(normal_codes(images, preset.policy.noise))
         self.running: npt.NDArray[np.int64] | None = None
@@ -79,8 +84,9 @@ class Lessons:
     def draw(self, policy: Policy, painted: Tensor | None = None) -> Trajectory:
         """The next T commands in each of B programs, with the pictures after the last of them as targets.
 
-        Where episodes have several unrolls, programs go on from draw to draw, and each canvas is at another unroll.
-        With `run.pipeline` the engine paints those of the next draw while the policy learns from these.
+        Programs of a file have the file's pictures as targets. Where episodes have several unrolls, programs go on from
+        draw to draw, and each canvas is at another unroll. With `run.pipeline` the engine paints those of the next draw
+        while the policy learns from these.
 
         Args:
             policy: the learner.
@@ -90,25 +96,27 @@ class Lessons:
         self.canvases.finish()
         if self._ahead:
             self._next = self._begin(policy, None)
-        return hindsight(lessons)
+        return lessons if self.pictures is not None else hindsight(lessons)
 
     def _begin(self, policy: Policy, painted: Tensor | None) -> Trajectory:
         """Draw programs and begin to paint them."""
         learning, batch, device = self.preset.learning, self.canvases.batch, policy.squeeze.weight.device
         generator = np.random.default_rng(int(torch.randint(2**31, ()).numpy()))
-        programs, noise = self._programs(generator)
+        programs, noise, targets = self._programs(generator)
         if painted is not None and (count := round(learning.lesson_perturbed * batch)):
             mine = painted[:, torch.randint(painted.shape[1], (count,), device=painted.device)].cpu().numpy()
             programs[:, :count] = perturb(mine, self.canvases.specification, generator)
         over = self.unrolls_left == 0
         self.running = programs if self.running is None else np.where(over[:, None], programs, self.running)
         self.unrolls_left = np.where(over, learning.unrolls_per_episode, self.unrolls_left)
-        nothing = torch.zeros(batch, policy.size, policy.size, self.canvases.channels, dtype=torch.uint8, device=device)
+        if targets is None:
+            targets = torch.zeros(batch, policy.size, policy.size, self.canvases.channels, dtype=torch.uint8)
+        targets = upload(targets, device)
         seeds = generator.integers(2**31, size=batch)
         noise = None if noise is None else upload(noise, device)
         fresh = None if self.episodes is None else over
         self.elapsed[over] = 0
-        episodes = reset_episodes(policy, self.canvases, nothing, seeds, noise, fresh, self.episodes)
+        episodes = reset_episodes(policy, self.canvases, targets, seeds, noise, fresh, self.episodes)
         places = self.elapsed + np.arange(learning.unroll_length)[:, None]
         commands = np.take_along_axis(self.running, places[..., None], axis=0)
         lessons, self.episodes = unroll_programs(self.canvases, episodes, commands, learning.episode_length)
@@ -116,14 +124,18 @@ class Lessons:
         self.elapsed += learning.unroll_length
         return lessons
 
-    def _programs(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], Tensor | None]:
-        """Whole programs int64 [length, B, K], and with programs from a file the codes of their pictures [B, noise]."""
+    def _programs(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], Tensor | None, Tensor | None]:
+        """Whole programs int64 [length, B, K].
+
+        With programs from a file also the codes of their pictures, float32 [B, noise], and the pictures, uint8
+        [B, S, S, C], where the policy has such inputs.
+        """
         if self.programs is None:
             length = self.preset.learning.episode_length
-            return self.preset.canvas.sample_programs(generator, length, self.canvases.batch), None
+            return self.preset.canvas.sample_programs(generator, length, self.canvases.batch), None, None
         rows = generator.integers(len(self.programs), size=self.canvases.batch)
-        codes = None if self.codes is None else self.codes[rows]
-        return np.ascontiguousarray(self.programs[rows].swapaxes(0, 1)), codes
+        codes, pictures = (None if each is None else each[rows] for each in (self.codes, self.pictures))
+        return np.ascontiguousarray(self.programs[rows].swapaxes(0, 1)), codes, pictures
 
 
 def perturb(
@@ -141,6 +153,17 @@ def perturb(
             new, which = generator.integers(choice.size, size=old.shape), generator.random(old.shape) < _REDRAWN
         commands[..., position] = np.where(which & changed, new, old)
     return commands
+
+
+def _pictures(path: str, images: npt.NDArray[np.uint8], size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """The pictures of a file of programs, if they are as the policy sees its targets.
+
+    Raises:
+        InputError: they are not.
+    """
+    if images.shape[1:] != (size, size, channels):
+        raise InputError(f"{path} must hold pictures of {[size, size, channels]}, got {list(images.shape[1:])}")
+    return images
 
 
 def read_programs(
