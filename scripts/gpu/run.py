@@ -153,6 +153,7 @@ def environment(work: Path, dry: bool) -> dict[str, str]:
         "XDG_CACHE_HOME": str(work / "cache"),
         "SETUPTOOLS_SCM_PRETEND_VERSION": "0.0.0",
         "OMP_NUM_THREADS": "1",  # of libmypaint: there are as many threads as processors already
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # those of the machine are for another pytest
         "PIP_NO_INDEX": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
@@ -210,7 +211,21 @@ def describe(place: Workplace) -> None:
 def test(place: Workplace, dry: bool, most: float) -> bool:
     """Run the tests marked `gpu`; without a GPU they are skipped."""
     tests = place.work / "source" / "tests"
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", "--timeout", "120", "-rf"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "gpu",
+        "-p",
+        "pytest_timeout",
+        "-p",
+        "no:cacheprovider",
+        "--timeout",
+        "120",
+        "-rf",
+    ]
     chosen = [tests / "engines" / "test_on_device.py", tests / "learning" / "test_on_gpu.py"]
     return place.run("tests", [*command, "--rootdir", place.work / "source", *chosen], 240 if dry else most)
 

@@ -38,10 +38,13 @@ def exactly(monkeypatch):
 
 @pytest.mark.parametrize("engine", ["vector", "mypaint"])
 @pytest.mark.parametrize("pipeline", ["on", "off"])
-def test_pictures_are_those_of_the_commands(lines, engine, pipeline):
+@pytest.mark.parametrize("size", [16, 32])
+def test_pictures_are_those_of_the_commands(lines, engine, pipeline, size):
     if (reason := missing(engine)) is not None:
         pytest.skip(reason)
-    preset = on_gpu(replace(tiny(lines, unroll_length=5), engine=engine), pipeline=pipeline)
+    preset = tiny(lines, unroll_length=5)
+    preset = replace(preset, engine=engine, canvas=replace(preset.canvas, size=size))
+    preset = on_gpu(preset, pipeline=pipeline)
     learner = Learner(preset, DEVICE)
     real = load_real_images(preset, DEVICE)
     actor = make_actor(preset, learner.policies[0].policy, real, 2, canvases=37)

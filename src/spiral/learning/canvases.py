@@ -120,8 +120,7 @@ class HostPart:
         self._pending: list[Future[None]] = []
         self._copies: _Copies | None = None
         if device.type == "cuda":
-            shape = (engine.batch, size, size, engine.shape[2])
-            self._copies = _Copies(device, shape, len(engine.specification.choices))
+            self._copies = _Copies(device, (engine.batch, *engine.shape), size, len(engine.specification.choices))
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None) -> None:
         """See the protocol."""
@@ -133,7 +132,7 @@ class HostPart:
             observe(self.engine.canvases(), self._size, out=out.numpy())
             return
         self._copies.follow()
-        self._copies.send(out, lambda pictures: observe(self.engine.canvases(), self._size, out=pictures))
+        self._copies.send(self.engine.canvases(), out)
 
     def paint(self, commands: Tensor, out: Tensor) -> None:
         """See the protocol."""
@@ -144,7 +143,7 @@ class HostPart:
             if self._copies is None:
                 observe(self.engine.canvases(), self._size, out=out.numpy())
             else:
-                self._copies.send(out, lambda pictures: observe(self.engine.canvases(), self._size, out=pictures))
+                self._copies.send(self.engine.canvases(), out)
 
         if self._worker is None:
             work()
@@ -161,10 +160,10 @@ class HostPart:
 
 
 class _Copies:
-    """Copies between a GPU and pinned memory, on a stream of their own."""
+    """Copies between a GPU and pinned memory, on a stream of their own; canvases are reduced by the GPU."""
 
-    def __init__(self, device: torch.device, shape: tuple[int, int, int, int], choices: int) -> None:
-        self._device = device
+    def __init__(self, device: torch.device, shape: tuple[int, int, int, int], size: int, choices: int) -> None:
+        self._device, self._size = device, size
         self._stream = torch.cuda.Stream(device)
         self._commands = torch.zeros(shape[0], choices, dtype=torch.int64, pin_memory=True)
         self._pictures = torch.zeros(shape, dtype=torch.uint8, pin_memory=True)
@@ -190,12 +189,16 @@ class _Copies:
 
         return wait
 
-    def send(self, out: Tensor, write: Callable[[npt.NDArray[np.uint8]], object]) -> None:
-        """Let `write` fill the pinned pictures, and begin to copy them to `out`."""
+    def send(self, canvases: npt.NDArray[np.uint8], out: Tensor) -> None:
+        """Begin to copy canvases to the GPU and to put them into `out` at the size that the networks see."""
         self._sent.synchronize()  # the last pictures may still be on their way
-        write(self._pictures.numpy())
+        np.copyto(self._pictures.numpy(), canvases)
         with torch.cuda.stream(self._stream):
-            out.copy_(self._pictures, non_blocking=True)
+            if self._pictures.shape == out.shape:
+                out.copy_(self._pictures, non_blocking=True)
+            else:
+                there = self._pictures.to(self._device, non_blocking=True)
+                out.copy_(observe_on_device(there, self._size))
             self._sent.record(self._stream)
 
     def join(self) -> None:
