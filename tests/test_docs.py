@@ -240,7 +240,7 @@ def test_commands_within_lines_are_right(page):
 def test_every_flag_that_is_spoken_of_exists():
     known_ones = documents.known_flags() | {"--unrolls", "--no-conditional", "--learning.coarse-weight"}
     # of benchmarks/queues.py and of the discs, and what a reader of docs/extend.md adds; of scripts/gpu
-    known_ones |= {"--there", "--dry-run"}
+    known_ones |= {"--there", "--dry-run", "--no-tests"}
     for page in PAGES:
         for code in documents.inline(page):
             for flag in re.findall(r"(?<![\w-])--[a-z][\w.-]*", code):

@@ -143,7 +143,9 @@ class Bench:
             device, self.batches, self.engines, self.sizes, self.threads, self.seconds, self.compile
         ):
             rows.append(row)
-            console.print(f"{row.engine} {row.size} {row.canvases}: {row.commands_per_second:,.0f} commands/s")
+            waits = "" if row.card_waits is None else f", the card waits {row.card_waits:.1%}"
+            rate = f"{row.commands_per_second:,.0f} commands/s{waits}, {row.megabytes:,.0f} MB"
+            console.print(f"{row.engine} {row.size} {row.canvases}: {rate}", soft_wrap=True)
         if self.json:
             print(json.dumps({"device": device, "loops": [asdict(row) for row in rows]}))
         else:
