@@ -2,11 +2,13 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from problems import tiny
 
-from spiral.learning.canvases import upload
+from spiral.engines import make_on_device, missing
+from spiral.learning.canvases import DevicePart, observe_on_device, upload
 from spiral.learning.graphs import Graphed, mapped
 from spiral.learning.learner import Learner
 from spiral.learning.rollout import decide
@@ -50,6 +52,38 @@ def test_constants_and_absent_arguments_are_part_of_what_is_recorded():
     assert torch.equal(graphed(x, 3.0, None), x * 3)
     assert torch.equal(graphed(x, 3.0, x), x * 3 + x)
     assert torch.equal(graphed(x=x, scale=2.0, extra=None), x * 2)
+
+
+def test_what_is_changed_in_place_is_changed_once():
+    count = torch.zeros(3)
+
+    def add(x):
+        count.add_(x)
+        return count * 2
+
+    graphed = Graphed(add, state=[count], recorder=recorder)
+    assert torch.equal(graphed(torch.ones(3)), torch.full((3,), 2.0))
+    assert torch.equal(graphed(torch.ones(3)), torch.full((3,), 4.0))
+    assert torch.equal(count, torch.full((3,), 2.0))
+
+
+@pytest.mark.parametrize("engine", ["vector", "scene"])
+def test_a_recorded_engine_paints_what_it_does_itself(engine):
+    if (reason := missing(engine)) is not None:
+        pytest.skip(reason)
+    settings = {"size": 32, "grid": 4, **({"sizes": (1.6,), "levels": 3} if engine == "scene" else {})}
+    plain, recorded = (make_on_device(engine, 5, settings, CPU) for _ in range(2))
+    assert plain is not None and recorded is not None
+    part, pictures = DevicePart(recorded, 16, CPU), torch.zeros(5, 16, 16, plain.shape[2], dtype=torch.uint8)
+    part._execute = Graphed(part._once, owned=False, state=recorded.state, recorder=recorder)
+    generator = np.random.default_rng(0)
+    for reset in (None, torch.tensor([True, False, True, False, False])):
+        for each in (plain, recorded):
+            each.reset(reset)
+        for commands in plain.specification.random(generator, (4, 5)):
+            plain.step(torch.from_numpy(commands))
+            part.paint(torch.from_numpy(commands), pictures)
+            assert torch.equal(pictures, observe_on_device(plain.canvases(), 16))
 
 
 def test_what_cannot_be_recorded_is_called_as_it_is():

@@ -100,6 +100,7 @@ class DeviceEngine(Protocol):
     """An engine whose B canvases are tensors on the device of the networks; the same pictures as `Engine` paints.
 
     Nothing is checked, and nothing waits for the device: commands come from a policy and pictures stay where it is.
+    What commands change is changed in place, so that a step can be recorded and replayed (`spiral.learning.graphs`).
 
     Attributes:
         name: the engine's registered name.
@@ -107,6 +108,7 @@ class DeviceEngine(Protocol):
         settings: the engine's settings as JSON values.
         batch: B.
         shape: (H, W, C).
+        state: all tensors that commands change.
     """
 
     name: str
@@ -114,6 +116,7 @@ class DeviceEngine(Protocol):
     settings: dict[str, Any]
     batch: int
     shape: tuple[int, int, int]
+    state: list[Tensor]
 
     def reset(self, which: Tensor | None = None) -> None:
         """Blank the canvases in `which`, bool [B] on the device, all when None."""

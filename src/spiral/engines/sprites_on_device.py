@@ -40,6 +40,7 @@ class SceneEngineOnDevice:
         # Without the object placed last.
         self._before, self._before_depth = pixels.clone(), depth.clone()
         self._count = torch.zeros(batch, dtype=torch.int64, device=device)
+        self.state = [self._now, self._now_depth, self._before, self._before_depth, self._count]
 
     def _load(self, sprites: Sprites, device: torch.device) -> None:
         """Put the sprites onto the device: N sprites of P pixels, whose places in the picture are P indices each."""
@@ -60,19 +61,19 @@ class SceneEngineOnDevice:
     def reset(self, which: Tensor | None = None) -> None:
         """Clear the floors in `which`; see the protocol."""
         chosen = torch.ones_like(self._count, dtype=torch.bool) if which is None else which
-        self._now = torch.where(chosen[:, None, None], self._floor, self._now)
-        self._now_depth = torch.where(chosen[:, None], self._far, self._now_depth)
-        self._count = torch.where(chosen, 0, self._count)
+        self._now.copy_(torch.where(chosen[:, None, None], self._floor, self._now))
+        self._now_depth.copy_(torch.where(chosen[:, None], self._far, self._now_depth))
+        self._count.copy_(torch.where(chosen, 0, self._count))
 
     def step(self, commands: Tensor) -> None:
         """Execute one command in each scene; see the protocol."""
         action, place, kind, size = commands[:, :4].unbind(1)
         adds = (action == ADD) & (self._count < self._settings.objects)
         drawn = adds | ((action == CHANGE) & (self._count > 0))
-        self._count = self._count + adds
+        self._count += adds
         # What is there now is what an added object is put into; a changed one is put into what was there before it.
-        self._before = torch.where(adds[:, None, None], self._now, self._before)
-        self._before_depth = torch.where(adds[:, None], self._now_depth, self._before_depth)
+        self._before.copy_(torch.where(adds[:, None, None], self._now, self._before))
+        self._before_depth.copy_(torch.where(adds[:, None], self._now_depth, self._before_depth))
         key = (place * len(TYPES) + kind) * len(self._settings.sizes) + size
         where = self._places[key]
         depth, behind = self._depth[key], self._before_depth.gather(1, where)
@@ -84,8 +85,8 @@ class SceneEngineOnDevice:
         lit = torch.where(nearer[..., None], lit, self._before.gather(1, three))
         pixels = self._before.scatter(1, three, lit)
         depths = self._before_depth.scatter(1, where, torch.where(nearer, depth, behind))
-        self._now = torch.where(drawn[:, None, None], pixels, self._now)
-        self._now_depth = torch.where(drawn[:, None], depths, self._now_depth)
+        self._now.copy_(torch.where(drawn[:, None, None], pixels, self._now))
+        self._now_depth.copy_(torch.where(drawn[:, None], depths, self._now_depth))
 
     def canvases(self) -> Tensor:
         """The pictures uint8 [B, S, S, 3]."""

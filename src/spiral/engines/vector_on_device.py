@@ -47,6 +47,7 @@ class VectorEngineOnDevice:
         self._ground = torch.tensor(ground, dtype=torch.uint8, device=device)
         self._pixels = self._ground.expand(batch, *self.shape).clone()
         self._pens = torch.zeros(batch, 2, dtype=torch.float64, device=device)
+        self.state = [self._pixels, self._pens]
 
     def _tables(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Radii float64; opacities, levels of colours and the ink int64 0 to 255: what `decode` makes of options."""
@@ -78,25 +79,25 @@ class VectorEngineOnDevice:
     def reset(self, which: Tensor | None = None) -> None:
         """Blank the canvases in `which` and put their pens in the upper left corner; see the protocol."""
         chosen = torch.ones(self.batch, dtype=torch.bool, device=self._device) if which is None else which
-        self._pixels = torch.where(chosen[:, None, None, None], self._ground, self._pixels)
-        self._pens = torch.where(chosen[:, None], 0.0, self._pens)
+        self._pixels.copy_(torch.where(chosen[:, None, None, None], self._ground, self._pixels))
+        self._pens.copy_(torch.where(chosen[:, None], 0.0, self._pens))
 
     def step(self, commands: Tensor) -> None:
         """Execute one command on each canvas; see the protocol."""
         settings = self._settings
         end = self._place(commands, "end")
         control = self._place(commands, "control") if "control" in self._columns else (self._pens + end) / 2
-        start, self._pens = self._pens, end
-        dot = (start == end).all(1) & (start == control).all(1)
-        end = torch.stack([end[:, 0] + DOT * dot, end[:, 1]], dim=1)
+        dot = (self._pens == end).all(1) & (self._pens == control).all(1)
+        drawn_to = torch.stack([end[:, 0] + DOT * dot, end[:, 1]], dim=1)
         radius = self._chosen(commands, "size", self._radii)
-        points, count = polylines(start, control, end, levels_for(settings.size))
+        points, count = polylines(self._pens, control, drawn_to, levels_for(settings.size))
         corners = outlines(points, count, radius, self._arc)
         covers = cover((corners * SUBPIXELS + 0.5).floor().long(), settings.size, self._cuts).clamp_max(_OPAQUE)
         if "flag" in self._columns:
             covers = covers * (commands[:, self._columns["flag"]] == PAINT)[:, None, None]
         opacity = self._chosen(commands, "pressure", self._opacities)[:, None, None]
-        self._pixels = _mixed(self._pixels, self._colour(commands), opacity, covers)
+        self._pixels.copy_(_mixed(self._pixels, self._colour(commands), opacity, covers))
+        self._pens.copy_(end)
 
     def canvases(self) -> Tensor:
         """The canvases, uint8 [B, H, W, C]."""

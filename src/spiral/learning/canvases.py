@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from spiral.engines import DeviceEngine, Engine, make, make_on_device, observe
+from spiral.learning.graphs import Graphed
 
 
 class Part(Protocol):
@@ -209,9 +210,17 @@ class _Copies:
 class DevicePart:
     """Canvases that are on the networks' device: there is nothing to copy or to wait for."""
 
-    def __init__(self, engine: DeviceEngine, size: int, device: torch.device) -> None:
-        """Show an engine's canvases at side `size`."""
+    def __init__(self, engine: DeviceEngine, size: int, device: torch.device, graphs: bool = False) -> None:
+        """Show an engine's canvases at side `size`; a command is executed by a CUDA graph with `graphs`."""
         self.engine, self._size, self._device = engine, size, device
+        self._execute: Callable[[Tensor], Tensor] = self._once
+        if graphs:
+            self._execute = Graphed(self._once, owned=False, state=engine.state)
+
+    def _once(self, commands: Tensor) -> Tensor:
+        """Execute commands; returns the pictures."""
+        self.engine.step(commands)
+        return observe_on_device(self.engine.canvases(), self._size)
 
     def reset(self, seeds: npt.NDArray[np.int64], which: npt.NDArray[np.bool_] | None) -> None:
         """See the protocol."""
@@ -223,8 +232,7 @@ class DevicePart:
 
     def paint(self, commands: Tensor, out: Tensor) -> None:
         """See the protocol."""
-        self.engine.step(upload(commands, self._device))
-        self.show(out)
+        out.copy_(self._execute(upload(commands, self._device)))
 
     def wait(self) -> None:
         """See the protocol."""
@@ -239,6 +247,7 @@ def make_canvases(
     device: torch.device,
     halves: bool = False,
     ahead: bool = False,
+    graphs: bool = False,
 ) -> Canvases:
     """Blank canvases for a policy on `device`; those of an engine that works there if it offers one.
 
@@ -251,12 +260,13 @@ def make_canvases(
         device: where the networks are.
         halves: whether engines paint on one half while the networks look at the other.
         ahead: whether an engine paints in a thread of its own, also where there are no halves.
+        graphs: whether an engine on the device executes its commands by a CUDA graph.
 
     Raises:
         InputError: the engine is missing.
     """
     if device.type == "cuda" and (there := make_on_device(name, batch, settings, device)) is not None:
-        return Canvases([DevicePart(there, size, device)], size)
+        return Canvases([DevicePart(there, size, device, graphs)], size)
     counts = [batch - batch // 2, batch // 2] if halves and batch > 1 else [batch]
     parts: list[Part] = []
     for count in counts:  # each has its own thread, in which it executes commands in their order

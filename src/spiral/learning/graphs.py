@@ -71,19 +71,26 @@ class _Recorded:
 class Graphed:
     """A function whose calls are recorded once for each shape of its arguments, and replayed from then on.
 
-    It may draw no random numbers, wait for nothing, and leave nothing behind but its results. Where it cannot be
-    recorded it is called as it is, after one warning.
+    It may draw no random numbers, wait for nothing, and change nothing but its own results and `state`. Where it cannot
+    be recorded it is called as it is, after one warning.
     """
 
-    def __init__(self, function: Callable[..., Any], owned: bool = True, recorder: Recorder = capture) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        owned: bool = True,
+        state: Sequence[Tensor] = (),
+        recorder: Recorder = capture,
+    ) -> None:
         """Wrap a function.
 
         Args:
             function: its arguments and results are trees of tensors, None, and constants.
             owned: whether results are the caller's own; if not, the next call overwrites them.
+            state: tensors that it changes in place; recording, which calls it, leaves them as they were.
             recorder: what records.
         """
-        self.function, self._owned, self._record = function, owned, recorder
+        self.function, self._owned, self._state, self._record = function, owned, state, recorder
         self._recorded: dict[Any, _Recorded] | None = {}
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
@@ -109,7 +116,12 @@ class Graphed:
     def _new(self, arguments: Any, named: Any) -> _Recorded:
         # In the memory layout that the function was given: convolutions have other kernels for other layouts.
         static, static_named = mapped((arguments, named), _like)
-        results, replay = self._record(lambda: self.function(*static, **static_named))
+        before = [tensor.clone() for tensor in self._state]
+        try:
+            results, replay = self._record(lambda: self.function(*static, **static_named))
+        finally:
+            for tensor, old in zip(self._state, before, strict=True):
+                tensor.copy_(old)
         inputs = [leaf for leaf in leaves((static, static_named)) if isinstance(leaf, Tensor)]
         return _Recorded(inputs, results, replay)
 

@@ -59,8 +59,10 @@ class Lessons:
         count = preset.learning.lessons * preset.learning.num_minibatches
         threads, settings, size = torch.get_num_threads(), preset.canvas.to_json(), preset.data.size
         device = device or torch.device("cpu")
-        pipelined = machine.on(preset.run.pipeline, device)
-        self.canvases = make_canvases(preset.engine, count, settings, threads, size, device, ahead=pipelined)
+        pipelined, graphs = (machine.on(setting, device) for setting in (preset.run.pipeline, preset.run.graphs))
+        self.canvases = make_canvases(
+            preset.engine, count, settings, threads, size, device, ahead=pipelined, graphs=graphs
+        )
         # Those that are perturbed are changed from what the policy has painted last.
         self._ahead = pipelined and not preset.learning.lesson_perturbed
         self._next: Trajectory | None = None

@@ -194,9 +194,10 @@ def make_actor(
         InputError: the engine is missing.
     """
     run, batch, device = preset.run, canvases or preset.learning.batch_size, policy.squeeze.weight.device
-    halves, settings = machine.on(run.pipeline, device), preset.canvas.to_json()
-    made = make_canvases(preset.engine, batch, settings, threads, preset.data.size, device, halves)
-    return Actor(preset, policy, made, real, first, machine.on(run.graphs, device))
+    halves, graphs = machine.on(run.pipeline, device), machine.on(run.graphs, device)
+    settings, size = preset.canvas.to_json(), preset.data.size
+    made = make_canvases(preset.engine, batch, settings, threads, size, device, halves, graphs=graphs)
+    return Actor(preset, policy, made, real, first, graphs)
 
 
 def train_iteration(
