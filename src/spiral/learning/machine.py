@@ -75,8 +75,10 @@ def _multiplies_bfloat16(device: torch.device) -> bool:
 
 
 def prepare(device: torch.device) -> None:
-    """Set what pays off on a GPU where the shapes of tensors stay the same; nothing on a processor."""
+    """Make a GPU the current one, and set what pays off where the shapes of tensors stay the same."""
     if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
 
