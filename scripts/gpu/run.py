@@ -277,6 +277,7 @@ def collect(place: Workplace, run: Path) -> bool:
         shutil.copy(run / "metrics.jsonl", out / "metrics.jsonl")
     if sheets := sorted((run / "sheets").glob("*.png")):
         shutil.copy(sheets[-1], out / "sheet.png")
+    shutil.rmtree(place.work / "report", ignore_errors=True)
     place.run("report", [sys.executable, "-m", "spiral", "report", run, "--out", place.work / "report"], 60)
     for name in ("error", "frechet", "entropy"):
         if plots := sorted((place.work / "report").glob(f"*{name}*.svg")):
