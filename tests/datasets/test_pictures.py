@@ -139,8 +139,10 @@ def test_an_array_of_bool_is_black_and_white():
 
 
 @pytest.mark.parametrize(
-    "given", [b"", b"no picture", np.zeros((2, 2), complex), np.zeros(3), np.zeros((0, 4)), "ab\0c"]
-)
+    "given",
+    [b"", b"no picture", np.zeros((2, 2), complex), np.zeros(3), np.zeros((0, 4)), "ab\0c", None, [[1], [2, 3]],
+     {"a": 1}, "https://example.org/a.png", io.StringIO("text"), io.BytesIO(b"no picture")],
+)  # fmt: skip
 def test_what_is_no_picture_is_refused_in_one_line(given):
     with pytest.raises(InputError) as refused:
         open_image(given, 3)
@@ -173,6 +175,21 @@ def test_a_very_large_photograph_is_reduced_while_it_is_decoded(monkeypatch):
     stream = io.BytesIO()
     Image.fromarray(np.tile(RAMP, (100, 2))).save(stream, "JPEG")
     assert decode_picture(stream.getvalue(), "a", 3).size == (128, 100)
+
+
+def test_an_open_file_is_read_like_its_content():
+    assert np.array_equal(fit_image(io.BytesIO(png(64, 64)), 16, 1), fit_image(png(64, 64), 16, 1))
+
+
+def test_an_address_is_told_from_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="address; download the picture"):
+        open_image(Path("https://example.org/a.png"), 3)
+
+
+def test_pillows_own_limit_is_told_like_ours(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(InputError, match="more than 2000 pixels; reduce it first"):
+        open_image(png(300, 300), 1)
 
 
 def test_the_limit_is_named():

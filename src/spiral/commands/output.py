@@ -95,9 +95,9 @@ class Failures:
             raise next(iter(self._failures.values()))
         for error in self._failures.values():
             console.print(f"spiral: {' '.join(str(error).split())}", markup=False, highlight=False)
-        done = self._count - len(self._failures)
+        others = "; the others were painted" if len(self._failures) < self._count else ""
         raise InputError(
-            f"{len(self._failures)} of {self._count} pictures could not be read, as listed above; {done} were painted"
+            f"{len(self._failures)} of {self._count} pictures could not be read, as listed above{others}"
         )
 
 
