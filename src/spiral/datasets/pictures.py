@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageStat, TiffImagePlugin, UnidentifiedImageError
 
 from spiral.datasets.arrays import as_bytes, as_picture
 from spiral.errors import InputError, LeftOutWarning, PictureWarning
@@ -293,15 +293,21 @@ def _told(name: str) -> Iterator[None]:
 
 def _convert(picture: Image.Image, name: str, channels: int, ground: int) -> Image.Image:
     picture.load()
+    negative = _zero_is_white(picture)
     picture = _upright(picture)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        # Pillow's conversion clips these to 255.
-        picture = Image.fromarray(as_bytes(np.asarray(picture), name))
+        # Pillow's conversion clips these to 255, and it leaves deep TIFFs as they are where 0 is white.
+        grey = as_bytes(np.asarray(picture), name)
+        picture = Image.fromarray(255 - grey if negative else grey)
     if picture.mode in ("La", "RGBa"):
         picture = picture.convert(picture.mode.upper())  # premultiplied
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = _laid(picture.convert("RGBA"), ground)
     return picture.convert("L" if channels == 1 else "RGB")
+
+
+def _zero_is_white(picture: Image.Image) -> bool:
+    return getattr(picture, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
 
 
 def _upright(picture: Image.Image) -> Image.Image:
