@@ -48,7 +48,7 @@ def calibrated(coverage: Coverage, fine: Coverage) -> StrokeSettings:
         trial = replace(settings, radii=tuple((radii[size] * _FACTORS).tolist()))
         tried = np.repeat(marks, len(_FACTORS), 0)
         tried[:, 6] = np.arange(len(_FACTORS))
-        seen = Coverage(coverage.name, trial, threads=coverage.threads).render(tried, _SIDE)
+        seen = Coverage(coverage.name, trial, threads=coverage.threads, batch=len(_FACTORS)).render(tried, _SIDE)
         best[size] = np.interp(wanted, seen.sum((1, 2)), _FACTORS)
     return replace(settings, radii=tuple((radii * best).tolist()))
 

@@ -20,6 +20,8 @@ Marks = npt.NDArray[np.int64]
 SIZE, PRESSURE = 6, 7
 _BATCH_PIXELS = 2**20
 """Of all small canvases of one size together; libmypaint keeps eight bytes a pixel."""
+_BATCH = 64
+"""Small canvases of one size at most: a libmypaint brush takes 0.7 MB, and each canvas has its own."""
 SIDE = 128
 """Side in pixels of the canvas that radii below are for."""
 _GRID = 256
@@ -103,7 +105,9 @@ class Coverage:
         reach: float64 [sizes], pixels that a mark of each size may reach beyond its points.
     """
 
-    def __init__(self, name: str, settings: StrokeSettings, factor: int = 1, threads: int | None = None) -> None:
+    def __init__(
+        self, name: str, settings: StrokeSettings, factor: int = 1, threads: int | None = None, batch: int = _BATCH
+    ) -> None:
         """Make canvases when they are first needed.
 
         Args:
@@ -111,8 +115,9 @@ class Coverage:
             settings: of the canvas that the marks are for.
             factor: marks are painted so many times as large and then shrunk.
             threads: of the engine; all processors when None.
+            batch: marks painted at once, at most.
         """
-        self.name, self.settings, self.factor, self.threads = name, settings, factor, threads
+        self.name, self.settings, self.factor, self.threads, self.batch = name, settings, factor, threads, batch
         self.cells = settings.grid / settings.size
         self.reach = np.array(settings.radii) * (settings.size / settings.radii_at) * _SPILL + 1.5
         self._engines: dict[tuple[int, int], tuple[Engine, StrokeSettings]] = {}
@@ -157,6 +162,6 @@ class Coverage:
                 ground=(0.0, 0.0, 0.0),
                 ink=(1.0, 1.0, 1.0),
             )
-            batch = min(256, max(4, _BATCH_PIXELS // (side * self.factor) ** 2))
+            batch = min(self.batch, max(4, _BATCH_PIXELS // (side * self.factor) ** 2))
             self._engines[key] = make(self.name, batch, settings.to_json(), self.threads), settings
         return self._engines[key]
