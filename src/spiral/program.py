@@ -38,6 +38,7 @@ class Program:
         engine: name of the engine that executes them.
         settings: that engine's settings (JSON values only).
         seed: seeds the engine's own randomness (brush jitter), 0 to 2**63 - 1.
+        continues: whether it was written for a canvas that was not blank, so that alone it is a part of a painting.
     """
 
     specification: Specification
@@ -45,6 +46,7 @@ class Program:
     engine: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    continues: bool = False
 
     def __post_init__(self) -> None:
         """Check every command against the specification.
@@ -145,7 +147,8 @@ class Program:
 
     def __repr__(self) -> str:
         """The number of commands, their choices and engine; the commands themselves may be thousands."""
-        return f"<Program: {len(self.commands)} commands ({', '.join(self.specification.names)}) for {self.engine}>"
+        about = f"{len(self.commands)} commands ({', '.join(self.specification.names)}) for {self.engine}"
+        return f"<Program: {about}{', continuing a painting' if self.continues else ''}>"
 
     def _repr_png_(self) -> bytes | None:
         """Show a program's picture in a notebook, or its `repr` if it cannot be painted here."""
@@ -165,6 +168,7 @@ class Program:
             "engine": self.engine,
             "settings": dict(self.settings),
             "seed": self.seed,
+            **({"continues": True} if self.continues else {}),
             "specification": self.specification.choices,
         }
         lines = [f'  "{key}": {msgspec.json.encode(value).decode()},' for key, value in head.items()]
@@ -189,7 +193,9 @@ class Program:
             raise InputError(f"not a program: {error}") from error
         if file.format != FORMAT or file.version != VERSION:
             raise InputError(f"not a program of format {FORMAT} version {VERSION}: {file.format} {file.version}")
-        return cls(Specification(file.specification), file.commands, file.engine, file.settings, file.seed)
+        return cls(
+            Specification(file.specification), file.commands, file.engine, file.settings, file.seed, file.continues
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON atomically.
@@ -223,3 +229,4 @@ class _ProgramFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     specification: tuple[Choice, ...]
     commands: tuple[tuple[int, ...], ...]
+    continues: bool = False

@@ -66,11 +66,14 @@ class Paint:
     effort: int = 2
     """How long to search for each stroke: 1 is quick, 4 takes as long as it needs; with 0 the agent paints alone, first
     the whole, then tiles of it. With --strokes."""
-    focus: float = 0.0
-    """0 paints all parts alike, 1 takes most care of edges. With --strokes and an effort of at least 1."""
+    focus: float = 0.1
+    """0 paints all parts alike, 1 takes most care of edges and faces. With --strokes and an effort of at least 1."""
     on: Annotated[Path | None, tyro.conf.arg(name="continue")] = None
     """A photograph of the painting so far, to paint on from there; it is scaled to the picture's shape. With --strokes
     and an effort of at least 1."""
+    after: Path | None = None
+    """With --continue: the program painted so far. By comparison with its picture the photograph's colour cast, blur and
+    noise are taken back."""
     candidates: int = 16
     """With --effort 0: strokes that the agent proposes at a time, of which the best is painted; with 1 there is no
     search."""
@@ -96,6 +99,8 @@ class Paint:
                 raise InputError(f"--{option} needs --strokes")
         if self.on is not None and (len(images) > 1 or self.effort == 0):
             raise InputError("--continue needs one picture and an effort of at least 1")
+        if self.after is not None and self.on is None:
+            raise InputError("--after needs --continue, a photograph of what the program painted")
         failures, hints = Failures(len(images)), list[str]()
         known = dict(zip(names, images, strict=True))
         # --invert and --temperature are for the agents that paint once.
@@ -173,7 +178,7 @@ class Paint:
         from spiral.painting.painter import paint_picture, painted_on
 
         size, written = self.size or LARGE, list[str]()
-        paper = None if self.on is None else open_image(self.on, agent.channels, agent.ground())
+        paper = None if self.on is None else self._paper(self.on, agent)
         for name, path in images.items():
             picture = None
             with failures.collected(path):
@@ -193,6 +198,15 @@ class Paint:
             written.append(name)
         if written:
             say_written(self.out, written)
+
+
+    def _paper(self, photograph: Path, agent: Agent) -> Any:
+        """What is on the paper by now, a Pillow picture."""
+        from spiral.datasets.pictures import open_image
+        from spiral.painting.photographed import on_the_paper
+
+        seen = open_image(photograph, agent.channels, agent.ground())
+        return seen if self.after is None else on_the_paper(seen, Program.load(self.after))
 
 
 @dataclass(frozen=True)
@@ -255,4 +269,6 @@ class Render:
             write_document(self.out, loaded, self.size)
         except InputError as error:
             raise InputError(f"{self.program}: {error}") from error
+        if loaded.continues:
+            console.print("the program continues a painting: its strokes are shown on blank paper")
         console.print(f"wrote {self.out}")

@@ -8,6 +8,7 @@ for together (`layers`). Errors are measured on a small canvas, coverage at the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from PIL import Image
 from spiral.agent import Agent
 from spiral.engines import make
 from spiral.errors import InputError, require_number
+from spiral.painting.attention import attention
 from spiral.painting.easel import Easel, Effort
 from spiral.painting.marks import SIDE, Floats, canvas_settings
 from spiral.painting.tiles import CANDIDATES, MAXIMUM_STROKES, paint_tiles
@@ -33,6 +35,8 @@ _REPLACED = 5
 
 EFFORTS = {1: Effort(0.15, 4, 8), 2: Effort(0.25, 6, 12), 3: Effort(0.6, 14, 16, 4), 4: Effort(1.0, 30, 24, 16)}
 DEFAULT_EFFORT = 2
+DEFAULT_FOCUS = 0.1
+"""Eyes and outlines come out better, at 0 to 4 % more squared error."""
 
 
 def paint_picture(
@@ -43,7 +47,7 @@ def paint_picture(
     seed: int = 0,
     palette: Floats | None = None,
     effort: int = DEFAULT_EFFORT,
-    focus: float = 0.0,
+    focus: float = DEFAULT_FOCUS,
     paper: Image.Image | None = None,
     candidates: int = CANDIDATES,
     report: Callable[[int], None] | None = None,
@@ -65,7 +69,7 @@ def paint_strokes(
     seed: int = 0,
     palette: Floats | None = None,
     effort: int = DEFAULT_EFFORT,
-    focus: float = 0.0,
+    focus: float = DEFAULT_FOCUS,
     paper: Image.Image | None = None,
     report: Callable[[int], None] | None = None,
 ) -> Program:
@@ -79,8 +83,8 @@ def paint_strokes(
         seed: of the search and the brush.
         palette: every stroke has one of these colours, float32 [P, 3]; any colour when None.
         effort: of `EFFORTS`.
-        focus: 0 weighs all of the picture alike, 1 its edges ten times as much as plain areas.
-        paper: what is on the canvas already, in the picture's shape; blank when None.
+        focus: 0 weighs all of the picture alike, 1 its edges and faces ten times as much as the rest.
+        paper: what is on the canvas already, in the picture's shape; blank when None. The program then continues it.
         report: called with the number of strokes so far from time to time.
 
     Raises:
@@ -104,7 +108,7 @@ def paint_strokes(
         agent.preset.engine,
         settings,
         target,
-        attention(target, focus),
+        attention(target, focus, picture),
         palette=palette,
         factor=max(1, min(size, _FINE) // side),
         paper=None if paper is None else _pixels(paper, side, settings.channels),
@@ -122,22 +126,7 @@ def paint_strokes(
             if report is not None:
                 report(len(easel.layers))
         easel.recolour()
-    return easel.program(size, seed)
-
-
-def attention(target: Floats, focus: float) -> Floats:
-    """Weights float32 [S, S] of the pixels, 1 on average: more where brightness changes.
-
-    Args:
-        target: float32 [S, S, C].
-        focus: 0 to 1.
-    """
-    down, across = np.gradient(target.mean(2))
-    edges = np.hypot(down, across)
-    padded = np.pad(edges, 2, mode="edge")
-    near = np.lib.stride_tricks.sliding_window_view(padded, (5, 5)).mean((2, 3))
-    weights = 1 + 9 * focus * np.minimum(1, near / max(1e-6, float(np.quantile(near, 0.95))))
-    return (weights / weights.mean()).astype(np.float32)
+    return replace(easel.program(size, seed), continues=paper is not None)
 
 
 def painted_on(program: Program, paper: Image.Image) -> npt.NDArray[np.uint8]:

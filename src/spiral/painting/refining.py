@@ -1,8 +1,7 @@
 """Programs refined: one command changed at a time, the program executed again, the change kept if it helps.
 
-A change is a command that the agent proposes at that place, the same command moved a little, another one at random, or
-the command left out. Any engine will do, as only its specification is looked at. A change that costs nothing is kept if
-it leaves a command out, so commands that are worth nothing disappear.
+Any engine will do, as only its specification is looked at. A change that costs nothing is kept if it leaves a command
+out, so commands that are worth nothing disappear.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from spiral.agent import Agent
 from spiral.engines import make, observe
 from spiral.errors import InputError, require_number
 from spiral.painting.best_of_n import ProposalState, propose
+from spiral.painting.changes import Chain
 from spiral.program import Program
-from spiral.specification import Choice, Location, Specification
 
 MAXIMUM_EVALUATIONS = 10_000_000
 _PROPOSALS = 8
-"""Commands that the agent proposes at each place."""
-_FEW = 3
-_SHARES = {"move": 0.55, "agent": 0.25, "random": 0.1, "drop": 0.1}
+"""Commands that the agent proposes at each place, each time."""
+_ASKED = 64
+"""Evaluations after which the agent is asked again, looking at the programs as they are by then."""
 
 
 @dataclass(frozen=True)
@@ -62,33 +61,37 @@ def refine(
         report: called with the evaluations so far and the mean squared error from time to time.
 
     Raises:
-        InputError: programs that differ in more than commands and seed, or targets of another shape.
+        InputError: programs that differ in more than commands and seed or continue a painting, or targets of another
+            shape.
     """
     require_number("evaluations", evaluations, 1, MAXIMUM_EVALUATIONS)
     first = programs[0]
     if any((p.engine, p.settings, p.specification) != (first.engine, first.settings, first.specification)
            for p in programs):  # fmt: skip
         raise InputError("programs that are refined together must have the same engine and settings")
+    if any(p.continues for p in programs):
+        raise InputError("a program that continues a painting cannot be refined without what is below it")
     trial = _Trial(programs, targets)
-    streams = [np.random.default_rng([seed, index]) for index in range(len(programs))]
+    chains = [Chain(trial.specification, np.random.default_rng([seed, row])) for row in range(len(programs))]
     commands, present = trial.commands.copy(), trial.present.copy()
     error = before = trial.errors(commands, present)
-    offered = _proposals(agent, trial, commands, present, seed)
-    rows = np.arange(len(programs))
+    offered = None
     for done in range(1, evaluations):
+        if agent is not None and (done - 1) % _ASKED == 0:
+            offered = _proposals(agent, trial, commands, present, seed + done - 1)
         changed, kept = commands.copy(), present.copy()
-        dropped = np.zeros(len(programs), bool)
-        for row in rows[present.any(1)]:
-            place = int(streams[row].choice(np.flatnonzero(present[row])))
-            options = None if offered is None else offered[row, place]
-            new = _change(trial.specification, commands[row, place], options, streams[row])
-            if new is None:
-                kept[row, place], dropped[row] = False, True
+        changing, dropped = np.flatnonzero(present.any(1)), np.zeros(len(programs), bool)
+        for row in changing.tolist():
+            change = chains[row].next(commands[row], present[row], None if offered is None else offered[row])
+            if change.command is None:
+                kept[row, change.place], dropped[row] = False, True
             else:
-                changed[row, place] = new
+                changed[row, change.place] = change.command
         tried = trial.errors(changed, kept)
         better = (tried < error) | (dropped & (tried <= error))
         commands[better], present[better], error = changed[better], kept[better], np.where(better, tried, error)
+        for row in changing.tolist():
+            chains[row].learn(bool(better[row]))
         if report is not None and (done % 16 == 0 or done == evaluations - 1):
             report(done + 1, float(error.mean()))
     refined = [
@@ -129,56 +132,14 @@ class _Trial:
         return np.square(difference).sum((1, 2, 3), dtype=np.float64)
 
 
-def _change(
-    specification: Specification,
-    command: npt.NDArray[np.int64],
-    offered: npt.NDArray[np.int64] | None,
-    stream: np.random.Generator,
-) -> npt.NDArray[np.int64] | None:
-    """Another command int64 [K] instead of one, or None to leave it out."""
-    shares = {name: share for name, share in _SHARES.items() if name != "agent" or offered is not None}
-    weights = np.array(list(shares.values()))
-    kind = str(stream.choice(list(shares), p=weights / weights.sum()))
-    if kind == "drop":
-        return None
-    if kind == "agent" and offered is not None:
-        return offered[stream.integers(len(offered))]
-    new = command.copy()
-    effective = np.flatnonzero(specification.active(command))
-    likely = np.array([_weight(specification.choices[index]) for index in effective])
-    place = int(stream.choice(effective, p=likely / likely.sum()))
-    choice = specification.choices[place]
-    if kind == "random":
-        new[place] = stream.integers(choice.size)
-    elif isinstance(choice, Location):
-        spread = max(1.0, choice.grid / 16)
-        row, column = divmod(int(new[place]), choice.grid)
-        # At least one cell, in either direction.
-        moved = np.round(stream.normal(0, spread, 2)).astype(int)
-        if not moved.any():
-            moved[stream.integers(2)] = stream.choice([-1, 1])
-        row, column = np.clip([row + moved[0], column + moved[1]], 0, choice.grid - 1).tolist()
-        new[place] = row * choice.grid + column
-    else:
-        new[place] = int(np.clip(new[place] + stream.choice([-1, 1]) * stream.integers(1, 3), 0, choice.size - 1))
-    return new
-
-
-def _weight(choice: Choice) -> float:
-    """How often a choice is changed: places most, as they have many good options near them, flags seldom."""
-    return 3.0 if isinstance(choice, Location) else 1.0 if choice.size > _FEW else 0.25
-
-
 def _proposals(
-    agent: Agent | None, trial: _Trial, commands: npt.NDArray[np.int64], present: npt.NDArray[np.bool_], seed: int
-) -> npt.NDArray[np.int64] | None:
-    """What the agent would do at each place of the given programs: int64 [N, T, P, K]; None without an agent.
+    agent: Agent, trial: _Trial, commands: npt.NDArray[np.int64], present: npt.NDArray[np.bool_], seed: int
+) -> npt.NDArray[np.int64]:
+    """What the agent would do at each place of programs: int64 [N, T, P, K].
 
     Raises:
         InputError: an agent of other commands or pictures, or one without a target.
     """
-    if agent is None:
-        return None
     number, length, choices = commands.shape
     if agent.preset.canvas.specification() != trial.specification or not agent.conditional:
         raise InputError(f"{agent.name} does not redraw pictures in this program's commands; leave out --checkpoint")
