@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from spiral.engines import make
 from spiral.errors import InputError
@@ -91,7 +92,9 @@ class Program:
         """The same commands with other settings of the engine, `size=1024` for instance."""
         return replace(self, settings={**self.settings, **changes})
 
-    def process(self, size: int | None = None) -> Iterator[npt.NDArray[np.uint8]]:
+    def process(
+        self, size: int | None = None, paper: npt.NDArray[np.uint8] | None = None
+    ) -> Iterator[npt.NDArray[np.uint8]]:
         """Execute the commands and yield the canvas before the first and after each of them; see `render`.
 
         Yields:
@@ -105,21 +108,24 @@ class Program:
                 f"with its settings {engine.specification.names}"
             )
         engine.reset(np.array([self.seed], dtype=np.int64))
+        if paper is not None:
+            engine.load(fitted(paper, engine.shape)[None], np.zeros((1, 2), np.float32))
         yield engine.canvases()[0]
         for command in self.array():
             engine.step(command[None])
             yield engine.canvases()[0]
 
-    def render(self, size: int | None = None) -> npt.NDArray[np.uint8]:
-        """Execute the commands on a blank canvas: uint8 [H, W, C].
+    def render(self, size: int | None = None, paper: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+        """Execute the commands: uint8 [H, W, C].
 
         Args:
             size: side of the picture in pixels; the engine's own setting when None. Brush radii scale with it.
+            paper: a picture uint8 [h, w, 1 or 3] to paint on, stretched to the canvas; blank when None.
 
         Raises:
             InputError: the program does not fit the engine it names, or that engine is missing.
         """
-        *_, last = self.process(size)
+        *_, last = self.process(size, paper)
         return last.copy()
 
     def lines(self) -> list[str]:
@@ -217,6 +223,13 @@ class Program:
             return cls.from_json(data)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+
+
+def fitted(picture: npt.NDArray[np.uint8], shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+    """A picture uint8 [h, w, 1 or 3] stretched, and turned grey or coloured, to a shape (H, W, C)."""
+    height, width, channels = shape
+    given = Image.fromarray(picture.squeeze()).convert("L" if channels == 1 else "RGB")
+    return np.asarray(given.resize((width, height), Image.Resampling.BICUBIC), np.uint8).reshape(shape)
 
 
 class _ProgramFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,8 @@ from PIL import Image
 
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
-from spiral.painting.painter import attention, paint_strokes, painted_on
+from spiral.painting.attention import attention
+from spiral.painting.painter import paint_strokes
 from spiral.painting.tiles import paint_tiles
 
 
@@ -70,7 +71,7 @@ def test_painting_goes_on_from_what_is_there(painting, an_agent):
     more = paint_strokes(an_agent(), photograph(), 10, size=192, effort=1, paper=paper)
     target = np.asarray(photograph().resize((192, 192)), float)
     before = np.asarray(paper.resize((192, 192)), float)
-    after = painted_on(more, paper)
+    after = more.render(paper=np.asarray(paper))
     assert np.square(after - target).mean() < 0.9 * np.square(before - target).mean()
     assert len(more.commands) <= 20
 

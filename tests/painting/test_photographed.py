@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from spiral.exports.documents import picture as rendered
-from spiral.painting.painter import paint_strokes, painted_on
+from spiral.painting.painter import paint_strokes
 from spiral.painting.photographed import balance, on_the_paper
 
 
@@ -52,7 +52,7 @@ def test_painting_on_from_a_photograph_beats_painting_on_blindly(an_agent, pictu
     photograph = photographed(canvas)
     seeing = paint_strokes(an_agent(), picture, 12, size=192, effort=1, paper=on_the_paper(photograph, half))
     assert seeing.continues and not half.continues
-    ends = [off(painted_on(program, paper), np.asarray(picture)) for program in (seeing, blind)]
+    ends = [off(program.render(paper=np.asarray(paper)), np.asarray(picture)) for program in (seeing, blind)]
     assert ends[0] < 0.8 * ends[1]
 
 

@@ -72,8 +72,8 @@ class Paint:
     """A photograph of the painting so far, to paint on from there; it is scaled to the picture's shape. With --strokes
     and an effort of at least 1."""
     after: Path | None = None
-    """With --continue: the program painted so far. By comparison with its picture the photograph's colour cast, blur and
-    noise are taken back."""
+    """With --continue: the program painted so far. By comparison with its picture, the photograph's colour cast, blur
+    and noise are taken back."""
     candidates: int = 16
     """With --effort 0: strokes that the agent proposes at a time, of which the best is painted; with 1 there is no
     search."""
@@ -169,13 +169,13 @@ class Paint:
         return hints
 
     def _strokes(self, agent: Agent, images: dict[str, Path], failures: Failures, strokes: int) -> None:
+        import numpy as np
         from PIL import ImageOps
 
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import picture as rendered
-        from spiral.exports.documents import shown
         from spiral.exports.palettes import parse_palette
-        from spiral.painting.painter import paint_picture, painted_on
+        from spiral.painting.painter import paint_picture
 
         size, written = self.size or LARGE, list[str]()
         paper = None if self.on is None else self._paper(self.on, agent)
@@ -193,12 +193,12 @@ class Paint:
                     agent, picture, strokes, size, self.seed, palette,
                     self.effort, self.focus, paper, self.candidates, report,
                 )  # fmt: skip
-            image = rendered(program) if paper is None else shown(painted_on(program, paper), program)
-            write_painting(self.out, name, program, image)
+            write_painting(
+                self.out, name, program, rendered(program, paper=None if paper is None else np.asarray(paper))
+            )
             written.append(name)
         if written:
             say_written(self.out, written)
-
 
     def _paper(self, photograph: Path, agent: Agent) -> Any:
         """What is on the paper by now, a Pillow picture."""
@@ -256,19 +256,27 @@ class Render:
     """Side of the picture in pixels; brushes scale with it."""
     colour_by_time: bool = False
     """Colour each stroke by its place in time, from blue to red."""
+    on: Path | None = None
+    """A picture to paint on, stretched to the canvas: for a program of `paint --continue`, the photograph."""
 
     def __call__(self) -> None:
         """Run it."""
+        import numpy as np
+
+        from spiral.datasets.pictures import open_image
         from spiral.exports.documents import write_document
         from spiral.painting.editing import coloured_by_time
 
         loaded = Program.load(self.program)
+        paper = None if self.on is None else np.asarray(open_image(self.on, 3))
         make_folder(self.out.parent)
         try:
             loaded = coloured_by_time(loaded) if self.colour_by_time else loaded
-            write_document(self.out, loaded, self.size)
+            write_document(self.out, loaded, self.size, paper)
         except InputError as error:
             raise InputError(f"{self.program}: {error}") from error
-        if loaded.continues:
-            console.print("the program continues a painting: its strokes are shown on blank paper")
+        if loaded.continues and self.on is None:
+            console.print(
+                "the program continues a painting, here on blank paper; --on PHOTO shows it on the photograph"
+            )
         console.print(f"wrote {self.out}")

@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from spiral.agent import Agent
-from spiral.engines import make
 from spiral.errors import InputError, require_number
 from spiral.painting.attention import attention
 from spiral.painting.easel import Easel, Effort
@@ -50,7 +48,7 @@ def paint_picture(
     focus: float = DEFAULT_FOCUS,
     paper: Image.Image | None = None,
     candidates: int = CANDIDATES,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], object] | None = None,
 ) -> Program:
     """Paint a picture with `paint_strokes`, or with an effort of 0 by the agent alone, with `paint_tiles`.
 
@@ -71,7 +69,7 @@ def paint_strokes(
     effort: int = DEFAULT_EFFORT,
     focus: float = DEFAULT_FOCUS,
     paper: Image.Image | None = None,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], object] | None = None,
 ) -> Program:
     """Write one program that paints a picture with an agent's brush; the same seed writes the same program.
 
@@ -85,7 +83,7 @@ def paint_strokes(
         effort: of `EFFORTS`.
         focus: 0 weighs all of the picture alike, 1 its edges and faces ten times as much as the rest.
         paper: what is on the canvas already, in the picture's shape; blank when None. The program then continues it.
-        report: called with the number of strokes so far from time to time.
+        report: called with the number of strokes so far from time to time; if it returns True, the painting ends there.
 
     Raises:
         InputError: an agent without single strokes, a palette for grey, or a number out of range.
@@ -116,6 +114,7 @@ def paint_strokes(
     )
     if paper is None:
         easel.wash(strokes)
+    stopped = False
     for revision in range(how.revisions + 1):
         if revision:
             easel.prune(max(1, strokes // _REPLACED))
@@ -123,23 +122,13 @@ def paint_strokes(
         while len(easel.layers) < strokes and idle < _PATIENCE:
             painted = easel.round(strokes - len(easel.layers), how, generator)
             idle = 0 if painted else idle + 1
-            if report is not None:
-                report(len(easel.layers))
+            if report is not None and report(len(easel.layers)):
+                stopped = True
+                break
         easel.recolour()
+        if stopped:
+            break
     return replace(easel.program(size, seed), continues=paper is not None)
-
-
-def painted_on(program: Program, paper: Image.Image) -> npt.NDArray[np.uint8]:
-    """The canvas uint8 [H, W, C] after a program's strokes on a picture of what was there before."""
-    engine = make(program.engine, 1, program.settings)
-    height, width, channels = engine.shape
-    engine.reset(np.array([program.seed], np.int64))
-    scaled = paper.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BICUBIC)
-    pixels = np.asarray(scaled, np.uint8).reshape(1, height, width, channels)
-    engine.load(pixels, np.zeros((1, 2), np.float32))
-    for command in program.array():
-        engine.step(command[None])
-    return engine.canvases()[0].copy()
 
 
 def _pixels(picture: Image.Image, side: int, channels: int) -> Floats:

@@ -1,8 +1,8 @@
 """What is on the paper, from a photograph of it and the program that was painted there.
 
-A camera changes colours, blurs and adds noise. All three are seen where the painting went as planned, by comparison with
-the program's own picture, and taken back. What remains different is what really is on the paper: a stroke that failed,
-a stain, another colour.
+A camera changes colours, blurs and adds noise. Where the painting went as planned, a comparison with the program's own
+picture shows all three, and they are taken back. What remains different is what really is on the paper: a stroke that
+failed, a stain, another colour.
 """
 
 from __future__ import annotations

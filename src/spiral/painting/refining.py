@@ -48,7 +48,7 @@ def refine(
     evaluations: int,
     seed: int = 0,
     agent: Agent | None = None,
-    report: Callable[[int, float], None] | None = None,
+    report: Callable[[int, float], object] | None = None,
 ) -> Refined:
     """Refine programs of the same engine and settings; the same seed refines them the same way.
 
@@ -58,7 +58,8 @@ def refine(
         evaluations: how often each program is executed.
         seed: of the changes.
         agent: proposes commands; without one there are other changes only.
-        report: called with the evaluations so far and the mean squared error from time to time.
+        report: called with the evaluations so far and the mean squared error from time to time; if it returns True,
+            refining ends there.
 
     Raises:
         InputError: programs that differ in more than commands and seed or continue a painting, or targets of another
@@ -92,8 +93,9 @@ def refine(
         commands[better], present[better], error = changed[better], kept[better], np.where(better, tried, error)
         for row in changing.tolist():
             chains[row].learn(bool(better[row]))
-        if report is not None and (done % 16 == 0 or done == evaluations - 1):
-            report(done + 1, float(error.mean()))
+        told = report is not None and (done % 16 == 0 or done == evaluations - 1)
+        if told and report is not None and report(done + 1, float(error.mean())):
+            break
     refined = [
         Program.from_array(p.specification, commands[row][present[row]], p.engine, p.settings, p.seed)
         for row, p in enumerate(programs)
