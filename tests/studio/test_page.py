@@ -210,5 +210,5 @@ def test_palette_files_and_photographs_of_the_canvas_are_checked(client, a_file,
     palette.write_text("[]")
     with pytest.raises(AppError, match=r"mine.json: a palette has 1 to 256 colours"):
         client.predict(handle_file(palette), api_name="/palette")
-    with pytest.raises(AppError, match="not a readable picture"):
+    with pytest.raises(AppError, match="Invalid file type"):
         client.predict(handle_file(palette), api_name="/canvas")

@@ -250,14 +250,16 @@ class Render:
     program: Positional[Path]
     """A program's JSON file."""
     out: Path
-    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, .plot.svg (lines for a pen plotter), or .ora
-    (layers for Krita, MyPaint and GIMP)."""
+    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, .plot.svg (lines for a pen plotter), .ora
+    (layers for Krita, MyPaint and GIMP), or .sheet.pdf (numbered paints and strokes, to print)."""
     size: int | None = None
     """Side of the picture in pixels; brushes scale with it."""
     colour_by_time: bool = False
     """Colour each stroke by its place in time, from blue to red."""
     on: Path | None = None
     """A picture to paint on, stretched to the canvas: for a program of `paint --continue`, the photograph."""
+    palette: Path | None = None
+    """A palette's file (.gpl, .ase, .json), whose numbers and names a .sheet.pdf shows."""
 
     def __call__(self) -> None:
         """Run it."""
@@ -265,14 +267,16 @@ class Render:
 
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import write_document
+        from spiral.exports.palette_files import read_paints
         from spiral.painting.editing import coloured_by_time
 
         loaded = Program.load(self.program)
         paper = None if self.on is None else np.asarray(open_image(self.on, 3))
+        paints = None if self.palette is None else read_paints(self.palette)
         make_folder(self.out.parent)
         try:
             loaded = coloured_by_time(loaded) if self.colour_by_time else loaded
-            write_document(self.out, loaded, self.size, paper)
+            write_document(self.out, loaded, self.size, paper, paints)
         except InputError as error:
             raise InputError(f"{self.program}: {error}") from error
         if loaded.continues and self.on is None:
