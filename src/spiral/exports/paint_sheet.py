@@ -185,9 +185,9 @@ def _stage_page(
         line = max(0.5, curve.width * float(np.sqrt(scale.prod())) * unit)
         path = Path(points, codes)
         plan.add_patch(PathPatch(path, fill=False, ec=colour, lw=line, capstyle="round", joinstyle="round", alpha=0.8))
-        bright = float(np.mean(colour))
+        bright, (x, y) = float(np.mean(colour)), points[0].tolist()
         plan.text(
-            *points[0], str(number), fontsize=4.5, ha="center", va="center", clip_on=True,
+            x, y, str(number), fontsize=4.5, ha="center", va="center", clip_on=True,
             color="black" if bright > _DARK else "white",
         )  # fmt: skip
     plan.set_xlim(-0.5, width - 0.5)
