@@ -91,7 +91,7 @@ class Bench:
     compile: bool = False
     """Compile the policy, as runs of twenty minutes and more do."""
     painters: bool = False
-    """Measure how near paintings come to photographs of scikit-image instead, and in what time."""
+    """Measure how near paintings come to photographs of scikit-image and scikit-learn instead, and in what time."""
     strokes: tuple[int, ...] = (100, 500)
     """Of the painters."""
     effort: int = 2

@@ -25,8 +25,12 @@ _FINER_FROM = 1500
 """Number of strokes from which the canvas that is searched on is twice as wide."""
 _FINE = 1024
 """The largest canvas on which coverage is measured."""
-_PATIENCE = 4
+_PATIENCE = 10
 """Rounds in a row without a stroke that end a painting."""
+_FEW = 4
+"""A painting has few strokes if they are less than the number asked for over this."""
+_LIKENESS = 0.005
+"""Mean squared error below which a painting needs no more strokes."""
 _REPLACED = 5
 """In a revision one stroke of so many is replaced."""
 
@@ -52,11 +56,18 @@ def paint_picture(
 ) -> Program:
     """Paint a picture with `paint_strokes`, or with an effort of 0 by the agent alone, with `paint_tiles`.
 
-    Arguments and errors are theirs; focus and paper are for the search, candidates for the agent alone.
+    With some brushes that mix colours the search finds few strokes that do what it expects. Then the agent paints, too,
+    and the better painting is returned. Arguments and errors are theirs; focus and paper are for the search, candidates
+    for the agent alone.
     """
     if effort == 0:
         return paint_tiles(agent, picture, strokes, size, seed, palette, candidates, report)
-    return paint_strokes(agent, picture, strokes, size, seed, palette, effort, focus, paper, report)
+    found = paint_strokes(agent, picture, strokes, size, seed, palette, effort, focus, paper, report)
+    few = _FEW * len(found.commands) // 2 < strokes  # each stroke has a jump, too
+    if paper is not None or not few or _difference(found, picture) <= _LIKENESS:
+        return found
+    alone = paint_tiles(agent, picture, strokes, size, seed, palette, candidates, report)
+    return min(found, alone, key=lambda program: _difference(program, picture))
 
 
 def paint_strokes(
@@ -129,6 +140,12 @@ def paint_strokes(
         if stopped:
             break
     return replace(easel.program(size, seed), continues=paper is not None)
+
+
+def _difference(program: Program, picture: Image.Image) -> float:
+    """The mean squared error of a painting, pixels in [0, 1]."""
+    seen = program.render(SIDE).astype(np.float32) / 255
+    return float(np.square(seen - _pixels(picture, SIDE, seen.shape[2])).mean())
 
 
 def _pixels(picture: Image.Image, side: int, channels: int) -> Floats:
