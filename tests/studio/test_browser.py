@@ -166,7 +166,7 @@ def test_a_visitor_draws_paints_edits_downloads_compares_and_invents(browser, ad
     page.close()
 
 
-def test_a_visitor_stops_a_long_painting_refines_it_and_paints_on(browser, address, tmp_path):
+def test_a_visitor_stops_a_long_painting_and_paints_on(browser, address, tmp_path):
     visitor = Visitor(browser, address, 1280, 900)
     page = visitor.page
     noise = Image.effect_noise((120, 90), 90)
@@ -189,14 +189,12 @@ def test_a_visitor_stops_a_long_painting_refines_it_and_paints_on(browser, addre
     assert 2 <= len(drawn) < 400
     assert all("#203040" in line or "#e0d0c0" in line for line in drawn if line.startswith("paint"))
 
+    Image.new("RGB", (120, 90)).save(tmp_path / "black.png")
     page.get_by_text("Paint on").first.click()
-    page.locator("#canvas input[type=file]").first.set_input_files(tmp_path / "noise.png")
+    page.locator("#canvas input[type=file]").first.set_input_files(tmp_path / "black.png")
     page.wait_for_timeout(1500)
-    page.locator("#follows input").first.check()
     page.locator("#player .commands").evaluate("list => list.innerHTML = ''")
     page.click("#go")
-    page.wait_for_function("/[1-9]\\d*\\/200/.test(document.body.innerText)", timeout=SLOWLY)
-    page.click("#stop")
     page.wait_for_selector("#player .commands li", timeout=SLOWLY)
     visitor.look("painted-on")
     assert not visitor.wrong and not visitor.elsewhere
