@@ -33,20 +33,21 @@ _SPILL = 1.15
 """How far a mark reaches beyond its points, in radii."""
 
 
-def canvas_settings(own: StrokeSettings, side: int, aspect: float) -> StrokeSettings:
+def canvas_settings(own: StrokeSettings, side: int, aspect: float, breadth: float = 1.0) -> StrokeSettings:
     """Settings of a canvas to paint on, with an agent's brush, paper and channels, and finer choices than its own.
 
     Args:
         own: the agent's.
         side: of the canvas in pixels: 128 or 256.
         aspect: width over height of the picture.
+        breadth: radius of the brush's strokes over the radius that is asked for.
 
     Raises:
         InputError: compound strokes.
     """
     if own.spline:
         raise InputError("compound strokes cannot be tried one at a time; choose an agent that paints simple ones")
-    radii = np.geomspace(_FINEST, _COARSEST, _SIZES) * (side / SIDE)
+    radii = np.geomspace(_FINEST, _COARSEST, _SIZES) * (side / SIDE / breadth)
     colours = COLOURS if own.channels == 3 else ()
     return replace(
         own,
@@ -102,11 +103,18 @@ class Coverage:
 
     Attributes:
         cells: grid cells a pixel.
+        radii: float64 [sizes], of the strokes in pixels.
         reach: float64 [sizes], pixels that a mark of each size may reach beyond its points.
     """
 
     def __init__(
-        self, name: str, settings: StrokeSettings, factor: int = 1, threads: int | None = None, batch: int = _BATCH
+        self,
+        name: str,
+        settings: StrokeSettings,
+        factor: int = 1,
+        threads: int | None = None,
+        batch: int = _BATCH,
+        radii: npt.NDArray[np.float64] | None = None,
     ) -> None:
         """Make canvases when they are first needed.
 
@@ -116,10 +124,12 @@ class Coverage:
             factor: marks are painted so many times as large and then shrunk.
             threads: of the engine; all processors when None.
             batch: marks painted at once, at most.
+            radii: float64 [sizes], of the strokes in pixels; those of the settings when None.
         """
         self.name, self.settings, self.factor, self.threads, self.batch = name, settings, factor, threads, batch
         self.cells = settings.grid / settings.size
-        self.reach = np.array(settings.radii) * (settings.size / settings.radii_at) * _SPILL + 1.5
+        self.radii = np.array(settings.radii) * (settings.size / settings.radii_at) if radii is None else radii
+        self.reach = self.radii * _SPILL + 1.5
         self._engines: dict[tuple[int, int], tuple[Engine, StrokeSettings]] = {}
 
     def render(self, marks: Marks, side: int, grid: int | None = None) -> Floats:

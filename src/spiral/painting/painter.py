@@ -16,8 +16,9 @@ from PIL import Image
 from spiral.agent import Agent
 from spiral.errors import InputError, require_number
 from spiral.painting.attention import attention
+from spiral.painting.calibration import breadth
 from spiral.painting.easel import Easel, Effort
-from spiral.painting.marks import SIDE, Floats, canvas_settings
+from spiral.painting.marks import SIDE, Coverage, Floats, canvas_settings
 from spiral.painting.tiles import CANDIDATES, MAXIMUM_STROKES, paint_tiles
 from spiral.program import Program
 
@@ -105,21 +106,24 @@ def paint_strokes(
     require_number("focus", focus, 0, 1)
     require_number("size", 1024 if size is None else size, 8, 4096)
     side = SIDE if strokes < _FINER_FROM else 2 * SIDE
-    settings = canvas_settings(agent.strokes, side, picture.width / picture.height)
+    size = _FINE if size is None else size
+    factor, aspect = max(1, min(size, _FINE) // side), picture.width / picture.height
+    plain = Coverage(agent.preset.engine, canvas_settings(agent.strokes, side, aspect), factor, batch=1)
+    settings = canvas_settings(agent.strokes, side, aspect, breadth(plain))
     if "red" not in settings.choices:
         if palette is not None:
             raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")
         palette = np.array([settings.ink[: settings.channels]], np.float32)
-    size = _FINE if size is None else size
     target = _pixels(picture, side, settings.channels)
     how, generator = EFFORTS[effort], np.random.default_rng(seed)
     easel = Easel(
         agent.preset.engine,
         settings,
+        plain.radii,
         target,
         attention(target, focus, picture),
         palette=palette,
-        factor=max(1, min(size, _FINE) // side),
+        factor=factor,
         paper=None if paper is None else _pixels(paper, side, settings.channels),
         seed=seed,
     )
