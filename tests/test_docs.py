@@ -58,7 +58,8 @@ def presumed(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("presumed")
     data = pytest.importorskip("skimage.data")
     photograph = Image.fromarray(data.cat()).reduce(3)
-    photograph.save(folder / "photo.jpg")
+    for name in ("photo.jpg", "canvas.jpg"):
+        photograph.save(folder / name)
     for index, part in enumerate(("my-pictures", "drawings")):
         (folder / part).mkdir()
         for place in range(3):

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from spiral.engines import make
 from spiral.errors import InputError
@@ -38,6 +39,7 @@ class Program:
         engine: name of the engine that executes them.
         settings: that engine's settings (JSON values only).
         seed: seeds the engine's own randomness (brush jitter), 0 to 2**63 - 1.
+        continues: whether it was written for a canvas that was not blank, so that alone it is a part of a painting.
     """
 
     specification: Specification
@@ -45,6 +47,7 @@ class Program:
     engine: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    continues: bool = False
 
     def __post_init__(self) -> None:
         """Check every command against the specification.
@@ -89,7 +92,9 @@ class Program:
         """The same commands with other settings of the engine, `size=1024` for instance."""
         return replace(self, settings={**self.settings, **changes})
 
-    def process(self, size: int | None = None) -> Iterator[npt.NDArray[np.uint8]]:
+    def process(
+        self, size: int | None = None, paper: npt.NDArray[np.uint8] | None = None
+    ) -> Iterator[npt.NDArray[np.uint8]]:
         """Execute the commands and yield the canvas before the first and after each of them; see `render`.
 
         Yields:
@@ -103,21 +108,24 @@ class Program:
                 f"with its settings {engine.specification.names}"
             )
         engine.reset(np.array([self.seed], dtype=np.int64))
+        if paper is not None:
+            engine.load(fitted(paper, engine.shape)[None], np.zeros((1, 2), np.float32))
         yield engine.canvases()[0]
         for command in self.array():
             engine.step(command[None])
             yield engine.canvases()[0]
 
-    def render(self, size: int | None = None) -> npt.NDArray[np.uint8]:
-        """Execute the commands on a blank canvas: uint8 [H, W, C].
+    def render(self, size: int | None = None, paper: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+        """Execute the commands: uint8 [H, W, C].
 
         Args:
             size: side of the picture in pixels; the engine's own setting when None. Brush radii scale with it.
+            paper: a picture uint8 [h, w, 1 or 3] to paint on, stretched to the canvas; blank when None.
 
         Raises:
             InputError: the program does not fit the engine it names, or that engine is missing.
         """
-        *_, last = self.process(size)
+        *_, last = self.process(size, paper)
         return last.copy()
 
     def lines(self) -> list[str]:
@@ -145,7 +153,8 @@ class Program:
 
     def __repr__(self) -> str:
         """The number of commands, their choices and engine; the commands themselves may be thousands."""
-        return f"<Program: {len(self.commands)} commands ({', '.join(self.specification.names)}) for {self.engine}>"
+        about = f"{len(self.commands)} commands ({', '.join(self.specification.names)}) for {self.engine}"
+        return f"<Program: {about}{', continuing a painting' if self.continues else ''}>"
 
     def _repr_png_(self) -> bytes | None:
         """Show a program's picture in a notebook, or its `repr` if it cannot be painted here."""
@@ -165,6 +174,7 @@ class Program:
             "engine": self.engine,
             "settings": dict(self.settings),
             "seed": self.seed,
+            **({"continues": True} if self.continues else {}),
             "specification": self.specification.choices,
         }
         lines = [f'  "{key}": {msgspec.json.encode(value).decode()},' for key, value in head.items()]
@@ -189,7 +199,9 @@ class Program:
             raise InputError(f"not a program: {error}") from error
         if file.format != FORMAT or file.version != VERSION:
             raise InputError(f"not a program of format {FORMAT} version {VERSION}: {file.format} {file.version}")
-        return cls(Specification(file.specification), file.commands, file.engine, file.settings, file.seed)
+        return cls(
+            Specification(file.specification), file.commands, file.engine, file.settings, file.seed, file.continues
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON atomically.
@@ -213,6 +225,13 @@ class Program:
             raise InputError(f"{path}: {error}") from error
 
 
+def fitted(picture: npt.NDArray[np.uint8], shape: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+    """A picture uint8 [h, w, 1 or 3] stretched, and turned grey or coloured, to a shape (H, W, C)."""
+    height, width, channels = shape
+    given = Image.fromarray(picture.squeeze()).convert("L" if channels == 1 else "RGB")
+    return np.asarray(given.resize((width, height), Image.Resampling.BICUBIC), np.uint8).reshape(shape)
+
+
 class _ProgramFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON layout of a program."""
 
@@ -223,3 +242,4 @@ class _ProgramFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     specification: tuple[Choice, ...]
     commands: tuple[tuple[int, ...], ...]
+    continues: bool = False

@@ -16,12 +16,13 @@ def test_errors_are_those_of_small_pictures():
 
 def test_every_painter_has_a_row_for_every_picture(an_agent, monkeypatch, tmp_path):
     pytest.importorskip("skimage")
-    monkeypatch.setattr(painters, "PHOTOGRAPHS", ("chelsea",))
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(painters, "PHOTOGRAPHS", ("portrait",))
     fake = tmp_path / "primitive"
     fake.write_text('#!/bin/sh\ncp "$2" "$4"\n')
     fake.chmod(0o755)
     rows = painters.measure_painters([an_agent()], (3,), 1, fake)
     assert [row["painter"] for row in rows] == ["vector", "primitive"]
-    assert rows[1]["mse"] == 0 < rows[0]["mse"] < 0.05
+    assert rows[1]["mse"] == 0 < rows[0]["mse"] < 0.1
     with pytest.raises(InputError, match="does not paint"):
         painters.measure_painters([], (3,), 1, tmp_path / "none")

@@ -6,7 +6,8 @@ from PIL import Image
 
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
-from spiral.painting.painter import attention, paint_strokes, painted_on
+from spiral.painting import painter
+from spiral.painting.painter import paint_strokes
 from spiral.painting.tiles import paint_tiles
 
 
@@ -70,17 +71,9 @@ def test_painting_goes_on_from_what_is_there(painting, an_agent):
     more = paint_strokes(an_agent(), photograph(), 10, size=192, effort=1, paper=paper)
     target = np.asarray(photograph().resize((192, 192)), float)
     before = np.asarray(paper.resize((192, 192)), float)
-    after = painted_on(more, paper)
+    after = more.render(paper=np.asarray(paper))
     assert np.square(after - target).mean() < 0.9 * np.square(before - target).mean()
     assert len(more.commands) <= 20
-
-
-def test_attention_weighs_edges_more():
-    target = np.zeros((32, 32, 1), np.float32)
-    target[:, 16:] = 1
-    assert np.allclose(attention(target, 0.0), 1)
-    weights = attention(target, 1.0)
-    assert weights[16, 16] > 5 * weights[16, 2] and weights.mean() == pytest.approx(1, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +82,19 @@ def test_attention_weighs_edges_more():
 def test_numbers_have_bounds(an_agent, given, says):
     with pytest.raises(InputError, match=f"{says} must be"):
         paint_strokes(an_agent(), photograph(), 5, **given)
+
+
+def test_it_ends_where_the_report_says_so(an_agent):
+    program = paint_strokes(an_agent(), photograph(), 40, size=128, effort=1, report=lambda done: True)
+    assert 0 < len(program.commands) < 40
+
+
+def test_where_a_brush_does_not_do_what_is_expected_the_better_painting_is_kept(an_agent, monkeypatch):
+    few = paint_strokes(an_agent(), photograph(), 1, size=128, effort=1)
+    alone = paint_strokes(an_agent(), photograph(), 12, size=128, effort=1)
+    monkeypatch.setattr(painter, "paint_strokes", lambda *arguments: few)
+    monkeypatch.setattr(painter, "paint_tiles", lambda *arguments: alone)
+    assert painter.paint_picture(an_agent(), photograph(), 12) is alone
+    monkeypatch.setattr(painter, "paint_strokes", lambda *arguments: alone)
+    monkeypatch.setattr(painter, "paint_tiles", None)
+    assert painter.paint_picture(an_agent(), photograph(), 12) is alone

@@ -166,6 +166,41 @@ def test_a_visitor_draws_paints_edits_downloads_compares_and_invents(browser, ad
     page.close()
 
 
+def test_a_visitor_stops_a_long_painting_and_paints_on(browser, address, tmp_path):
+    visitor = Visitor(browser, address, 1280, 900)
+    page = visitor.page
+    noise = Image.effect_noise((120, 90), 90)
+    Image.merge("RGB", (noise, noise.rotate(90), noise.rotate(180))).save(tmp_path / "noise.png")
+    (tmp_path / "two.json").write_text('["#203040", "#e0d0c0"]')
+    visitor.tab("Picture")
+    page.locator("#drop input[type=file]").first.set_input_files(tmp_path / "noise.png")
+    page.wait_for_function("document.querySelector('#preview img')", timeout=SLOWLY)
+    page.get_by_text("Effort, colours").first.click()
+    page.locator("#paints input[type=file]").first.set_input_files(tmp_path / "two.json")
+    page.wait_for_timeout(1500)
+    page.click("#go")
+    page.get_by_text("strokes", exact=False).first.wait_for(timeout=SLOWLY)
+    page.wait_for_function("/[1-9]\\d*\\/200/.test(document.body.innerText)", timeout=SLOWLY)
+    visitor.look("painting")
+    page.click("#stop")
+    page.wait_for_selector("#player .commands li", timeout=SLOWLY)
+    visitor.look("stopped")
+    drawn = page.locator("#player .commands li").all_inner_texts()
+    assert 2 <= len(drawn) < 400
+    assert all("#203040" in line or "#e0d0c0" in line for line in drawn if line.startswith("paint"))
+
+    Image.new("RGB", (120, 90)).save(tmp_path / "black.png")
+    page.get_by_text("Paint on").first.click()
+    page.locator("#canvas input[type=file]").first.set_input_files(tmp_path / "black.png")
+    page.wait_for_timeout(1500)
+    page.locator("#player .commands").evaluate("list => list.innerHTML = ''")
+    page.click("#go")
+    page.wait_for_selector("#player .commands li", timeout=SLOWLY)
+    visitor.look("painted-on")
+    assert not visitor.wrong and not visitor.elsewhere
+    page.close()
+
+
 def test_hostile_files_are_refused_and_the_next_one_is_painted(browser, address, tmp_path):
     hostile = {
         "large.png": (b"\x89PNG\r\n\x1a\n" + os.urandom(50 * 2**20), "exceed"),

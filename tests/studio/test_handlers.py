@@ -89,6 +89,44 @@ def test_what_takes_too_long_is_stopped(three, monkeypatch):
         handlers.compare([DIGITS], three, 2000)
 
 
+def test_a_visitor_stops_and_keeps_what_is_painted(three):
+    seen = []
+    stopped = handlers.paint(PHOTOS, three, 100, effort=1, report=lambda done: seen.append(done) or done >= 10)
+    assert 10 <= len(strokes(stopped.program)) == seen[-1] < 60
+
+
+def test_programs_are_refined_edited_or_not(painting, three):
+    target = painting.target.astype(float)
+
+    def error(program):
+        seen = program.render(64).reshape(32, 2, 32, 2, -1).mean((1, 3, 4))[..., None]
+        return np.square(seen - target).mean()
+
+    refined = handlers.refine(painting, painting.program, 60)
+    assert error(refined) < error(painting.program) and refined.settings == painting.program.settings
+    red = handlers.edit(painting.program, palette="#ff0000, #ffffff")
+    assert handlers.refine(painting, red, 5).specification == red.specification
+    assert len(handlers.refine(painting, painting.program, 500, report=lambda done: True).commands) <= 16
+    with pytest.raises(InputError, match="number of evaluations"):
+        handlers.refine(painting, red, 0)
+    with pytest.raises(InputError, match="no target"):
+        handlers.refine(handlers.Painting(DIGITS, red, None), red, 5)
+
+
+def test_a_photograph_of_the_canvas_is_painted_on(three):
+    begun = handlers.paint(PHOTOS, three, 4, effort=1)
+    canvas = Image.fromarray(begun.program.render(200))
+    more = handlers.paint(PHOTOS, three, 4, effort=1, canvas=canvas, before=begun.program)
+    assert more.program.continues and more.paper is not None and not begun.program.continues
+    for name, effort, says in ((PHOTOS, 0, "effort of painting on"), (DIGITS, 1, "choose an agent of photographs")):
+        with pytest.raises(InputError, match=says):
+            handlers.paint(name, three, 4, effort=effort, canvas=canvas)
+    with pytest.raises(InputError, match="cannot be refined"):
+        handlers.refine(more, more.program, 5)
+    paints = np.array([[1, 0, 0]], np.float32)
+    assert {c.hexadecimal for c in curves(handlers.paint(PHOTOS, three, 3, paints=paints).program)} == {"#ff0000"}
+
+
 def test_inventing_needs_an_agent_that_does():
     with pytest.raises(InputError, match="redraws a target"):
         handlers.sample(DIGITS, 3)

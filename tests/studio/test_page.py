@@ -53,6 +53,8 @@ def test_a_picture_is_painted_edited_and_downloaded(client, a_file):
     assert json.loads(edited)["sheet"].startswith("data:image/jpeg") and (without, order) == ("", AS_IT_IS)
     assert all("#ff0000" in line for line in json.loads(edited)["lines"] if line.startswith("paint"))
     assert json.loads(client.predict(api_name="/back"))["lines"] == shown["lines"]
+    refined = json.loads(client.predict(50, api_name="/refine"))
+    assert refined["errors"][-1] <= shown["errors"][-1]
     for ending in ("json", "svg", "png", "gif"):
         answer = client.predict(128, api_name=f"/write_{ending}")
         path = Path(answer["value"] if isinstance(answer, dict) else answer)
@@ -198,3 +200,15 @@ def test_a_run_with_an_odd_name_and_odd_numbers_is_shown(lines, tmp_path):
     with (run / "metrics.jsonl").open("a") as file:
         file.write(f'{{"commands": 192, "blank": {10**400}}}\n')
     assert "<svg" in shown(tmp_path, [run.name])
+
+
+def test_palette_files_and_photographs_of_the_canvas_are_checked(client, a_file, tmp_path):
+    palette = tmp_path / "mine.json"
+    palette.write_text('{"ochre": "#cc7722"}')
+    client.predict(handle_file(palette), api_name="/palette")
+    client.predict(handle_file(a_file), api_name="/canvas")
+    palette.write_text("[]")
+    with pytest.raises(AppError, match=r"mine.json: a palette has 1 to 256 colours"):
+        client.predict(handle_file(palette), api_name="/palette")
+    with pytest.raises(AppError, match="Invalid file type"):
+        client.predict(handle_file(palette), api_name="/canvas")

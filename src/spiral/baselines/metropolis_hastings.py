@@ -86,7 +86,7 @@ def search(
     settings: SearchSettings | None = None,
     seed: int = 0,
     threads: int | None = None,
-    report: Callable[[int, npt.NDArray[np.float64]], None] | None = None,
+    report: Callable[[int, npt.NDArray[np.float64]], object] | None = None,
 ) -> SearchResult:
     """Search for the programs that paint N pictures; all chains of all pictures are rendered as one batch.
 

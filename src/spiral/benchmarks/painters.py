@@ -20,8 +20,9 @@ from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
 from spiral.painting.painter import paint_strokes
 
-PHOTOGRAPHS = ("chelsea", "coffee", "astronaut", "rocket")
-"""Of scikit-image."""
+PHOTOGRAPHS = ("chelsea", "coffee", "flower", "immunohistochemistry", "portrait")
+"""Of scikit-image and scikit-learn. No shipped agent has seen the first four; the portrait is part of `astronaut`."""
+_PORTRAIT = slice(0, 300), slice(60, 360)
 _SEEN, _SIZE = 128, 1024
 
 
@@ -46,7 +47,7 @@ def measure_painters(
         `seconds` of processor time.
 
     Raises:
-        InputError: scikit-image or primitive is missing or fails.
+        InputError: scikit-image, scikit-learn or primitive is missing or fails.
     """
     rows = []
     for name in PHOTOGRAPHS:
@@ -86,10 +87,15 @@ def _row(
 def _photograph(name: str) -> Image.Image:
     try:
         from skimage import data
+        from sklearn.datasets import load_sample_image
     except ImportError as missing_package:
         raise InputError(
-            "the photographs are those of scikit-image: pip install 'spiral-painter[data]'"
+            "the photographs are those of scikit-image and scikit-learn: pip install 'spiral-painter[data]'"
         ) from missing_package
+    if name == "flower":
+        return Image.fromarray(load_sample_image("flower.jpg"))
+    if name == "portrait":
+        return Image.fromarray(data.astronaut()[_PORTRAIT])
     return Image.fromarray(getattr(data, name)()).convert("RGB")
 
 

@@ -49,6 +49,7 @@ class Show:
             for number, curve in enumerate(drawn, 1)
         ]
         about = {"engine": program.engine, "commands": len(program.commands), "size": program.settings.get("size")}
+        about |= {"continues": program.continues}
         if self.json:
             print(json.dumps({**about, "strokes": rows}))
             return
@@ -60,6 +61,8 @@ class Show:
                 str(row["stroke"]), str(row["command"]), *ends, f"{row['width']:g}", f"{row['opacity']:g}", swatch
             )
         console.print(f"{self.program}: {len(program.commands)} commands for {program.engine}, {len(rows)} strokes")
+        if program.continues:
+            console.print("it continues a painting that is not in the file")
         console.print(table)
 
 

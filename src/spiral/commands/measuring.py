@@ -99,7 +99,7 @@ class Bench:
     sizes: tuple[str, ...] = ("laptop", "paper")
     """Sizes of the networks there."""
     painters: bool = False
-    """Measure how near paintings come to photographs of scikit-image instead, and in what time."""
+    """Measure how near paintings come to photographs of scikit-image and scikit-learn instead, and in what time."""
     strokes: tuple[int, ...] = (100, 500)
     """Of the painters."""
     effort: int = 2

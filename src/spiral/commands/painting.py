@@ -66,11 +66,14 @@ class Paint:
     effort: int = 2
     """How long to search for each stroke: 1 is quick, 4 takes as long as it needs; with 0 the agent paints alone, first
     the whole, then tiles of it. With --strokes."""
-    focus: float = 0.0
-    """0 paints all parts alike, 1 takes most care of edges. With --strokes and an effort of at least 1."""
+    focus: float = 0.1
+    """0 paints all parts alike, 1 takes most care of edges and faces. With --strokes and an effort of at least 1."""
     on: Annotated[Path | None, tyro.conf.arg(name="continue")] = None
     """A photograph of the painting so far, to paint on from there; it is scaled to the picture's shape. With --strokes
     and an effort of at least 1."""
+    after: Path | None = None
+    """With --continue: the program painted so far. By comparison with its picture, the photograph's colour cast, blur
+    and noise are taken back."""
     candidates: int = 16
     """With --effort 0: strokes that the agent proposes at a time, of which the best is painted; with 1 there is no
     search."""
@@ -96,6 +99,8 @@ class Paint:
                 raise InputError(f"--{option} needs --strokes")
         if self.on is not None and (len(images) > 1 or self.effort == 0):
             raise InputError("--continue needs one picture and an effort of at least 1")
+        if self.after is not None and self.on is None:
+            raise InputError("--after needs --continue, a photograph of what the program painted")
         failures, hints = Failures(len(images)), list[str]()
         known = dict(zip(names, images, strict=True))
         # --invert and --temperature are for the agents that paint once.
@@ -164,17 +169,17 @@ class Paint:
         return hints
 
     def _strokes(self, agent: Agent, images: dict[str, Path], failures: Failures, strokes: int) -> None:
+        import numpy as np
         from PIL import ImageOps
 
         from spiral.datasets.pictures import open_image
         from spiral.exports.documents import picture as rendered
-        from spiral.exports.documents import shown
         from spiral.exports.palettes import parse_palette
         from spiral.painting.marks import aspect_of
-        from spiral.painting.painter import paint_picture, painted_on
+        from spiral.painting.painter import paint_picture
 
         size, written = self.size or LARGE, list[str]()
-        paper = None if self.on is None else open_image(self.on, agent.channels, agent.ground())
+        paper = None if self.on is None else self._paper(self.on, agent)
         for name, path in images.items():
             picture = None
             with failures.collected(path):
@@ -191,11 +196,20 @@ class Paint:
                     agent, picture, strokes, size, self.seed, palette,
                     self.effort, self.focus, paper, self.candidates, report,
                 )  # fmt: skip
-            image = rendered(program) if paper is None else shown(painted_on(program, paper), program)
-            write_painting(self.out, name, program, image)
+            write_painting(
+                self.out, name, program, rendered(program, paper=None if paper is None else np.asarray(paper))
+            )
             written.append(name)
         if written:
             say_written(self.out, written)
+
+    def _paper(self, photograph: Path, agent: Agent) -> Any:
+        """What is on the paper by now, a Pillow picture."""
+        from spiral.datasets.pictures import open_image
+        from spiral.painting.photographed import on_the_paper
+
+        seen = open_image(photograph, agent.channels, agent.ground())
+        return seen if self.after is None else on_the_paper(seen, Program.load(self.after))
 
 
 @dataclass(frozen=True)
@@ -239,23 +253,37 @@ class Render:
     program: Positional[Path]
     """A program's JSON file."""
     out: Path
-    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, .plot.svg (lines for a pen plotter), or .ora
-    (layers for Krita, MyPaint and GIMP)."""
+    """What to write: .png, .strip.png (ten moments), .gif, .mp4, .svg, .plot.svg (lines for a pen plotter), .ora
+    (layers for Krita, MyPaint and GIMP), or .sheet.pdf (numbered paints and strokes, to print)."""
     size: int | None = None
     """Side of the picture in pixels; brushes scale with it."""
     colour_by_time: bool = False
     """Colour each stroke by its place in time, from blue to red."""
+    on: Path | None = None
+    """A picture to paint on, stretched to the canvas: for a program of `paint --continue`, the photograph."""
+    palette: Path | None = None
+    """A palette's file (.gpl, .ase, .json), whose numbers and names a .sheet.pdf shows."""
 
     def __call__(self) -> None:
         """Run it."""
+        import numpy as np
+
+        from spiral.datasets.pictures import open_image
         from spiral.exports.documents import write_document
+        from spiral.exports.palette_files import read_paints
         from spiral.painting.editing import coloured_by_time
 
         loaded = Program.load(self.program)
+        paper = None if self.on is None else np.asarray(open_image(self.on, 3))
+        paints = None if self.palette is None else read_paints(self.palette)
         make_folder(self.out.parent)
         try:
             loaded = coloured_by_time(loaded) if self.colour_by_time else loaded
-            write_document(self.out, loaded, self.size)
+            write_document(self.out, loaded, self.size, paper, paints)
         except InputError as error:
             raise InputError(f"{self.program}: {error}") from error
+        if loaded.continues and self.on is None:
+            console.print(
+                "the program continues a painting, here on blank paper; --on PHOTO shows it on the photograph"
+            )
         console.print(f"wrote {self.out}")

@@ -33,7 +33,8 @@ class Refine:
     evaluations: int = 1000
     """How often the program is executed; more never makes it worse."""
     checkpoint: str | None = None
-    """An agent that proposes commands: a shipped one, an agent's folder, a run's folder, or hf:OWNER/NAME."""
+    """An agent that proposes commands: a shipped one, an agent's folder, a run's folder, or hf:OWNER/NAME; when left
+    out, the shipped one that writes such programs, if there is one."""
     invert: bool = False
     """Invert the target first."""
     seed: int = 0
@@ -43,13 +44,14 @@ class Refine:
 
     def __call__(self) -> None:
         """Run it."""
-        from spiral.agent import load_agent
+        from spiral.agent import load_agent, writer_of
         from spiral.datasets import fit_image
         from spiral.engines import settings_of
         from spiral.painting.refining import refine
 
         given = Program.load(self.program)
-        agent = None if self.checkpoint is None else load_agent(self.checkpoint)
+        proposes = self.checkpoint or writer_of(given)
+        agent = None if proposes is None else load_agent(proposes)
         settings = settings_of(given.engine, given.settings)
         full = settings.size
         size = max(side for side in range(1, min(full, _WIDEST) + 1) if full % side == 0)
@@ -71,6 +73,7 @@ class Refine:
             "commands_before": len(given.commands),
             "commands": len(refined.commands),
             "evaluations": self.evaluations,
+            "proposed_by": None if agent is None else agent.name,
         }
         if size != full:
             errors = [_error(program, target) for program in (given, refined)]

@@ -52,3 +52,13 @@ def parse_palette(text: str, picture: Image.Image | None = None, files: bool = F
 def nearest(palette: npt.NDArray[np.float32], colours: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """The colour of a palette [P, 3] that is nearest to each of some colours [..., 3], all of them 0 to 1: [..., 3]."""
     return palette[np.square(palette - colours[..., None, :]).sum(-1).argmin(-1)]
+
+
+def fewer(colours: list[str], most: int) -> dict[str, str]:
+    """One of at most `most` colours for each of some, all as `#102030`; the same ones if there are no more."""
+    if len(set(colours)) <= most:
+        return {colour: colour for colour in colours}
+    shades = np.array([list(bytes.fromhex(colour[1:])) for colour in colours], np.uint8)
+    palette = parse_palette(str(most), Image.fromarray(shades[None]))
+    chosen = (nearest(palette, shades / 255.0) * 255.0).round().astype(np.uint8)
+    return {colour: f"#{bytes(one).hex()}" for colour, one in zip(colours, chosen, strict=True)}

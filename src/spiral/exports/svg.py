@@ -7,10 +7,9 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from spiral.exports.measured_stroke_style import measured_curves
-from spiral.exports.palettes import nearest, parse_palette
+from spiral.exports.palettes import fewer
 from spiral.exports.paths import Curve, curves, hexadecimal, stroke_settings
 from spiral.io.files import write_atomically
 from spiral.io.images import shown_size
@@ -83,7 +82,7 @@ def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
     stretch = (1.0, 1.0 / settings.aspect) if settings.aspect >= 1.0 else (settings.aspect, 1.0)
     layers: dict[str, list[npt.NDArray[np.float64]]] = {}
     drawn = list(curves(program))
-    pens = _pens([curve.hexadecimal for curve in drawn])
+    pens = fewer([curve.hexadecimal for curve in drawn], PENS)
     for curve in drawn:
         lines = layers.setdefault(pens[curve.hexadecimal], [])
         points = curve.points * stretch * (millimetres / settings.size)
@@ -105,16 +104,6 @@ def to_plot(program: Program, millimetres: float = PLOT_MILLIMETRES) -> str:
         parts += [f'<path d="{_data(points)}"/>' for points in lines]
         parts.append("</g>")
     return "\n".join([*parts, "</svg>", ""])
-
-
-def _pens(colours: list[str]) -> dict[str, str]:
-    """The pen, as `#102030`, for each colour of some strokes, likewise."""
-    if len(set(colours)) <= PENS:
-        return {colour: colour for colour in colours}
-    shades = np.array([list(bytes.fromhex(colour[1:])) for colour in colours], np.uint8)
-    palette = parse_palette(str(PENS), Image.fromarray(shades[None]))
-    chosen = (nearest(palette, shades / 255.0) * 255.0).round().astype(np.uint8)
-    return {colour: f"#{bytes(pen).hex()}" for colour, pen in zip(colours, chosen, strict=True)}
 
 
 def _data(points: npt.NDArray[np.float64]) -> str:

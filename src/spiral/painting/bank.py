@@ -154,7 +154,7 @@ class Bank:
             radii: smallest and largest in pixels.
             only: the colour of all marks, float32 [C]; each mark's best colour when None.
         """
-        own = self.coverage.settings.radii
+        own = self.coverage.radii
         found, gains = [], []
         spectra: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor]] = {}
         for size in range(0, len(own), _EVERY):

@@ -36,8 +36,8 @@ def calibrated(coverage: Coverage, fine: Coverage) -> StrokeSettings:
     best = np.ones(len(radii))
     room = round(_SIDE * coverage.cells)
     for size in range(len(radii)):
-        span = min(_LENGTH * radii[size], _SIDE - 2 * coverage.reach[size])
-        if span < radii[size]:
+        span = min(_LENGTH * coverage.radii[size], _SIDE - 2 * coverage.reach[size])
+        if span < coverage.radii[size]:
             best[size] = best[size - 1]
             continue
         half = round(span * coverage.cells / 2)
@@ -48,9 +48,21 @@ def calibrated(coverage: Coverage, fine: Coverage) -> StrokeSettings:
         trial = replace(settings, radii=tuple((radii[size] * _FACTORS).tolist()))
         tried = np.repeat(marks, len(_FACTORS), 0)
         tried[:, 6] = np.arange(len(_FACTORS))
-        seen = Coverage(coverage.name, trial, threads=coverage.threads).render(tried, _SIDE)
+        seen = Coverage(coverage.name, trial, threads=coverage.threads, batch=len(_FACTORS)).render(tried, _SIDE)
         best[size] = np.interp(wanted, seen.sum((1, 2)), _FACTORS)
     return replace(settings, radii=tuple((radii * best).tolist()))
+
+
+def breadth(coverage: Coverage) -> float:
+    """The radius of a brush's strokes over the radius that is asked for, 1 to 3: libmypaint's pens are broader."""
+    size, half = int(np.abs(coverage.radii - _SIDE / 20).argmin()), round(_SIDE / 6 * coverage.cells)
+    middle = round(_SIDE / 2 * coverage.cells)
+    mark = [middle - half, middle, middle, middle, middle + half, middle, size, coverage.settings.pressures - 1]
+    area = float(coverage.render(np.array([mark], np.int64), _SIDE).sum())
+    # A straight stroke covers a rectangle and two half circles.
+    length = 2 * half / coverage.cells
+    radius = (np.sqrt(length**2 + np.pi * area) - length) / np.pi
+    return float(np.clip(radius / coverage.radii[size], 1, 3))
 
 
 def covers(coverage: Coverage) -> bool:

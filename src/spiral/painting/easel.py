@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from spiral.engines import make
 from spiral.engines.strokes import StrokeSettings
@@ -57,6 +58,7 @@ class Easel:
         self,
         name: str,
         settings: StrokeSettings,
+        radii: npt.NDArray[np.float64],
         target: Floats,
         weights: Floats,
         palette: Floats | None = None,
@@ -69,6 +71,7 @@ class Easel:
         Args:
             name: of the engine.
             settings: of `marks.canvas_settings`.
+            radii: float64 [sizes], of the strokes in pixels.
             target: float32 [S, S, C], 0 to 1.
             weights: float32 [S, S], of the pixels' squared errors.
             palette: colours to keep to, float32 [P, C]; any when None.
@@ -77,11 +80,11 @@ class Easel:
             seed: of the brush.
         """
         self.name, self.settings, self.target, self.weights, self.palette = name, settings, target, weights, palette
-        quick = Coverage(name, settings)
+        quick = Coverage(name, settings, radii=radii)
         self._true = None
         if covers(quick):
-            self.fine = Coverage(name, settings, factor)
-            self.quick = Coverage(name, calibrated(quick, self.fine))
+            self.fine = Coverage(name, settings, factor, radii=radii)
+            self.quick = Coverage(name, calibrated(quick, self.fine), radii=radii)
         else:
             # The brush mixes its colour with what it finds: only the engine knows what it leaves.
             self.fine = self.quick = quick

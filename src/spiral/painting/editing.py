@@ -81,7 +81,9 @@ def assemble(program: Program, chosen: Sequence[Stroke]) -> Program:
             rows.append(tuple(jump))
         rows += stroke.commands
         pen = stroke.commands[-1][end]
-    return Program(settings.specification(), tuple(rows), program.engine, settings.to_json(), program.seed)
+    return Program(
+        settings.specification(), tuple(rows), program.engine, settings.to_json(), program.seed, program.continues
+    )
 
 
 def trim(program: Program, first: int = 1, last: int | None = None, without: Collection[int] = ()) -> Program:
@@ -168,7 +170,9 @@ def with_colours(program: Program, colours: dict[int, npt.NDArray[np.floating]])
         levels = np.round(np.asarray(colours.get(place, np.zeros(3))) * (_LEVELS - 1)).astype(int).tolist()
         chosen |= dict(zip(COLOURS, levels, strict=True))
         rows.append(tuple(chosen[name] for name in choices))
-    return Program(coloured.specification(), tuple(rows), program.engine, coloured.to_json(), program.seed)
+    return Program(
+        coloured.specification(), tuple(rows), program.engine, coloured.to_json(), program.seed, program.continues
+    )
 
 
 def coloured_by_time(program: Program) -> Program:

@@ -20,6 +20,8 @@ Marks = npt.NDArray[np.int64]
 SIZE, PRESSURE = 6, 7
 _BATCH_PIXELS = 2**20
 """Of all small canvases of one size together; libmypaint keeps eight bytes a pixel."""
+_BATCH = 64
+"""Small canvases of one size at most: a libmypaint brush takes 0.7 MB, and each canvas has its own."""
 SIDE = 128
 """Side in pixels of the canvas that radii below are for."""
 _GRID = 256
@@ -45,20 +47,21 @@ def aspect_of(width: int, height: int) -> float:
     return width / height
 
 
-def canvas_settings(own: StrokeSettings, side: int, aspect: float) -> StrokeSettings:
+def canvas_settings(own: StrokeSettings, side: int, aspect: float, breadth: float = 1.0) -> StrokeSettings:
     """Settings of a canvas to paint on, with an agent's brush, paper and channels, and finer choices than its own.
 
     Args:
         own: the agent's.
         side: of the canvas in pixels: 128 or 256.
         aspect: width over height of the picture.
+        breadth: radius of the brush's strokes over the radius that is asked for.
 
     Raises:
         InputError: compound strokes.
     """
     if own.spline:
         raise InputError("compound strokes cannot be tried one at a time; choose an agent that paints simple ones")
-    radii = np.geomspace(_FINEST, _COARSEST, _SIZES) * (side / SIDE)
+    radii = np.geomspace(_FINEST, _COARSEST, _SIZES) * (side / SIDE / breadth)
     colours = COLOURS if own.channels == 3 else ()
     return replace(
         own,
@@ -114,10 +117,19 @@ class Coverage:
 
     Attributes:
         cells: grid cells a pixel.
+        radii: float64 [sizes], of the strokes in pixels.
         reach: float64 [sizes], pixels that a mark of each size may reach beyond its points.
     """
 
-    def __init__(self, name: str, settings: StrokeSettings, factor: int = 1, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: StrokeSettings,
+        factor: int = 1,
+        threads: int | None = None,
+        batch: int = _BATCH,
+        radii: npt.NDArray[np.float64] | None = None,
+    ) -> None:
         """Make canvases when they are first needed.
 
         Args:
@@ -125,10 +137,13 @@ class Coverage:
             settings: of the canvas that the marks are for.
             factor: marks are painted so many times as large and then shrunk.
             threads: of the engine; all processors when None.
+            batch: marks painted at once, at most.
+            radii: float64 [sizes], of the strokes in pixels; those of the settings when None.
         """
-        self.name, self.settings, self.factor, self.threads = name, settings, factor, threads
+        self.name, self.settings, self.factor, self.threads, self.batch = name, settings, factor, threads, batch
         self.cells = settings.grid / settings.size
-        self.reach = np.array(settings.radii) * (settings.size / settings.radii_at) * _SPILL + 1.5
+        self.radii = np.array(settings.radii) * (settings.size / settings.radii_at) if radii is None else radii
+        self.reach = self.radii * _SPILL + 1.5
         self._engines: dict[tuple[int, int], tuple[Engine, StrokeSettings]] = {}
 
     def render(self, marks: Marks, side: int, grid: int | None = None) -> Floats:
@@ -171,6 +186,6 @@ class Coverage:
                 ground=(0.0, 0.0, 0.0),
                 ink=(1.0, 1.0, 1.0),
             )
-            batch = min(256, max(4, _BATCH_PIXELS // (side * self.factor) ** 2))
+            batch = min(self.batch, max(4, _BATCH_PIXELS // (side * self.factor) ** 2))
             self._engines[key] = make(self.name, batch, settings.to_json(), self.threads), settings
         return self._engines[key]

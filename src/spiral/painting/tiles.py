@@ -58,7 +58,7 @@ def paint_tiles(
     seed: int = 0,
     palette: Palette | None = None,
     candidates: int = CANDIDATES,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], object] | None = None,
 ) -> Program:
     """Write one program that paints a picture in strokes; the same seed writes the same program.
 
@@ -71,7 +71,7 @@ def paint_tiles(
         palette: every stroke takes the nearest of these colours; any colour when None.
         candidates: commands that the agent proposes at a time, of which the best is taken; with 1 the agent's most
             probable command is taken.
-        report: called with the number of strokes so far from time to time.
+        report: called with the number of strokes so far from time to time; if it returns True, the painting ends there.
 
     Raises:
         InputError: an agent that does not redraw or has compound strokes, a palette for grey, or a number out of range.
@@ -95,8 +95,8 @@ def paint_tiles(
                 visits[tile] = visits.get(tile, 0) + 1
                 _visit(agent, whole, tile, min(_VISIT, round(strokes * upto) - before), search)
                 idle = idle + 1 if whole.strokes == before else 0
-                if report is not None:
-                    report(whole.strokes)
+                if report is not None and report(whole.strokes):
+                    return whole.program(size)
     return whole.program(size)
 
 

@@ -21,7 +21,8 @@ from PIL import Image, ImageOps
 from spiral.agent import Agent, find, load_agent, read_preset, shipped
 from spiral.baselines.metropolis_hastings import SearchSettings, search
 from spiral.datasets.pictures import fit_image
-from spiral.engines import missing
+from spiral.datasets.pictures import recolour as recolour_pictures
+from spiral.engines import missing, settings_of
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError, require_number
 from spiral.evaluation.metrics import mean_squared_errors
@@ -30,7 +31,9 @@ from spiral.exports.palettes import parse_palette
 from spiral.io.files import make_folder
 from spiral.learning.checkpoint import CONFIG
 from spiral.painting.editing import ORDERS, recolour, reorder, strokes, trim, with_ground
-from spiral.painting.painter import DEFAULT_EFFORT, paint_picture
+from spiral.painting.painter import DEFAULT_EFFORT, EFFORTS, paint_picture
+from spiral.painting.photographed import on_the_paper
+from spiral.painting.refining import refine as refine_programs
 from spiral.program import Program
 from spiral.settings import Preset
 
@@ -42,6 +45,8 @@ MAX_PIXELS = 2048
 MAX_GIF_PIXELS = 640
 """Side of a GIF, all of whose frames are in memory at once."""
 _LOADED = 4
+_REFINED = 256
+"""Pixels of the canvas, at most, on which refining tries changes."""
 KEPT_SECONDS = 3600
 """After this time a visitor's files are deleted."""
 
@@ -54,11 +59,13 @@ class Painting:
         agent: the name of the agent that wrote it.
         program: the program.
         target: the agent's target, uint8 [S, S, C] as it saw it; None for generation.
+        paper: what the program continues, uint8 [h, w, C]; None for a blank canvas.
     """
 
     agent: str
     program: Program
     target: npt.NDArray[np.uint8] | None
+    paper: npt.NDArray[np.uint8] | None = None
 
 
 def agents(runs: Path | None = None) -> dict[str, Preset]:
@@ -116,6 +123,9 @@ def paint(
     report: Callable[[int], object] = lambda done: None,
     effort: int = DEFAULT_EFFORT,
     palette: str = "",
+    paints: npt.NDArray[np.float32] | None = None,
+    canvas: Image.Image | None = None,
+    before: Program | None = None,
 ) -> Painting:
     """Let an agent redraw a picture.
 
@@ -127,9 +137,13 @@ def paint(
         engine: another than in training.
         brush: likewise.
         invert: invert the picture first.
-        report: called with the number of strokes so far from time to time.
+        report: called with the number of strokes so far from time to time; if it returns True, a photograph's painting
+            ends there.
         effort: of the search for photographs' strokes; 0 for the agent alone.
         palette: colours for photographs, as `#102030,#ffcc00`, or a number of the picture's own; any when empty.
+        paints: a palette file's colours, float32 [P, 3], in place of that.
+        canvas: a photograph of the painting so far, RGB, to paint on from there; blank when None.
+        before: what was painted so far, to take the camera's errors back; left out when it is not known.
 
     Raises:
         InputError: incompatible arguments, or it took longer than `SECONDS`.
@@ -139,14 +153,57 @@ def paint(
     agent = cached_agent(name).with_tools(engine, brush)
     picture = turned(picture, invert)
     target = fit_image(picture, agent.size, agent.channels)
+    paper = None
     if paints_in_tiles(agent.preset):
-        colours = parse_palette(palette.strip(), picture) if palette.strip() else None
+        colours = parse_palette(palette.strip(), picture) if palette.strip() and paints is None else paints
+        if canvas is not None:
+            require_number("the effort of painting on", effort, 1, max(EFFORTS))
+            paper = canvas if before is None else on_the_paper(canvas, before)
         program = paint_picture(
-            agent, picture, strokes, seed=seed, palette=colours, effort=effort, report=_on_time(report)
+            agent, picture, strokes, seed=seed, palette=colours, effort=effort, paper=paper, report=_on_time(report)
         )
+    elif canvas is not None:
+        raise InputError("only photographs are painted on: choose an agent of photographs")
     else:
         program = agent.reconstruct(target[None], seed, commands=strokes).programs[0]
-    return Painting(name, program, target)
+    return Painting(name, program, target, None if paper is None else np.asarray(paper))
+
+
+def refine(
+    painting: Painting,
+    program: Program,
+    evaluations: int,
+    seed: int = 0,
+    report: Callable[[int], object] = lambda done: None,
+) -> Program:
+    """Refine the program of a painting.
+
+    Args:
+        painting: of a picture.
+        program: as painted, or edited.
+        evaluations: how often the program is executed, 1 to `MAX_EVALUATIONS`.
+        seed: of the changes.
+        report: called with the evaluations so far from time to time; if it returns True, refining ends there.
+
+    Raises:
+        InputError: an invented picture, one that continues a painting, or it took longer than `SECONDS`.
+    """
+    require_number("the number of evaluations", evaluations, 1, MAX_EVALUATIONS)
+    if painting.target is None:
+        raise InputError("an invented picture has no target to come nearer to")
+    agent, on_time = cached_agent(painting.agent), _on_time(report)
+    full, seen = int(program.settings["size"]), len(painting.target)
+    small = max(side for side in range(seen, max(seen, _REFINED) + 1, seen) if full % side == 0)
+    writes = agent.preset.canvas.specification() == program.specification and agent.preset.engine == program.engine
+    found = refine_programs(
+        [program.with_settings(size=small)],
+        recolour_pictures(painting.target[None], settings_of(program.engine, program.settings).channels),
+        evaluations,
+        seed,
+        agent if writes and full == agent.preset.canvas.size else None,
+        lambda done, _: on_time(done),
+    )
+    return found.programs[0].with_settings(size=full)
 
 
 def turned(picture: Image.Image, invert: bool) -> Image.Image:
@@ -275,7 +332,9 @@ def compare(
     return attempts
 
 
-def document(folder: Path, program: Program, ending: str, size: int | None) -> Path:
+def document(
+    folder: Path, program: Program, ending: str, size: int | None, paper: npt.NDArray[np.uint8] | None = None
+) -> Path:
     """Write a program in a format, `json` or one of `write_document`, and return the file.
 
     Args:
@@ -283,6 +342,7 @@ def document(folder: Path, program: Program, ending: str, size: int | None) -> P
         program: the program.
         ending: of the file, without its dot.
         size: longer side in pixels, 16 to `MAX_PIXELS`; the program's own when None.
+        paper: what the program continues, uint8 [h, w, C].
 
     Raises:
         InputError: another ending, or a size out of range.
@@ -298,17 +358,17 @@ def document(folder: Path, program: Program, ending: str, size: int | None) -> P
     if ending == "json":
         program.save(path)
     else:
-        write_document(path, program, size)
+        write_document(path, program, size, paper)
     return path
 
 
-def _on_time(report: Callable[[int], object]) -> Callable[[int], None]:
-    """Pass reports on, and stop the caller after `SECONDS`."""
+def _on_time(report: Callable[[int], object]) -> Callable[[int], object]:
+    """Pass reports and their answers on, and stop the caller after `SECONDS`."""
     end = time.monotonic() + SECONDS
 
-    def check(done: int) -> None:
+    def check(done: int) -> object:
         if time.monotonic() > end:
             raise InputError(f"this took longer than {SECONDS:g} seconds; try less of it")
-        report(done)
+        return report(done)
 
     return check

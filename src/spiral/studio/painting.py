@@ -30,7 +30,7 @@ from spiral.studio.shared import (
     require_painting,
     show_input_errors,
 )
-from spiral.studio.uploads import drawn_picture, uploaded_picture
+from spiral.studio.uploads import drawn_picture, uploaded_paints, uploaded_picture
 
 FORMATS = ("json", "svg", "png", "gif", "mp4")
 _START_DOWNLOAD = "() => setTimeout(() => document.querySelector('#files a[download]')?.click(), 300)"
@@ -86,10 +86,26 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
                     0, 3, DEFAULT_EFFORT, step=1, label="Effort for photographs (0: the agent alone)", elem_id="effort"
                 )
                 colours = gr.Textbox("", label="Colours of photographs", placeholder="8, or #22223b, #9a8c98")
+                paints = gr.State(None, time_to_live=handlers.KEPT_SECONDS)
+                paints_file = gr.File(
+                    label="or a palette (.gpl, .ase, .json)",
+                    file_types=[".gpl", ".ase", ".json"],
+                    height=90,
+                    elem_id="paints",
+                )
                 engine = gr.Dropdown([OWN, *engines()], value=OWN, label="Engine")
                 brush = gr.Dropdown([OWN, *brushes()], value=OWN, label="Brush")
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-            button = gr.Button("Paint", variant="primary", elem_id="go")
+            with gr.Accordion("Paint on", open=False, elem_id="on"):
+                gr.Markdown("A photograph of the canvas as it is by now: the strokes go on from there.")
+                canvas = gr.State(None, time_to_live=handlers.KEPT_SECONDS)
+                canvas_file = gr.File(
+                    label="A photograph of the canvas", file_types=["image"], height=90, elem_id="canvas"
+                )
+                follows = gr.Checkbox(label="The painting on the page was painted there", elem_id="follows")
+            with gr.Row():
+                button = gr.Button("Paint", variant="primary", elem_id="go")
+                stop = gr.Button("Stop", min_width=60, elem_id="stop")
         with gr.Column(scale=5, min_width=320):
             show = player()
             _editor(studio, opened, show)
@@ -117,7 +133,12 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
         seed: int,
         effort: int = DEFAULT_EFFORT,
         colours: str = "",
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio passes it this way
+        paints: np.ndarray | None = None,
+        canvas: np.ndarray | None = None,
+        follows: bool = False,
+        opened: OpenPainting | None = None,
+        request: gr.Request = None,  # pyright: ignore[reportArgumentType]  # Gradio passes it this way
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # likewise
     ) -> tuple[OpenPainting, str]:
         painting = handlers.paint(
             name,
@@ -127,14 +148,22 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
             chosen(engine),
             chosen(brush),
             invert,
-            lambda done: progress((done, strokes), desc="painting", unit="strokes"),
+            studio.until_stopped(
+                request.session_hash, lambda done: progress((done, strokes), desc="painting", unit="strokes")
+            ),
             int(effort),
             colours,
+            paints,
+            None if canvas is None else Image.fromarray(canvas),
+            require_painting(opened).program if follows and canvas is not None else None,
         )
         if painting.target is not None and handlers.cached_agent(name).looks_inverted(painting.target):
             gr.Warning(f"dark and light seem to be the wrong way round for {name}: there is a tick box")
         opened = OpenPainting(painting, painting.program)
         return opened, show_again(opened)
+
+    def halt(request: gr.Request) -> None:
+        studio.stopping.add(request.session_hash)
 
     def usual(name: str) -> Any:
         preset = redrawing(studio)[name]
@@ -147,7 +176,16 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
     draw.select(lambda: DRAWN, None, source, api_visibility="private")
     drop.select(lambda: DROPPED, None, source, api_visibility="private")
     agent.change(usual, agent, strokes, api_visibility="private")
-    inputs = [*picture, agent, strokes, engine, brush, seed, effort, colours]
+    take_paints = show_input_errors(uploaded_paints)
+    colours_taken = paints_file.upload(take_paints, paints_file, paints, api_name="palette")
+    colours_taken.failure(lambda: None, None, paints_file)
+    paints_file.clear(lambda: None, None, paints, api_visibility="private")
+    take_canvas = show_input_errors(lambda path: np.asarray(uploaded_picture(path)))
+    canvas_taken = canvas_file.upload(take_canvas, canvas_file, canvas, api_name="canvas")
+    canvas_taken.failure(lambda: None, None, canvas_file)
+    canvas_file.clear(lambda: None, None, canvas, api_visibility="private")
+    stop.click(halt, None, None, queue=False, api_name="stop")
+    inputs = [*picture, agent, strokes, engine, brush, seed, effort, colours, paints, canvas, follows, opened]
     done = button.click(show_input_errors(paint), inputs, [opened, show], api_name="paint", **ONE_AT_A_TIME)
     done.success(None, None, None, js=_GO_THERE)
     return PaintTab(picture, show, agent)
@@ -174,7 +212,8 @@ def current_picture(drawn: str | None, uploaded: np.ndarray | None, source: str)
 def show_again(opened: OpenPainting) -> str:
     """The visitor's painting, for the player."""
     agent = handlers.cached_agent(opened.painting.agent)
-    return player_data(record_playback(agent, opened.program, opened.painting.target))
+    painting = opened.painting
+    return player_data(record_playback(agent, opened.program, painting.target, painting.paper))
 
 
 def _editor(studio: Studio, opened: gr.State, show: gr.HTML) -> None:
@@ -189,6 +228,9 @@ def _editor(studio: Studio, opened: gr.State, show: gr.HTML) -> None:
         with gr.Row():
             again = gr.Button("Render again", elem_id="again")
             over = gr.Button("Back to the painting")
+        with gr.Row():
+            evaluations = gr.Slider(50, 2000, 200, step=50, label="Executions of the program", elem_id="evaluations")
+            finer = gr.Button("Refine", elem_id="refine")
     with gr.Row(elem_id="formats"):
         size = gr.Slider(64, handlers.MAX_PIXELS, 512, step=32, label="Size of the download in pixels")
     with gr.Row():
@@ -209,6 +251,19 @@ def _editor(studio: Studio, opened: gr.State, show: gr.HTML) -> None:
         original = OpenPainting(painting, painting.program)
         return original, show_again(original)
 
+    def refine(
+        opened: OpenPainting | None,
+        evaluations: int,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio passes it this way
+    ) -> tuple[OpenPainting, str]:
+        before, count = require_painting(opened), int(evaluations)
+        report = studio.until_stopped(
+            request.session_hash, lambda done: progress((done, count), desc="refining", unit="executions")
+        )
+        changed = OpenPainting(before.painting, handlers.refine(before.painting, before.program, count, report=report))
+        return changed, show_again(changed)
+
     def leave(event: gr.EventData) -> str:
         return str(event.without)
 
@@ -216,12 +271,14 @@ def _editor(studio: Studio, opened: gr.State, show: gr.HTML) -> None:
         if ending not in FORMATS:
             raise InputError(f"there is no format {ending!r}")
         most = handlers.MAX_GIF_PIXELS if ending == "gif" else handlers.MAX_PIXELS
-        path = handlers.document(studio.files, require_painting(opened).program, ending, min(int(size), most))
+        shown = require_painting(opened)
+        path = handlers.document(studio.files, shown.program, ending, min(int(size), most), shown.painting.paper)
         return gr.File(str(path), visible=True)
 
     inputs = [opened, without, order, palette, ground, brush]
     again.click(show_input_errors(edit), inputs, [opened, show, without, order], api_name="edit")
     over.click(show_input_errors(go_back), opened, [opened, show], api_name="back")
+    finer.click(show_input_errors(refine), [opened, evaluations], [opened, show], api_name="refine", **ONE_AT_A_TIME)
     show.leave(leave, None, without, api_visibility="private", show_progress="hidden")
     for ending, button in buttons.items():
         wanted = gr.State(ending)

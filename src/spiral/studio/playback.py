@@ -45,23 +45,30 @@ class Playback:
     scores: npt.NDArray[np.float32] | None
 
 
-def record_playback(agent: Agent, program: Program, target: npt.NDArray[np.uint8] | None) -> Playback:
+def record_playback(
+    agent: Agent,
+    program: Program,
+    target: npt.NDArray[np.uint8] | None,
+    paper: npt.NDArray[np.uint8] | None = None,
+) -> Playback:
     """Execute a program command by command.
 
     Args:
         agent: whose discriminator scores; it need not have written the program.
         program: of an engine that works here, whose size is a multiple of the agent's.
         target: uint8 [S, S, C] as the agent sees it, or None.
+        paper: what the program continues, uint8 [h, w, C]; blank when None.
 
     Raises:
         InputError: the program cannot be executed.
     """
     count = len(program.commands)
     steps = evenly_spaced(count + 1, FRAMES)
-    seen = np.stack([observe(canvas[None], agent.size)[0] for canvas in program.process()])
+    seen = np.stack([observe(canvas[None], agent.size)[0] for canvas in program.process(paper=paper)])
     seen = recolour(seen, agent.channels)  # the program may have been coloured later
     # A second execution: small canvases are shown larger, and large ones smaller.
-    frames = [shown(canvas, program).copy() for canvas in sample_frames(program.process(SHOWN), count + 1, FRAMES)]
+    process = program.process(SHOWN, paper)
+    frames = [shown(canvas, program).copy() for canvas in sample_frames(process, count + 1, FRAMES)]
     errors = scores = None
     if target is not None:
         errors = mean_squared_errors(seen, target)

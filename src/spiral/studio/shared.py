@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,22 @@ class Studio:
     Attributes:
         runs: folder with training runs, which need not exist.
         files: folder for downloads.
+        stopping: sessions of visitors who want to stop what is being painted.
     """
 
     runs: Path
     files: Path
+    stopping: set[str | None] = field(default_factory=set)
+
+    def until_stopped(self, session: str | None, report: Callable[[int], object]) -> Callable[[int], bool]:
+        """Reports that are passed on, with the answer whether the visitor wants to stop."""
+        self.stopping.discard(session)
+
+        def told(done: int) -> bool:
+            report(done)
+            return session in self.stopping
+
+        return told
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ import base64
 import binascii
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from spiral.datasets.pictures import decode_picture
 from spiral.errors import InputError
+from spiral.exports.palette_files import read_paints
 from spiral.io.files import read_bytes
 
 MAXIMUM_BYTES = 8 * 2**20
@@ -27,6 +30,19 @@ def uploaded_picture(path: str) -> Image.Image:
     """
     name = Path(path).name
     return _kept(decode_picture(read_bytes(Path(path), MAXIMUM_BYTES), name, 3, MAXIMUM_PIXELS))
+
+
+def uploaded_paints(path: str) -> npt.NDArray[np.float32]:
+    """The colours of an uploaded palette file, float32 [P, 3].
+
+    Raises:
+        InputError: not a `.gpl`, `.ase` or `.json` palette.
+    """
+    try:
+        return read_paints(Path(path)).colours
+    except InputError as error:
+        # The visitor knows the file's name, not its folder here.
+        raise InputError(str(error).replace(path, Path(path).name)) from error
 
 
 def drawn_picture(value: str | None) -> Image.Image:
