@@ -61,7 +61,7 @@ cd "$work/libmypaint"
 # The release has the generated files; --disable-i18n does without intltool, and on macOS without libintl.
 PKG_CONFIG_PATH=$prefix/lib/pkgconfig quietly ./configure --prefix="$prefix" --libdir="$prefix/lib" \
   --disable-maintainer-mode --disable-openmp --without-glib --disable-introspection --disable-i18n --disable-gegl \
-  --disable-docs --disable-static CFLAGS=-O2
+  --disable-docs --disable-static CFLAGS="${CFLAGS:--O2}"
 quietly make -j2
 quietly make install
 

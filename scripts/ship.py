@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
+import numpy as np
+import numpy.typing as npt
 import tyro
 
 from spiral.agent import Agent, load_agent
-from spiral.datasets import load
+from spiral.datasets import fit_image, load
 from spiral.evaluation import summary
 from spiral.evaluation.report import read_rows
 from spiral.exports.sheets import contact_sheet
@@ -42,6 +44,8 @@ class Ship:
     """The commands that made the runs, in order."""
     temperature: float | None = None
     """Of sampling, for a generating agent, instead of that in its run's preset."""
+    paintings_alone: bool = False
+    """The sheet shows no held-out pictures, for data that may not be passed on, but a portrait in the public domain."""
 
     def __call__(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{self.name}.", dir=AGENTS)) / self.name
@@ -66,7 +70,7 @@ class Ship:
         draw(curve, folder / "curve.png")
         agent = load_agent(str(folder))
         source = agent.preset.data.source
-        count, table = measure(agent, folder / "sheet.png")
+        count, table = measure(agent, folder / "sheet.png", self.paintings_alone)
         lines = "\n".join(f"| {name} | {value} |" for name, value in table.items())
         made = "\n    ".join(self.commands)
         tempered = "" if agent.conditional else f"\n| temperature of sampling | {agent.preset.temperature:g} |"
@@ -83,7 +87,7 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
 {lines}
 | commands a picture | {agent.preset.learning.episode_length} |{entropic}{tempered}
 
-`metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent)}, none left out.
+`metrics.jsonl` and `curve.png`: figures over the whole training. `sheet.png`: {caption(agent, self.paintings_alone)}
 """
         (folder / "README.md").write_text(text)
         # Only a complete folder replaces the existing agent.
@@ -93,13 +97,19 @@ on a machine with two processor cores: {commands:,} commands painted in {seconds
         print(text)
 
 
-def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
+def measure(agent: Agent, sheet: Path, paintings_alone: bool) -> tuple[int, dict[str, str]]:
     """Number of pictures and figures for the table; draws the sheet."""
     preset = agent.preset
     data = load(preset.data.source, agent.size, agent.channels, "test").evenly_spaced(MEASURED)
     if agent.conditional:
         shown = data.evenly_spaced(SHEET).images
-        write_png(sheet, contact_sheet([shown, agent.reconstruct(shown).observed], 2))
+        painted = agent.reconstruct(shown).observed
+        if paintings_alone:
+            person = portrait(agent.size)
+            beside = np.concatenate([person, agent.reconstruct(person).observed, painted])
+            write_png(sheet, contact_sheet([beside[:SHEET]], 2))
+        else:
+            write_png(sheet, contact_sheet([shown, painted], 2))
         figures = summary.evaluate_reconstruction(agent, data)
         names = {
             "mse": "mse",
@@ -125,10 +135,22 @@ def measure(agent: Agent, sheet: Path) -> tuple[int, dict[str, str]]:
     return len(data), {words: f"{figures[name]:.4g}" for name, words in names.items() if figures.get(name) is not None}
 
 
-def caption(agent: Agent) -> str:
+def portrait(size: int) -> npt.NDArray[np.uint8]:
+    """NASA's portrait of Eileen Collins, in the public domain: uint8 [1, size, size, 3]."""
+    from skimage.data import astronaut
+
+    return fit_image(astronaut()[:230, 108:338], size, 3)[None]
+
+
+def caption(agent: Agent, paintings_alone: bool) -> str:
+    if agent.conditional and paintings_alone:
+        return (
+            "a portrait in the public domain (NASA) and its painting, then paintings of held-out pictures, evenly "
+            "spread, without the pictures, which may not be passed on."
+        )
     if agent.conditional:
-        return f"{SHEET} held-out pictures, evenly spread, targets above paintings"
-    return f"the first {SHEET} pictures of seed 0"
+        return f"{SHEET} held-out pictures, evenly spread, targets above paintings, none left out."
+    return f"the first {SHEET} pictures of seed 0, none left out."
 
 
 def draw(curve: list[dict[str, float]], path: Path) -> None:

@@ -50,8 +50,25 @@ def test_one_bad_file_does_not_stop_a_folder(tmp_path, capsys):
         assert main(["paint", str(pictures), "--out", str(out), *AGENT, *more]) == 2
         lines = capsys.readouterr().err.splitlines()
         assert "b.png is an empty file" in lines[-3] and "c.png is not a readable picture" in lines[-2]
-        assert lines[-1] == "spiral: 2 of 4 pictures could not be read, as listed above; 2 were painted"
+        assert lines[-1] == "spiral: 2 of 4 pictures could not be painted, as listed above; the others were painted"
         assert sorted(path.name for path in out.glob("*.png")) == ["a.png", "d.png"]
+
+
+def test_a_picture_too_narrow_for_strokes_fails_alone(tmp_path, capsys):
+    for name, size in (("a", (30, 20)), ("narrow", (2000, 3))):
+        Image.effect_noise(size, 50).save(tmp_path / f"{name}.png")
+    more = ("--strokes", "2", "--size", "32", "--effort", "0", "--candidates", "1")
+    assert main(["paint", str(tmp_path), "--out", str(tmp_path / "out"), *AGENT, *more]) == 2
+    assert "2000x3 pixels is too narrow" in capsys.readouterr().err and (tmp_path / "out" / "a.png").is_file()
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
+    folder = tmp_path / "[bold]a["  # with what follows: [/red]
+    folder.mkdir()
+    path = folder / "red]:smile:.png"
+    Image.effect_noise((28, 28), 50).save(path)
+    assert main(["paint", str(path), "--out", str(folder), "--strokes", "2", "--size", "32", "--effort", "1", *AGENT]) == 0
+    assert "wrote" in (told := capsys.readouterr().err) and str(path) in told.replace("\n", "")
 
 
 def test_white_ink_on_nothing_is_seen_by_an_agent_of_white_on_black(tmp_path, capsys):

@@ -1,7 +1,9 @@
 """Single pictures: deep modes, transparency, metadata, limits, and objects in place of files."""
 
 import io
+import struct
 import sys
+import time
 import types
 import warnings
 from pathlib import Path
@@ -24,22 +26,25 @@ def same(picture, wanted=RAMP, within: int = 1) -> bool:
     return seen.shape == wanted.shape and int(np.abs(seen - wanted).max()) <= within
 
 
-def big_endian_tiff(pixels: np.ndarray) -> bytes:
-    """A TIFF of one strip, 16 bits, most significant byte first, as instruments write them."""
+def deep_tiff(pixels: np.ndarray, order: str = "big", white: int = 1) -> bytes:
+    """A TIFF of one strip of 16 bits, as instruments write them; `white` is its photometric interpretation."""
     height, width = pixels.shape
-    tags = [(256, 4, width), (257, 4, height), (258, 3, 16 << 16), (259, 3, 1 << 16), (262, 3, 1 << 16),
-            (273, 4, 8), (277, 3, 1 << 16), (278, 4, height), (279, 4, 2 * width * height)]  # fmt: skip
-    data = pixels.astype(">u2").tobytes()
-    head = b"MM\0*" + (8 + len(data)).to_bytes(4, "big")
+    big = order == "big"
+    tags = [(256, 4, width), (257, 4, height), (258, 3, 16), (259, 3, 1), (262, 3, white), (273, 4, 8), (277, 3, 1),
+            (278, 4, height), (279, 4, 2 * width * height)]  # fmt: skip
+    data = pixels.astype(">u2" if big else "<u2").tobytes()
+    start, sign = (b"MM\0*", ">") if big else (b"II*\0", "<")
     entries = b"".join(
-        tag.to_bytes(2, "big") + kind.to_bytes(2, "big") + (1).to_bytes(4, "big") + value.to_bytes(4, "big")
+        struct.pack(f"{sign}HHI{'HH' if kind == 3 else 'I'}", tag, kind, 1, value, *([0] if kind == 3 else []))
         for tag, kind, value in tags
     )
-    return head + data + len(tags).to_bytes(2, "big") + entries + bytes(4)
+    return (
+        start + struct.pack(f"{sign}I", 8 + len(data)) + data + struct.pack(f"{sign}H", len(tags)) + entries + bytes(4)
+    )
 
 
 DEEP = {
-    "be16.tif": big_endian_tiff(RAMP.astype(np.uint16) * 257),
+    "be16.tif": deep_tiff(RAMP.astype(np.uint16) * 257),
     "16.pgm": b"P5 256 4 65535\n" + (RAMP.astype(np.uint16) * 257).astype(">u2").tobytes(),
     "12.pgm": b"P5 256 4 4095\n" + (RAMP.astype(int) * 4095 // 255).astype(">u2").tobytes(),
 }
@@ -67,6 +72,18 @@ def test_deep_files_keep_their_brightness(tmp_path, name):
 def test_each_deep_mode_has_its_own_range(tmp_path, pixels):
     Image.fromarray(pixels).save(tmp_path / "a.tif")
     assert same(tmp_path / "a.tif") and same(Image.fromarray(pixels)) and same(pixels)
+
+
+def test_a_deep_tiff_where_zero_is_white_is_no_negative():
+    assert same(deep_tiff(RAMP.astype(np.uint16) * 257, "little", white=0), 255 - RAMP)
+
+
+def test_a_deep_picture_of_many_rows_takes_no_longer_than_one_of_few():
+    tall = np.zeros((200_000, 5), np.uint16)
+    tall[7] = 65535
+    start = time.process_time()
+    assert np.asarray(open_image(tall, 1))[7].min() == 255
+    assert time.process_time() - start < 2.0  # row by row it takes several times as long
 
 
 def test_what_is_not_a_number_is_black(tmp_path):
@@ -139,8 +156,10 @@ def test_an_array_of_bool_is_black_and_white():
 
 
 @pytest.mark.parametrize(
-    "given", [b"", b"no picture", np.zeros((2, 2), complex), np.zeros(3), np.zeros((0, 4)), "ab\0c"]
-)
+    "given",
+    [b"", b"no picture", np.zeros((2, 2), complex), np.zeros(3), np.zeros((0, 4)), "ab\0c", None, [[1], [2, 3]],
+     {"a": 1}, "https://example.org/a.png", io.StringIO("text"), io.BytesIO(b"no picture")],
+)  # fmt: skip
 def test_what_is_no_picture_is_refused_in_one_line(given):
     with pytest.raises(InputError) as refused:
         open_image(given, 3)
@@ -173,6 +192,21 @@ def test_a_very_large_photograph_is_reduced_while_it_is_decoded(monkeypatch):
     stream = io.BytesIO()
     Image.fromarray(np.tile(RAMP, (100, 2))).save(stream, "JPEG")
     assert decode_picture(stream.getvalue(), "a", 3).size == (128, 100)
+
+
+def test_an_open_file_is_read_like_its_content():
+    assert np.array_equal(fit_image(io.BytesIO(png(64, 64)), 16, 1), fit_image(png(64, 64), 16, 1))
+
+
+def test_an_address_is_told_from_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="address; download the picture"):
+        open_image(Path("https://example.org/a.png"), 3)
+
+
+def test_pillows_own_limit_is_told_like_ours(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(InputError, match="more than 2000 pixels; reduce it first"):
+        open_image(png(300, 300), 1)
 
 
 def test_the_limit_is_named():

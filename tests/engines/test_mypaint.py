@@ -93,6 +93,30 @@ def test_curves_that_would_end_the_process_are_refused_by_name(tmp_path, points)
 
 
 @works
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("elliptical_dab_ratio", {"base_value": 1e6}),
+        ("dabs_per_actual_radius", {"inputs": {"pressure": [[0, 0], [1, 5000]]}}),
+        ("dabs_per_basic_radius", {"inputs": {"direction": [[0, 0], [1, 100]]}}),  # 18,000 at 180 degrees
+        ("tracking_noise", {"base_value": 1e5}),
+        ("pressure_gain_log", {"base_value": 80.0}),
+    ],
+)
+def test_brushes_that_would_paint_without_end_are_refused(tmp_path, name, setting):
+    """They have more dabs than a computer paints in an hour."""
+    radius = {"base_value": 2.0, "inputs": {}}
+    settings = {"dabs_per_actual_radius": radius, name: setting}
+    (tmp_path / "slow.myb").write_text(json.dumps({"version": 3, "settings": settings}))
+    with pytest.raises(InputError, match=name):
+        mypaint.read_brush(str(tmp_path / "slow.myb"))
+
+
+def test_every_brush_of_mypaint_passes_the_checks():
+    for name in mypaint.brush_names():
+        mypaint.read_brush(name)
+
+
 @pytest.mark.parametrize("setting", ["1", '{"base_value": "1"}', '{"base_value": NaN}', '{"inputs": []}'])
 def test_settings_of_a_brush_are_numbers(tmp_path, setting):
     (tmp_path / "s.myb").write_text(f'{{"version": 3, "settings": {{"opaque": {setting}}}}}')

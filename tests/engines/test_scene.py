@@ -154,6 +154,12 @@ def test_a_variable_that_may_be_the_cause_is_named_with_its_value(monkeypatch, n
     assert "pip install" not in str(refused.value)
 
 
+def test_what_mujoco_sets_itself_is_not_named(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+    monkeypatch.setenv("PYOPENGL_PLATFORM", "osmesa")  # as MuJoCo does
+    assert opengl.suspects() == "MUJOCO_GL=osmesa"
+
+
 def test_an_empty_variable_is_none(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "")
     opengl.library.cache_clear()

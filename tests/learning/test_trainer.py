@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from problems import rows, tiny
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from spiral.agent import load_agent
 from spiral.datasets import load
@@ -166,7 +166,19 @@ def test_a_run_stopped_at_its_first_command_can_be_resumed(lines, tmp_path, monk
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
-@pytest.mark.parametrize("how", ["cut", "gone", "config", "empty"])
+WRONG_TENSORS = {
+    "policy_optimizer": {"0.exp_avg": torch.zeros(3)},
+    "discriminator_optimizer": {"nobody": torch.zeros(())},
+    "reward_scale": {"state": torch.zeros(7)},
+    "replay": {"canvases": torch.zeros((1, 16, 16, 1), dtype=torch.uint8)},
+    "counts": {"updates": torch.tensor(4), "commands": torch.tensor(-4)},
+    "random": {"cpu": torch.zeros(3, dtype=torch.uint8)},
+    "policy": {"other": torch.zeros(3)},
+}
+"""Whole files that hold something else."""
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "config", "empty", *WRONG_TENSORS])
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(lines, tmp_path, capfd, how):
     preset = tiny(lines)
     preset = replace(preset, run=replace(preset.run, checkpoint_seconds=0.0))
@@ -180,6 +192,8 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(lines, tmp_path, capf
         weights.unlink()
     elif how == "config":
         (damaged / "config.json").write_text('{"preset": {}, "seconds": "x"}')
+    elif how in WRONG_TENSORS:
+        save_file(WRONG_TENSORS[how], damaged / f"{how}.safetensors")
     else:
         for file in damaged.iterdir():
             file.unlink()

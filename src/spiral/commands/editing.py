@@ -10,6 +10,7 @@ from typing import Any
 
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 from spiral.commands.output import console
 from spiral.errors import InputError
@@ -54,7 +55,7 @@ class Show:
         table = Table("stroke", "command", "from (x, y)", "to", "width", "opacity", "colour")
         for row in rows:
             ends = (", ".join(f"{value:g}" for value in row[name]) for name in ("from", "to"))
-            swatch = f"[on {row['colour']}]    [/] {row['colour']}"
+            swatch = Text.assemble(("    ", f"on {row['colour']}"), f" {row['colour']}")
             table.add_row(
                 str(row["stroke"]), str(row["command"]), *ends, f"{row['width']:g}", f"{row['opacity']:g}", swatch
             )

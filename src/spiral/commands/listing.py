@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.markup import escape
 from rich.table import Table
 
 from spiral.commands.output import console
@@ -63,7 +62,7 @@ class Engines:
         table = Table("engine", "what it is", "here")
         for name, registration in engines.items():
             state = "works" if reasons[name] is None else remedy(reasons[name] or "", registration.install)
-            table.add_row(name, registration.summary, escape(state))  # [mujoco] is an extra, not markup
+            table.add_row(name, registration.summary, state)
         console.print(table)
 
     def _chart(self, path: Path) -> None:

@@ -16,7 +16,7 @@ from spiral.errors import InputError
 from spiral.io.files import make_folder
 from spiral.program import Program
 
-console = Console(stderr=True, soft_wrap=True)
+console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)  # names of files may look like markup
 
 
 def output_names(images: Sequence[Path]) -> list[str]:
@@ -94,10 +94,10 @@ class Failures:
         if self._count == 1:
             raise next(iter(self._failures.values()))
         for error in self._failures.values():
-            console.print(f"spiral: {' '.join(str(error).split())}", markup=False, highlight=False)
-        done = self._count - len(self._failures)
+            console.print(f"spiral: {' '.join(str(error).split())}", highlight=False)
+        others = "; the others were painted" if len(self._failures) < self._count else ""
         raise InputError(
-            f"{len(self._failures)} of {self._count} pictures could not be read, as listed above; {done} were painted"
+            f"{len(self._failures)} of {self._count} pictures could not be painted, as listed above{others}"
         )
 
 
@@ -108,7 +108,7 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[..., None]]:
     Yields:
         A function to call with the amount done, and with a new description if any.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=console)
     task = bar.add_task(description, total=total)
     with contextlib.ExitStack() as shown:

@@ -170,6 +170,7 @@ class Paint:
         from spiral.exports.documents import picture as rendered
         from spiral.exports.documents import shown
         from spiral.exports.palettes import parse_palette
+        from spiral.painting.marks import aspect_of
         from spiral.painting.painter import paint_picture, painted_on
 
         size, written = self.size or LARGE, list[str]()
@@ -177,7 +178,9 @@ class Paint:
         for name, path in images.items():
             picture = None
             with failures.collected(path):
-                picture = open_image(path, agent.channels, agent.ground(self.invert))
+                opened = open_image(path, agent.channels, agent.ground(self.invert))
+                aspect_of(*opened.size)  # one that is too narrow fails alone
+                picture = opened
             if picture is None:
                 continue
             picture = ImageOps.invert(picture) if self.invert else picture

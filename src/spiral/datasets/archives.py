@@ -111,7 +111,7 @@ def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int)
                 inside = PurePosixPath(entry.filename.replace("\\", "/"))
                 if inside.is_absolute() or ".." in inside.parts:
                     raise InputError(f"{path}: the path {entry.filename!r} leads out of the archive")
-                if entry.is_dir() or any(map(is_hidden, inside.parts)) or not wanted(inside):
+                if not entry.filename or entry.is_dir() or any(map(is_hidden, inside.parts)) or not wanted(inside):
                     continue
                 with archive.open(entry) as stream:
                     data = stream.read(limit + 1)  # the sizes in the archive's header may be wrong
@@ -122,5 +122,6 @@ def zip_entries(path: Path, wanted: Callable[[PurePosixPath], bool], limit: int)
         raise
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise InputError(f"{path} is not a whole zip archive: {error}") from error
+    except Exception as error:  # zipfile and its decompressors raise nearly every kind of exception on broken files
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path} is not a whole zip archive: {reason}") from error

@@ -15,6 +15,8 @@ _TOPS = (1, 255, 1023, 4095, 16383, 65535)
 _OVERSHOOT = 0.05
 """How far resampling may have led float pictures out of 0 to 1."""
 _CHANNELS = (1, 3, 4)
+_AT_ONCE = 2**20
+"""Values that are converted at a time: the copies in between are eight times as large."""
 
 
 def as_bytes(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
@@ -38,9 +40,11 @@ def as_bytes(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
         raise InputError(f"{name} holds {values.dtype}, which is no brightness; use uint8, or floats from 0 to 1")
     black, white = _black_and_white(values)
     result = np.empty(values.shape, np.uint8)
-    for index, row in enumerate(values):  # one by one: the copies in between are eight times as large
-        shade = np.nan_to_num((row.astype(np.float64) - black) / (white - black), nan=0.0, posinf=1.0, neginf=0.0)
-        result[index] = (shade.clip(0.0, 1.0) * 255.0).round()
+    rows = max(1, _AT_ONCE // max(1, math.prod(values.shape[1:])))
+    for start in range(0, len(values), rows):
+        part = values[start : start + rows].astype(np.float64)
+        shade = np.nan_to_num((part - black) / (white - black), nan=0.0, posinf=1.0, neginf=0.0)
+        result[start : start + rows] = (shade.clip(0.0, 1.0) * 255.0).round()
     return result
 
 

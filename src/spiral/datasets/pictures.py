@@ -8,14 +8,15 @@ import importlib
 import io
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageStat, TiffImagePlugin, UnidentifiedImageError
 
 from spiral.datasets.arrays import as_bytes, as_picture
 from spiral.errors import InputError, LeftOutWarning, PictureWarning
@@ -43,6 +44,7 @@ MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 128 * 2**20
 _ENOUGH = 16 * 2**20
 """Pixels beyond which a JPEG is reduced by 2, 4 or 8 while it is decoded; no canvas has more."""
+_ADDRESS = re.compile("(https?|ftp):/", re.IGNORECASE)
 WHITE, BLACK = 255, 0
 _VISIBLE = 32
 """Ink that differs less than this from the ground under it cannot be seen."""
@@ -50,8 +52,8 @@ _VISIBLE = 32
 _COLOURFUL = 24
 """Difference between red, green and blue from which a pixel is no grey."""
 
-Picture = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]
-"""One picture as an argument: a file's path or content, a Pillow picture, or an array for `as_picture`."""
+Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | npt.NDArray[Any]
+"""One picture as an argument: a file's path or content, an open file, a Pillow picture, or an array for `as_picture`."""
 
 
 def is_hidden(name: str) -> bool:
@@ -80,7 +82,9 @@ def open_image(picture: Picture, channels: int, ground: int = WHITE) -> Image.Im
         InputError: a file that is missing, unreadable, truncated, too large or no picture, or an array that is none.
     """
     if isinstance(picture, str | os.PathLike):
-        name = str(picture)
+        name = os.fspath(picture)
+        if _ADDRESS.match(name) and not os.path.exists(name):
+            raise InputError(f"{name} is an address; download the picture and name its file")
         result = decode_picture(read_bytes(Path(picture), MAXIMUM_BYTES), name, channels, ground=ground)
     elif isinstance(picture, bytes | bytearray | memoryview):
         name = "the picture"
@@ -90,13 +94,42 @@ def open_image(picture: Picture, channels: int, ground: int = WHITE) -> Image.Im
         with _told(name):
             _require_pixels(picture, name, MAXIMUM_PIXELS)
             result = _convert(picture, name, channels, ground)
+    elif hasattr(picture, "read"):
+        name = "the picture"
+        result = decode_picture(_content(picture, name), name, channels, ground=ground)
     else:
         name = "the picture"
-        pixels = as_picture(np.asarray(picture), name)
+        pixels = as_picture(_array(picture, name), name)
         result = _convert(Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), name, channels, ground)
     if all(low == high for low, high in np.reshape(result.getextrema(), (-1, 2))):
         warnings.warn(f"{name} has the same colour everywhere: nothing can be seen in it", PictureWarning, stacklevel=2)
     return result
+
+
+def _content(file: Any, name: str) -> bytes:
+    """What an open file holds from its place on.
+
+    Raises:
+        InputError: it cannot be read, holds text, or is larger than a picture may be.
+    """
+    try:
+        data = file.read(MAXIMUM_BYTES + 1)
+    except Exception as error:  # closed, only for writing, or another object that happens to have such a method
+        raise InputError(f"{name} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(data, bytes) or len(data) > MAXIMUM_BYTES:
+        raise InputError(f"{name} must be a file opened with mode 'rb', of at most {MAXIMUM_BYTES} bytes")
+    return data
+
+
+def _array(values: Any, name: str) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # rows of different lengths, or a tensor on a GPU
+        raise InputError(f"{name} is no array: {' '.join(str(error).split())}") from error
+    if array.dtype == object:
+        what = type(values).__name__
+        raise InputError(f"{name} must be a file's path or content, a Pillow picture or an array, got {what}")
+    return array
 
 
 def fit_image(picture: Picture, size: int, channels: int, ground: int = WHITE) -> npt.NDArray[np.uint8]:
@@ -251,8 +284,8 @@ def _told(name: str) -> Iterator[None]:
     except (InputError, UnidentifiedImageError):
         raise
     except Image.DecompressionBombError as error:
-        most = 2 * (Image.MAX_IMAGE_PIXELS or MAXIMUM_PIXELS)
-        raise InputError(f"{name} has too many pixels to be opened safely, more than {most}") from error
+        most = min(MAXIMUM_PIXELS, 2 * (Image.MAX_IMAGE_PIXELS or MAXIMUM_PIXELS))  # Pillow refuses twice its own limit
+        raise InputError(f"{name} has more than {most} pixels; reduce it first") from error
     except Exception as error:  # Pillow's decoders raise nearly every kind of exception on broken files
         reason = " ".join(str(error).split())
         raise InputError(f"{name} is not a readable picture: {type(error).__name__}: {reason}") from error
@@ -260,15 +293,21 @@ def _told(name: str) -> Iterator[None]:
 
 def _convert(picture: Image.Image, name: str, channels: int, ground: int) -> Image.Image:
     picture.load()
+    negative = _zero_is_white(picture)
     picture = _upright(picture)
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        # Pillow's conversion clips these to 255.
-        picture = Image.fromarray(as_bytes(np.asarray(picture), name))
+        # Pillow's conversion clips these to 255, and it leaves deep TIFFs as they are where 0 is white.
+        grey = as_bytes(np.asarray(picture), name)
+        picture = Image.fromarray(255 - grey if negative else grey)
     if picture.mode in ("La", "RGBa"):
         picture = picture.convert(picture.mode.upper())  # premultiplied
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = _laid(picture.convert("RGBA"), ground)
     return picture.convert("L" if channels == 1 else "RGB")
+
+
+def _zero_is_white(picture: Image.Image) -> bool:
+    return getattr(picture, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
 
 
 def _upright(picture: Image.Image) -> Image.Image:

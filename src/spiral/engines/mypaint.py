@@ -8,7 +8,6 @@ pressure throughout. A jump resets the brush and sets the pen down at its end, a
 from __future__ import annotations
 
 import functools
-import itertools
 import json
 import os
 import re
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines.base import Engine, check_commands, check_fork, check_load, check_mask
+from spiral.engines.brush_checks import check_brush
 from spiral.engines.splines import Splines
 from spiral.engines.strokes import MOVE, Strokes, StrokeSettings, decode
 from spiral.errors import InputError
@@ -39,9 +39,6 @@ BRUSH_FOLDERS = (
 OWN_BRUSHES = Path(__file__).parent / "brushes"
 """The brushes inside the released wheels; a package built from source has none."""
 _BRUSH_LIMIT = 2**20
-_MOST_POINTS = 64
-"""Of a curve; libmypaint ends the process for more, or for one."""
-_LARGEST = 1e6
 STYLES = {
     "ink": "deevad/liner",
     "charcoal": "classic/charcoal",
@@ -102,39 +99,8 @@ def read_brush(name: str) -> str:
         raise InputError(f"{path} is not a brush: {error}") from error
     if not isinstance(brush, dict) or brush.get("version") != 3 or not isinstance(brush.get("settings"), dict):
         raise InputError(f"{path} is not a MyPaint brush of version 3")
-    _check_settings(path, brush["settings"])
+    check_brush(path, brush["settings"])
     return decoded
-
-
-def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Check what libmypaint only asserts, ending the process: base values and the points of curves.
-
-    Raises:
-        InputError: one of them is wrong; the message names the setting.
-    """
-    for name, setting in settings.items():
-        inputs = setting.get("inputs", {}) if isinstance(setting, dict) else None
-        if not isinstance(inputs, dict) or not _finite(setting.get("base_value", 0.0)):
-            raise InputError(f"{path}: the setting {name!r} must have a finite base_value and inputs")
-        for curve, points in inputs.items():
-            if not _is_curve(points):
-                raise InputError(
-                    f"{path}: the curve of {name!r} over {curve!r} must have no points or 2 to {_MOST_POINTS} "
-                    "points [x, y], finite, with x in ascending order"
-                )
-
-
-def _is_curve(points: Any) -> bool:
-    if not isinstance(points, list) or len(points) == 1 or len(points) > _MOST_POINTS:
-        return False
-    if not all(isinstance(point, list) and len(point) == 2 and all(map(_finite, point)) for point in points):
-        return False
-    return all(first[0] <= second[0] for first, second in itertools.pairwise(points))
-
-
-def _finite(value: Any) -> bool:
-    """Whether a value is a number that libmypaint's floats can hold."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST
 
 
 class MypaintEngine:

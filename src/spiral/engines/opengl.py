@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 _BACKEND = "MUJOCO_GL"
-_VARIABLES = (_BACKEND, "PYOPENGL_PLATFORM", "MUJOCO_EGL_DEVICE_ID", "__EGL_VENDOR_LIBRARY_FILENAMES")
+_PYOPENGL = "PYOPENGL_PLATFORM"
+_VARIABLES = (_BACKEND, _PYOPENGL, "MUJOCO_EGL_DEVICE_ID", "__EGL_VENDOR_LIBRARY_FILENAMES")
 
 
 @functools.cache
@@ -27,9 +31,18 @@ def library() -> Any:
             os.environ[_BACKEND] = "egl"
         # Mesa's software renderer would start more threads for each of ours.
         os.environ.setdefault("LP_NUM_THREADS", "0")
-    import mujoco
+    with _quietly():
+        import mujoco
 
     return mujoco
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without GLFW's own warnings, which say less than the error that follows them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"glfw(\.|$)")
+        yield
 
 
 def suspects() -> str:
@@ -40,7 +53,9 @@ def suspects() -> str:
     if importlib.util.find_spec("mujoco") is None:
         return ""
     named = {name: os.environ.get(name, "") for name in _VARIABLES}
-    # MuJoCo itself sets PyOpenGL's to egl, too.
+    # MuJoCo itself sets PyOpenGL's to its own.
+    if named[_PYOPENGL] == named[_BACKEND]:
+        del named[_PYOPENGL]
     named = {name: value for name, value in named.items() if value not in ("", "egl")}
     return " and ".join(f"{name}={value}" for name, value in named.items())
 
@@ -59,8 +74,9 @@ class OffscreenRenderer:
         mujoco = library()
         self.model = model
         self._shape = (height, width, 3)
-        self._context = mujoco.GLContext(width, height)
-        self._context.make_current()
+        with _quietly():
+            self._context = mujoco.GLContext(width, height)
+            self._context.make_current()
         self._renderer = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._renderer)
         self._scene = mujoco.MjvScene(model, model.ngeom + 8)

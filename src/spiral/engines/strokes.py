@@ -19,6 +19,8 @@ from spiral.specification import Category, Choice, Location, Specification, When
 
 COLOURS = ("red", "green", "blue")
 CHOICES = ("flag", "end", "control", "size", "pressure", *COLOURS)
+LONGEST = 16
+"""How many times as long as the other one side of a picture may be."""
 MOVE, PAINT, POINT = 0, 1, 2
 """Options of the flag; `POINT` only with `StrokeSettings.spline`."""
 PAINTING = When("flag", (PAINT,))
@@ -72,7 +74,7 @@ class StrokeSettings(CanvasSettings):
         rules = (
             self.size_rule(),
             (8 <= self.radii_at <= MAXIMUM_SIZE, f"radii_at must be 8 to {MAXIMUM_SIZE}"),
-            (1 / 16 <= self.aspect <= 16, "aspect must be 1/16 to 16"),
+            (1 / LONGEST <= self.aspect <= LONGEST, f"aspect must be 1/{LONGEST} to {LONGEST}"),
             (2 <= self.grid <= 256, "grid must be 2 to 256"),
             ("end" in self.choices, "choices must hold 'end'"),
             (set(self.choices) <= set(CHOICES), f"choices must be among {CHOICES}"),

@@ -24,7 +24,7 @@ _INSTALL = (
     "a .gif needs none"
 )
 _PATIENCE = 30.0
-"""Seconds that ffmpeg may take to tell its version."""
+"""Seconds that ffmpeg may take to list its encoders."""
 
 Played = TypeVar("Played")
 Frames = Iterable[npt.NDArray[np.uint8]]
@@ -137,18 +137,25 @@ def _ffmpeg_writer() -> Callable[..., Any]:
         from imageio_ffmpeg import get_ffmpeg_exe, write_frames
     except ImportError as error:
         raise cannot_import(error, "a video", "imageio_ffmpeg", "video") from error
-    named = os.environ.get(_VARIABLE)
     try:
         program = get_ffmpeg_exe()
     except Exception as error:
-        raise InputError(f"there is no ffmpeg, which writes videos; {_INSTALL}") from error
+        raise InputError(f"there is no ffmpeg, which writes videos; {_remedy()}") from error
     try:
-        subprocess.run([program, "-version"], capture_output=True, check=True, timeout=_PATIENCE)
+        encoders = subprocess.run(
+            [program, "-hide_banner", "-encoders"], capture_output=True, check=True, timeout=_PATIENCE
+        ).stdout
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        reason = getattr(error, "strerror", None) or f"{program} -version fails"
-        remedy = f"unset the variable {_VARIABLE} or name another" if named else _INSTALL
-        raise InputError(f"ffmpeg, which writes videos, cannot be run: {program}: {reason}; {remedy}") from error
+        reason = getattr(error, "strerror", None) or f"{program} -encoders fails"
+        raise InputError(f"ffmpeg, which writes videos, cannot be run: {program}: {reason}; {_remedy()}") from error
+    if b"264" not in encoders:
+        raise InputError(f"ffmpeg, which writes videos, has no encoder of H.264: {program}; {_remedy()}")
     return write_frames
+
+
+def _remedy() -> str:
+    """What to do about an ffmpeg that is missing or fails."""
+    return f"unset the variable {_VARIABLE} or name another" if os.environ.get(_VARIABLE) else _INSTALL
 
 
 @contextlib.contextmanager
@@ -157,7 +164,7 @@ def _ffmpeg_told() -> Iterator[None]:
         yield
     except Exception as error:  # a broken pipe, or whatever reading its messages raises
         reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise InputError(f"ffmpeg failed to write the video: {reason}; {_INSTALL}") from error
+        raise InputError(f"ffmpeg failed to write the video: {reason}; {_remedy()}") from error
 
 
 def _even(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

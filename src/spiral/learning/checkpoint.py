@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +107,12 @@ def read_groups(folder: Path) -> dict[str, Tensors]:
     return {rename_group(path.stem): read_tensors(folder, path.stem) for path in sorted(folder.glob("*.safetensors"))}
 
 
-def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
-    """Load weights into a module after checking every name, shape and value.
+def require_like(tensors: Tensors, own: Tensors, where: Path | str) -> None:
+    """Check that tensors have the names and shapes of others, and finite values.
 
     Raises:
-        InputError: the weights do not fit.
+        InputError: they do not.
     """
-    own = module.state_dict()
     absent, surplus = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
     if absent or surplus:
         raise InputError(
@@ -122,9 +121,36 @@ def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
     for name, tensor in tensors.items():
         if tensor.shape != own[name].shape:
             raise InputError(f"{where}: {name!r} has shape {tuple(tensor.shape)}, expected {tuple(own[name].shape)}")
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise InputError(f"{where}: {name!r} holds values that are not finite")
+        _require_finite(tensor, name, where)
+
+
+def _require_finite(tensor: Tensor, name: str, where: Path | str) -> None:
+    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+        raise InputError(f"{where}: {name!r} holds values that are not finite")
+
+
+def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
+    """Load weights into a module after checking every name, shape and value.
+
+    Raises:
+        InputError: the weights do not fit.
+    """
+    own = module.state_dict()
+    require_like(tensors, own, where)
     module.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
+
+
+def counts_of(tensors: Tensors, names: Sequence[str], where: Path | str) -> list[int]:
+    """Whole numbers, 0 or more, from tensors of shape [].
+
+    Raises:
+        InputError: one is missing or another number.
+    """
+    require_like({name: tensors[name] for name in names if name in tensors}, dict.fromkeys(names, torch.zeros(())), where)
+    numbers = [int(tensors[name]) for name in names]
+    if min(numbers) < 0:
+        raise InputError(f"{where}: a count is negative")
+    return numbers
 
 
 def half(tensors: Tensors) -> dict[str, Tensor]:
@@ -144,13 +170,20 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None
     """Restore what `pack_optimizer` returned.
 
     Moments get the memory layout of their parameters, as the fused optimisers require.
+
+    Raises:
+        InputError: they belong to other parameters.
     """
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    where = "the optimiser's checkpoint"
+    parameters = dict(enumerate(parameter for group in optimizer.param_groups for parameter in group["params"]))
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        index, name = key.split(".", 1)
-        like = parameters[int(index)]
-        alike = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor
+        index, _, name = key.partition(".")
+        like = parameters.get(int(index)) if index.isdecimal() else None
+        if like is None or tensor.shape not in (like.shape, ()):
+            raise InputError(f"{where}: {key!r} of shape {tuple(tensor.shape)} belongs to no parameter")
+        _require_finite(tensor, key, where)
+        alike = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor.float()
         state.setdefault(int(index), {})[name] = alike.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 

@@ -315,8 +315,9 @@ class PolicyLearner:
         checkpoint.fill(self.policy, state["policy"], "the policy's checkpoint")
         checkpoint.fill(self.ema, state["ema"], "the policy's checkpoint")
         checkpoint.unpack_optimizer(self.optimizer, state["policy_optimizer"])
-        self.reward_scale.state = state["reward_scale"]["state"].to(self.device)
-        self.updates, self.commands = (int(state["counts"][name]) for name in ("updates", "commands"))
+        self.reward_scale.restore(state["reward_scale"])
+        counts = checkpoint.counts_of(state["counts"], ("updates", "commands"), "the run's checkpoint")
+        self.updates, self.commands = counts
 
 
 def _detached(figures: dict[str, Tensor]) -> dict[str, Tensor]:

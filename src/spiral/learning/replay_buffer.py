@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from spiral.learning import checkpoint
+
 
 class ReplayBuffer:
     """The last finished canvases with their targets, sampled uniformly (appendix C: 20 batches)."""
@@ -40,8 +42,14 @@ class ReplayBuffer:
         return state if self.targets is None else {**state, "targets": self.targets}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
+        """Take over what `state` returned.
+
+        Raises:
+            InputError: that of another buffer.
+        """
+        where = "the replay buffer's checkpoint"
+        checkpoint.require_like(state, self.state(), where)
         self.canvases.copy_(state["canvases"])
         if self.targets is not None:
             self.targets.copy_(state["targets"])
-        self.added = int(state["added"])
+        (self.added,) = checkpoint.counts_of(state, ("added",), where)

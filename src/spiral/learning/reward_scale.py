@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor
+
+from spiral.learning import checkpoint
 
 Measure = Literal["episode", "command"]
 _SHARE = 0.01
@@ -36,6 +39,15 @@ class RewardScale:
         """
         self.measure = measure
         self.state = torch.zeros((2, length) if measure == "command" else (), device=device)
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over a saved `state`.
+
+        Raises:
+            InputError: that of another measure or length.
+        """
+        checkpoint.require_like(tensors, {"state": self.state}, "the reward scale's checkpoint")
+        self.state = tensors["state"].to(self.state)
 
     def learn(self, rewards: Tensor, index: Tensor, blank: Tensor) -> None:
         """Update the units with a batch.

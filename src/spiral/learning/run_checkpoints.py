@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from spiral.errors import InputError
 from spiral.learning import checkpoint
 from spiral.learning.checkpoint import Tensors
-from spiral.learning.learner import member_state
+from spiral.learning.learner import Learner, member_state
 from spiral.legacy import rename_group
 from spiral.settings import Preset
 
@@ -113,12 +115,14 @@ def _read_newest(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float, 
     for folder in reversed(checkpoint.numbered(out / CHECKPOINTS)):
         try:
             theirs, state, seconds = _read_one(folder)
+            # Off-policy correction depends on where a run is resumed, not on what it learns.
+            learning = replace(preset.learning, off_policy_correction=theirs.learning.off_policy_correction)
+            if same := replace(preset, run=theirs.run, learning=learning) == theirs:
+                _require_restorable(folder, theirs, state)
         except InputError as error:
             damaged[folder] = error
             continue
-        # Off-policy correction depends on where a run is resumed, not on what it learns.
-        learning = replace(preset.learning, off_policy_correction=theirs.learning.off_policy_correction)
-        if replace(preset, run=theirs.run, learning=learning) != theirs:
+        if not same:
             raise InputError(
                 f"{folder} was made with other settings; resume with the same ones or choose another --out"
             )
@@ -129,6 +133,21 @@ def _read_newest(out: Path, preset: Preset) -> tuple[dict[str, Tensors], float, 
     if damaged:
         raise InputError(f"no checkpoint can be read: {next(iter(damaged.values()))}; start again with another --out")
     raise InputError(f"no checkpoint to resume from in {out / CHECKPOINTS}")
+
+
+def _require_restorable(folder: Path, preset: Preset, state: dict[str, Tensors]) -> None:
+    """Check that learners can continue from a state.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            Learner(preset, torch.device("cpu")).restore(state)
+    except InputError as error:
+        raise InputError(f"{folder} is damaged: {error}") from error
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise InputError(f"{folder} is damaged: {' '.join(str(error).split())}") from error
 
 
 def _read_one(folder: Path) -> tuple[Preset, dict[str, Tensors], float]:

@@ -44,17 +44,23 @@ class RunLog:
         self._due: dict[str, float] = {}
         self._measured = ""
         # Plain lines in a notebook, too: rich would ask for widgets there, and the kernel claims to be a terminal.
-        self._console = Console(file=sys.stderr, force_jupyter=False, force_terminal=sys.stderr.isatty())
+        self._console = Console(
+            file=sys.stderr,
+            force_jupyter=False,
+            force_terminal=sys.stderr.isatty(),
+            markup=False,  # names of folders may look like it
+            emoji=False,
+        )
         self._bar = ProgressBar(
-            TextColumn(f"[bold]{preset.name}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[figures]}", markup=False),
             console=self._console,
             refresh_per_second=2,
         )
-        self._task = self._bar.add_task("train", total=1.0, figures="")
+        self._task = self._bar.add_task(preset.name, total=1.0, figures="")
 
     @classmethod
     def start(cls, out: Path, preset: Preset, resume: bool, seconds: float) -> RunLog:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import Engine, make
-from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT, StrokeSettings
+from spiral.engines.strokes import CHOICES, COLOURS, LONGEST, MOVE, PAINT, StrokeSettings
 from spiral.errors import InputError
 
 Floats = npt.NDArray[np.float32]
@@ -29,6 +29,20 @@ _FINEST, _COARSEST = 0.6, 96.0
 """Radii in pixels on a canvas of `SIDE`."""
 _SPILL = 1.15
 """How far a mark reaches beyond its points, in radii."""
+
+
+def aspect_of(width: int, height: int) -> float:
+    """Width over height of a picture to paint.
+
+    Raises:
+        InputError: it is too narrow for a canvas.
+    """
+    if not width <= LONGEST * height or not height <= LONGEST * width:
+        raise InputError(
+            f"a picture of {width}x{height} pixels is too narrow to be painted in strokes: one side may be {LONGEST} "
+            "times as long as the other; cut it first"
+        )
+    return width / height
 
 
 def canvas_settings(own: StrokeSettings, side: int, aspect: float) -> StrokeSettings:

@@ -17,7 +17,7 @@ from spiral.agent import Agent
 from spiral.engines import make
 from spiral.errors import InputError, require_number
 from spiral.painting.easel import Easel, Effort
-from spiral.painting.marks import SIDE, Floats, canvas_settings
+from spiral.painting.marks import SIDE, Floats, aspect_of, canvas_settings
 from spiral.painting.tiles import CANDIDATES, MAXIMUM_STROKES, paint_tiles
 from spiral.program import Program
 
@@ -92,7 +92,7 @@ def paint_strokes(
     require_number("focus", focus, 0, 1)
     require_number("size", 1024 if size is None else size, 8, 4096)
     side = SIDE if strokes < _FINER_FROM else 2 * SIDE
-    settings = canvas_settings(agent.strokes, side, picture.width / picture.height)
+    settings = canvas_settings(agent.strokes, side, aspect_of(*picture.size))
     if "red" not in settings.choices:
         if palette is not None:
             raise InputError(f"{agent.name} does not choose colours; a palette needs one that does")

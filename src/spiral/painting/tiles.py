@@ -22,6 +22,7 @@ from spiral.errors import InputError, require_number
 from spiral.exports.palettes import nearest
 from spiral.learning import machine
 from spiral.painting.best_of_n import MAXIMUM_CANDIDATES, ProposalSearch, ProposalState, best_of_n
+from spiral.painting.marks import aspect_of
 from spiral.program import Program
 
 LEVELS = (1, 2, 4, 8)
@@ -138,7 +139,7 @@ class _Canvas:
             choices=tuple(name for name in CHOICES if name in local.choices or name in ("flag", "size")),
             radii=tuple(self.radii),
             levels=_COLOUR_LEVELS,
-            aspect=picture.width / picture.height,
+            aspect=aspect_of(*picture.size),
         )
         self.engine = make(agent.preset.engine, 1, self.settings.to_json())
         self.engine.reset(np.array([seed], np.int64))
