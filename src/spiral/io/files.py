@@ -41,7 +41,7 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise InputError(f"cannot create the folder {path}: {_reason(error)}") from error
     if not os.access(path, os.W_OK):
-        raise InputError(f"cannot write to the folder {path}: Permission denied")
+        raise InputError(f"cannot write to the folder {path}: no permission, or a read-only disk")
     return path
 
 
