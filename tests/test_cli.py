@@ -301,6 +301,14 @@ def test_a_spoilt_checkpoint_is_refused(how, capsys, digits, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+def test_a_current_folder_that_was_deleted_is_told(capsys, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "does not exist any more; change to another" in fails(capsys, "presets")
+
+
 def test_closed_streams_are_no_matter():
     """As a service's or a cron job's may be: a file that took their place would get what libraries print."""
     script = "import os, sys; from spiral.cli import main; sys.exit(main(['presets', '--json']) or os.open('/', 0) < 3)"

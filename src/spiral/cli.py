@@ -117,10 +117,23 @@ def _open_streams() -> None:
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
+def _require_place() -> None:
+    """Check that there is a current folder, which torch asks for when it is imported.
+
+    Raises:
+        InputError: it was deleted.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError("the folder that this was started in does not exist any more; change to another") from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status and prints no traceback for wrong input."""
     _open_streams()
     try:
+        _require_place()
         with _picture_warnings() as kept:
             _dispatch(read_as_meant(sys.argv[1:] if arguments is None else arguments))
         for line in kept:  # only after success: errors stay alone
