@@ -82,7 +82,7 @@ def work(job: Job, originals: Path, log: Path, place: Any, tally: Any) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         os.truncate(log, 0)
         with tempfile.TemporaryDirectory() as folder:
-            failed = _try(attempt, input_of(job.kind, job.seed, number, originals, Path(folder)), tally)
+            failed = tried(attempt, input_of(job.kind, job.seed, number, originals, Path(folder)), tally)
         if failed is None and _peak() - peak > BYTES_EACH:
             failed, peak = f"it took {(_peak() - peak) / 2**20:.0f} MiB", _peak()
         if failed is not None:
@@ -90,8 +90,8 @@ def work(job: Job, originals: Path, log: Path, place: Any, tally: Any) -> None:
             os.write(told, save(job, number, originals, failed).encode())
 
 
-def _try(attempt: Callable[[Path], object], path: Path, tally: Any) -> str | None:
-    """Why an input failed, or None."""
+def tried(attempt: Callable[[Path], object], path: Path, tally: Any) -> str | None:
+    """Try one input; returns why it failed, or None, and counts a success or a refusal in `tally`."""
     try:
         attempt(path)
     except (InputError, TrainingError):

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -299,13 +301,28 @@ def test_a_spoilt_checkpoint_is_refused(how, capsys, digits, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+def test_a_current_folder_that_was_deleted_is_told(capsys, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert "does not exist any more; change to another" in fails(capsys, "presets")
+
+
+def test_closed_streams_are_no_matter():
+    """As a service's or a cron job's may be: a file that took their place would get what libraries print."""
+    script = "import os, sys; from spiral.cli import main; sys.exit(main(['presets', '--json']) or os.open('/', 0) < 3)"
+    command = f'"{sys.executable}" -c "{script}" <&- >&- 2>&-'
+    assert subprocess.run(command, shell=True).returncode == 0
+
+
 def test_a_folder_without_permission_is_named(capsys, digits, tmp_path):
     tmp_path.chmod(0o500)
     if os.access(tmp_path, os.W_OK):
         pytest.skip("this user may write anywhere")
     arguments = ("paint", str(digits[0]), "--checkpoint", AGENTS[-1], "--out")
     assert "Permission denied" in fails(capsys, *arguments, str(tmp_path / "o"))
-    assert "Permission denied" in fails(capsys, *arguments, str(tmp_path))
+    assert "no permission" in fails(capsys, *arguments, str(tmp_path))
 
 
 def test_an_inventing_agent_is_trained_sampled_and_measured(tmp_path, capsys):

@@ -103,9 +103,37 @@ def _picture_warnings() -> Iterator[list[str]]:
         yield kept
 
 
+def _open_streams() -> None:
+    """Give a process whose standard streams are closed, as a service's may be, streams that lead nowhere.
+
+    Otherwise the next file that is opened would get their place, and what libraries print.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+def _require_place() -> None:
+    """Check that there is a current folder, which torch asks for when it is imported.
+
+    Raises:
+        InputError: it was deleted.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError("the folder that this was started in does not exist any more; change to another") from error
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status and prints no traceback for wrong input."""
+    _open_streams()
     try:
+        _require_place()
         with _picture_warnings() as kept:
             _dispatch(read_as_meant(sys.argv[1:] if arguments is None else arguments))
         for line in kept:  # only after success: errors stay alone

@@ -107,3 +107,15 @@ def test_a_broken_archive_is_named(tmp_path):
     (tmp_path / "img_align_celeba.zip").write_bytes(b"PK\3\4 no archive")
     with pytest.raises(InputError, match="not a whole zip"):
         load(tmp_path, 64, 3, "train")
+
+
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [("{},{}", "utf-8-sig"), ("{};{}", "utf-8"), ('"{}","{}"', "utf-8"), ("{}\t{}", "utf-16")],
+)
+def test_a_partition_that_a_spreadsheet_saved_is_read(official, line, encoding):
+    (official / "list_eval_partition.txt").unlink()
+    rows = [("image_id", "partition"), *((f"{number + 1:06d}.jpg", part) for number, part in enumerate(PARTS))]
+    text = "".join(line.format(*row) + "\r\n" for row in rows)
+    (official / "list_eval_partition.csv").write_bytes(text.encode(encoding))
+    assert len(load(official, 8, 1, "train")) == PARTS.count(0)

@@ -1,5 +1,8 @@
 """NumPy's files as others write them: names, splits, types and orders of axes."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -84,3 +87,28 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, values):
     np.save(tmp_path / "a.npy", values)
     with pytest.raises(InputError, match=r"a\.npy"):
         load(tmp_path / "a.npy", 28, 1)
+
+
+class Harmful:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", "plain"])
+def test_pickles_are_never_loaded(tmp_path, ending):
+    harmful, path = np.array([Harmful(tmp_path / "harm")], object), tmp_path / f"a{ending}"
+    if ending == "plain":
+        path = tmp_path / "a.npy"
+        path.write_bytes(pickle.dumps(harmful))
+    elif ending == ".npy":
+        np.save(path, harmful, allow_pickle=True)
+    else:
+        np.savez(path, images=harmful)
+    with pytest.raises(InputError, match="Python objects, which are never loaded"):
+        load(path, 8, 1)
+    assert not (tmp_path / "harm").exists()

@@ -133,3 +133,10 @@ def test_a_missing_part_is_named(tmp_path):
         load(tmp_path, 105, 1, "test")
     with pytest.raises(InputError, match="cannot be split by drawer"):
         load("by-drawer:mnist-sample", 32, 1)
+
+
+def test_an_entry_without_a_name_is_none(official):
+    path = official / "images_background.zip"
+    with zipfile.ZipFile(path, "a") as stream:
+        stream.writestr(zipfile.ZipInfo(""), b"nothing")
+    assert len(load(official, 8, 1, "train"))

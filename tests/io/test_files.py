@@ -1,4 +1,6 @@
 import os
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +32,18 @@ def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(InputError, match="taken"):
         make_folder(tmp_path / "taken" / "inner")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="no /dev/zero here")
+def test_reading_what_has_no_end_is_limited():
+    with pytest.raises(InputError, match="larger than 1000 bytes"):
+        read_bytes(Path("/dev/zero"), 1000)
+
+
+def test_a_pipe_is_read(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"content",))
+    writer.start()
+    assert read_bytes(path, 1000) == b"content"
+    writer.join()

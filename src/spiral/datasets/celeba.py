@@ -7,7 +7,9 @@ beside the partition is read, too, for copies that someone has reduced: square p
 
 from __future__ import annotations
 
+import codecs
 import itertools
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -70,11 +72,13 @@ def load_celeba(folder: Path, layout: Layout, split: Split | None, size: int, ch
 
 
 def _names(partition: Path, split: Split | None) -> list[str]:
-    text = read_bytes(partition, _PARTITION_BYTES).decode("utf-8-sig", errors="replace")
-    separator = "," if partition.suffix == ".csv" else None
+    data = read_bytes(partition, _PARTITION_BYTES)
+    # Spreadsheets save tables in other encodings, with quotes, and in some countries with semicolons.
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    text = data.decode(encoding, errors="replace")
     names: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        words = [word.strip() for word in line.split(separator)]
+        words = [word.strip('"') for word in re.split(r"[,;\s]+", line.strip())]
         if not line.strip() or (number == 1 and words == _HEADER):
             continue
         if len(words) != 2 or words[1] not in ("0", "1", "2") or "/" in words[0] or "\\" in words[0]:

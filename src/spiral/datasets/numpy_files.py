@@ -77,7 +77,9 @@ def _read(path: Path) -> Mapping[str, npt.NDArray[Any]]:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # NumPy parses the headers as Python, and raises nearly every kind of exception
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path} is not a whole {path.suffix} file without pickles: {reason}") from error
+        if "pickle" in reason:  # NumPy's advice would be to run whatever is in the file
+            reason = "it holds Python objects, which are never loaded; save arrays of numbers"
+        raise InputError(f"{path} is not a whole {path.suffix} file: {reason}") from error
 
 
 def _dataset(path: Path, arrays: Mapping[str, npt.NDArray[Any]], name: str) -> Dataset:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +22,16 @@ def read_bytes(path: Path, limit: int) -> bytes:
         InputError: missing, not a file, unreadable, or larger than `limit`.
     """
     try:
-        if path.stat().st_size > limit:
+        with path.open("rb") as stream:
+            about = os.fstat(stream.fileno())
+            if about.st_size > limit:
+                raise InputError(f"{path} is larger than {limit} bytes")
+            if stat.S_ISREG(about.st_mode) and about.st_size:
+                return stream.read()
+            data = stream.read(limit + 1)  # pipes and devices do not tell their size, and some have no end
+        if len(data) > limit:
             raise InputError(f"{path} is larger than {limit} bytes")
-        return path.read_bytes()
+        return data
     except InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -41,7 +49,7 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise InputError(f"cannot create the folder {path}: {_reason(error)}") from error
     if not os.access(path, os.W_OK):
-        raise InputError(f"cannot write to the folder {path}: Permission denied")
+        raise InputError(f"cannot write to the folder {path}: no permission, or a read-only disk")
     return path
 
 

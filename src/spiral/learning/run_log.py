@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ class RunLog:
         self._last_log, self._last_commands = self._began, -1
         self._due: dict[str, float] = {}
         self._measured = ""
+        self._hook = threading.excepthook
         # Plain lines in a notebook, too: rich would ask for widgets there, and the kernel claims to be a terminal.
         self._console = Console(
             file=sys.stderr,
@@ -90,6 +92,7 @@ class RunLog:
 
     def __enter__(self) -> RunLog:
         """Start the live line."""
+        threading.excepthook = self._quiet_writer
         self._bar.start()
         return self
 
@@ -98,8 +101,30 @@ class RunLog:
     ) -> None:
         """Stop the live line and close the files."""
         self._bar.stop()
-        self._metrics.close()
-        self._writer.close()
+        threading.excepthook = self._hook
+        with contextlib.suppress(InputError) if error else contextlib.nullcontext(), self._told():
+            self._metrics.close()
+        with contextlib.suppress(InputError) if error else contextlib.nullcontext(), self._told():
+            self._writer.close()
+
+    def _quiet_writer(self, failure: threading.ExceptHookArgs) -> None:
+        """Keep TensorBoard's thread from printing a traceback: its failure is raised at the next row."""
+        if "Writer" not in type(failure.thread).__name__:
+            self._hook(failure)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn a failure to write into an error of one line; TensorBoard raises nearly every kind of exception."""
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise InputError(
+                f"cannot write the log of the run in {self._out}: {reason}; when it can be written again, continue "
+                "with --resume"
+            ) from error
 
     @property
     def seconds(self) -> float:
@@ -175,7 +200,8 @@ class RunLog:
             self._console.print(f"{self.seconds / 60:6.1f} min  {commands:>11,} commands  {self._seen(figures)}")
         rows = [*([] if targets is None else [targets]), *canvases]
         sheet = contact_sheet([row[:_SHEET_PICTURES].cpu().numpy() for row in rows], scale=2)
-        self._writer.add_image("held out", sheet, commands, dataformats="HWC")
+        with self._told():
+            self._writer.add_image("held out", sheet, commands, dataformats="HWC")
         folder = make_folder(self._out / "sheets")
         write_atomically(folder / f"{commands:012d}.png", lambda path: Image.fromarray(sheet).save(path))
 
@@ -188,11 +214,12 @@ class RunLog:
     def _write(self, commands: int, figures: dict[str, float]) -> None:
         row: dict[str, Any] = {"commands": commands, "seconds": round(self.seconds, 2)}
         row |= {name: round(value, 6) for name, value in figures.items()}
-        self._metrics.write(json.dumps(row) + "\n")
-        self._metrics.flush()
-        for name, value in figures.items():
-            if np.isfinite(value):
-                self._writer.add_scalar(name, value, commands)
+        with self._told():
+            self._metrics.write(json.dumps(row) + "\n")
+            self._metrics.flush()
+            for name, value in figures.items():
+                if np.isfinite(value):
+                    self._writer.add_scalar(name, value, commands)
 
 
 def _seconds(line: str) -> float:
