@@ -21,8 +21,8 @@ Attempt = Callable[[Path], object]
 _BYTES = (0, 1, 2, 0x7F, 0x80, 0xFE, 0xFF, ord("0"), ord("9"), ord("-"), ord("\n"))
 _NUMBERS = (0, 1, 2, 255, 256, 4096, 65535, 65536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 _VALUES: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 3, 64, 4096, 65536, 2**31, 2**63, -(2**63), 10**30, 0.0, -0.0, 0.5, 1e-45, 1e6, 1e38,
-    1e308, -1e308, float("nan"), float("inf"), "", "a", "\0", "\ud800", "../..", "9" * 400, [], [0], [[]], {}, {"": 0},
+    None, True, False, 0, 1, -1, 2, 3, 64, 4096, 65536, 2**31, 2**63, -(2**63), 10**30, 0.0, -0.0, 0.5, 1e-45, 1e6,
+    1e38, 1e308, -1e308, float("nan"), float("inf"), "", "a", "\0", "\ud800", "../..", "9" * 400, [], [0], [[]], {}, {"": 0},
     [[0.0, 0.0], [1.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]], [[0.0, 1e38], [1.0, -1e38]],
 )  # fmt: skip
 PICTURE_SIDE = 24
@@ -110,7 +110,13 @@ def _one(chance: random.Random, originals: Path) -> Path:
 def _brushes(folder: Path) -> None:
     from spiral.engines.mypaint import brush_names, read_brush
 
-    for name in ("classic/pen", "classic/dry_brush", "classic/charcoal", "deevad/watercolor_expressive", "tanda/oil-01-paint"):
+    for name in (
+        "classic/pen",
+        "classic/dry_brush",
+        "classic/charcoal",
+        "deevad/watercolor_expressive",
+        "tanda/oil-01-paint",
+    ):
         if name in brush_names():
             (folder / f"{Path(name).name}.myb").write_text(read_brush(name))
 
@@ -252,7 +258,7 @@ def _damaged_array(chance: random.Random, data: bytes) -> bytes:
     shapes = ["(), ", *(f"({', '.join(chance.choices(numbers, k=chance.randrange(1, 5)))},), " for _ in range(5))]
     types = ("|O", "<f2", ">f4", "<c8", "|S3", "<U2", "<M8[s]", "|V4", "|b1", "<i8", ">u2", "|i1", "nonsense", "<f16")
     old = header.split("'descr': ")[1].split(",")[0] if "'descr': " in header else ""
-    start, end = header.find("(") , header.find(")") + 1
+    start, end = header.find("("), header.find(")") + 1
     if chance.random() < 0.5 and start >= 0:
         header = header[:start] + chance.choice(shapes)[:-2] + header[end:]
     elif old:
@@ -265,7 +271,7 @@ def _load(_: Path) -> Attempt:
     from spiral.datasets.load import load
 
     def attempt(path: Path) -> object:
-        return [load(path, 8, channels, split) for channels, split in ((1, None), (3, "train"), (1, "test"))]
+        return [load(path, 8, 1), load(path, 8, 3, "train"), load(path, 8, 1, "test")]
 
     return attempt
 
@@ -429,7 +435,11 @@ def _programs(folder: Path) -> None:
 
     generator = np.random.default_rng(0)
     strokes = StrokeSettings(size=32, grid=8, choices=CHOICES, channels=3)
-    for name, engine, settings in (("v", "vector", strokes), ("m", "mypaint", strokes), ("s", "scene", SceneSettings())):
+    for name, engine, settings in (
+        ("v", "vector", strokes),
+        ("m", "mypaint", strokes),
+        ("s", "scene", SceneSettings()),
+    ):
         specification = settings.specification()
         commands = specification.random(generator, (5,))
         Program.from_array(specification, commands, engine, settings.to_json()).save(folder / f"{name}.program.json")

@@ -67,7 +67,9 @@ def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
     folder.mkdir()
     path = folder / "red]:smile:.png"
     Image.effect_noise((28, 28), 50).save(path)
-    assert main(["paint", str(path), "--out", str(folder), "--strokes", "2", "--size", "32", "--effort", "1", *AGENT]) == 0
+    assert (
+        main(["paint", str(path), "--out", str(folder), "--strokes", "2", "--size", "32", "--effort", "1", *AGENT]) == 0
+    )
     assert "wrote" in (told := capsys.readouterr().err) and str(path) in told.replace("\n", "")
 
 

@@ -45,7 +45,9 @@ def test_a_wrong_variable_is_named(tmp_path, monkeypatch):
 _LISTS = 'case "$*" in *-encoders*) printf "Encoders:\\n ------\\n V..... libx264 H.264\\n"; exit 0; esac; '
 
 
-@pytest.mark.parametrize("text", ["exit 1", "exit 0", "echo ffmpeg; exit 0", f"{_LISTS} exit 1", f"{_LISTS} cat >/dev/null"])
+@pytest.mark.parametrize(
+    "text", ["exit 1", "exit 0", "echo ffmpeg; exit 0", f"{_LISTS} exit 1", f"{_LISTS} cat >/dev/null"]
+)
 def test_an_ffmpeg_that_fails_is_named(tmp_path, monkeypatch, text):
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(script(tmp_path / "ffmpeg", text)))
     said = refused(tmp_path)

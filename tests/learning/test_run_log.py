@@ -32,7 +32,7 @@ def test_a_line_that_a_crash_cut_off_is_dropped_when_a_run_goes_on(lines, tmp_pa
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("full", ["metrics", "tensorboard"])
 def test_a_full_disk_is_told_in_one_line(lines, tmp_path, capfd, full):
-    with pytest.raises(InputError, match="cannot write the log of the run") as refused:
+    with pytest.raises(InputError, match="cannot write the log of the run") as refused:  # noqa: SIM117
         with RunLog.start(tmp_path / "run", tiny(lines), False, 0.0) as log:
             if full == "metrics":
                 log._metrics.close()

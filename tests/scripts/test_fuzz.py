@@ -52,7 +52,8 @@ def test_what_fails_is_saved_with_its_reason(tmp_path, what, reason):
         "def raises(path): raise KeyError('found')\ndef aborts(path): os.abort()\n"
         "def damage(chance, originals, folder):\n    path = folder / 'a'; path.write_text('x'); return path\n"
         f"KINDS['array'] = Kind(lambda folder: None, damage, lambda originals: {what})\n"
-        f"if __name__ == '__main__': sys.exit(fuzz.main(['array', '--count', '2', '--out', {str(tmp_path / 'found')!r}]))\n"
+        "if __name__ == '__main__':\n"
+        f"    sys.exit(fuzz.main(['array', '--count', '2', '--out', {str(tmp_path / 'found')!r}]))\n"
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert done.returncode == 1 and "0 inputs were read, 0 refused, 2 failed" in done.stdout

@@ -53,7 +53,7 @@ _COLOURFUL = 24
 """Difference between red, green and blue from which a pixel is no grey."""
 
 Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | npt.NDArray[Any]
-"""One picture as an argument: a file's path or content, an open file, a Pillow picture, or an array for `as_picture`."""
+"""One picture as an argument: a file's path or content, an open file, a Pillow picture, an array for `as_picture`."""
 
 
 def is_hidden(name: str) -> bool:

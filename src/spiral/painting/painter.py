@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from spiral.agent import Agent
-from spiral.errors import InputError, require_number
+from spiral.errors import InputError, require_number, require_seed
 from spiral.painting.attention import attention
 from spiral.painting.calibration import breadth
 from spiral.painting.easel import Easel, Effort
@@ -101,6 +101,7 @@ def paint_strokes(
         InputError: an agent without single strokes, a palette for grey, or a number out of range.
     """
     require_number("strokes", strokes, 1, MAXIMUM_STROKES)
+    require_seed(seed)
     if effort not in EFFORTS:
         raise InputError(f"effort must be 1 to {max(EFFORTS)}, got {effort}")
     require_number("focus", focus, 0, 1)

@@ -15,7 +15,7 @@ import torch
 
 from spiral.agent import Agent
 from spiral.engines import make, observe
-from spiral.errors import InputError, require_number
+from spiral.errors import InputError, require_number, require_seed
 from spiral.painting.best_of_n import ProposalState, propose
 from spiral.painting.changes import Chain
 from spiral.program import Program
@@ -64,10 +64,11 @@ def refine(
         shorten: leave out commands that are worth nothing; otherwise programs keep their length.
 
     Raises:
-        InputError: programs that differ in more than commands and seed or continue a painting, or targets of another
-            shape.
+        InputError: programs that differ in more than commands and seed or continue a painting, targets of another
+            shape, or a number out of range.
     """
     require_number("evaluations", evaluations, 1, MAXIMUM_EVALUATIONS)
+    require_seed(seed)
     first = programs[0]
     if any((p.engine, p.settings, p.specification) != (first.engine, first.settings, first.specification)
            for p in programs):  # fmt: skip
