@@ -63,9 +63,16 @@ def paint_picture(
     """
     if effort == 0:
         return paint_tiles(agent, picture, strokes, size, seed, palette, candidates, report)
-    found = paint_strokes(agent, picture, strokes, size, seed, palette, effort, focus, paper, report)
+    stopped = False
+
+    def told(done: int) -> object:
+        nonlocal stopped
+        stopped = report is not None and bool(report(done))
+        return stopped
+
+    found = paint_strokes(agent, picture, strokes, size, seed, palette, effort, focus, paper, told)
     few = _FEW * len(found.commands) // 2 < strokes  # each stroke has a jump, too
-    if paper is not None or not few or _difference(found, picture) <= _LIKENESS:
+    if stopped or paper is not None or not few or _difference(found, picture) <= _LIKENESS:
         return found
     alone = paint_tiles(agent, picture, strokes, size, seed, palette, candidates, report)
     return min(found, alone, key=lambda program: _difference(program, picture))
