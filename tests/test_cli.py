@@ -301,6 +301,24 @@ def test_a_spoilt_checkpoint_is_refused(how, capsys, digits, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize("seed", ["-1", str(2**64)])
+@pytest.mark.parametrize(
+    "command", [("sample", "--count", "1"), ("paint", "7.png", "--strokes", "2", "--effort", "1"),
+                ("paint", "7.png", "--strokes", "2", "--effort", "0"), ("paint", "7.png", *("--checkpoint", AGENTS[-1]))],
+)  # fmt: skip
+def test_a_seed_out_of_range_is_told(capsys, tmp_path, monkeypatch, command, seed):
+    monkeypatch.chdir(tmp_path)
+    Image.effect_noise((28, 28), 50).save("7.png")
+    assert "seed must be 0 to" in fails(capsys, *command, f"--seed={seed}", "--out", "out")
+
+
+def test_a_pointer_in_place_of_weights_is_named(capsys, tmp_path):
+    shutil.copytree(agent.find(AGENTS[-1]), tmp_path / "agent")
+    (tmp_path / "agent" / "policy.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:a\n")
+    line = fails(capsys, "paint", "7.png", "--checkpoint", str(tmp_path / "agent"), "--out", str(tmp_path))
+    assert "git lfs pull" in line
+
+
 def test_a_current_folder_that_was_deleted_is_told(capsys, tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -15,7 +15,7 @@ import torch
 from spiral.datasets.pictures import BLACK, WHITE, Picture, fit_image
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
-from spiral.errors import InputError, require_number
+from spiral.errors import InputError, require_number, require_seed
 from spiral.exports.sheets import contact_sheet
 from spiral.hub.downloads import HUB, download
 from spiral.io.images import png_bytes, to_image
@@ -243,6 +243,7 @@ class Agent:
         require_number("commands", wanted, 1, MAXIMUM_COMMANDS)
         require_number("candidates", candidates, 1, MAXIMUM_CANDIDATES)
         require_number("temperature", temperature, 0.0, 100.0)
+        require_seed(seed)
         settings, programs, canvases, observed, targets = self.preset.canvas.to_json(), [], [], [], []
         device, most = self.device, max(1, _BATCH // candidates)
         with machine.seeded(seed, device), machine.mixed_precision(device, "float32"):

@@ -29,6 +29,16 @@ def require_number(what: str, value: Any, low: float, high: float) -> None:
         raise InputError(f"{what} must be {low:g} to {high:g}, got {value}")
 
 
+def require_seed(seed: int) -> None:
+    """Check that a seed is one that every source of random numbers takes.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be 0 to 2**63 - 1, got {seed}")
+
+
 def require_within(where: str, settings: object, **bounds: tuple[float, float]) -> None:
     """Check that fields of a settings object lie within their bounds, both ends included.
 

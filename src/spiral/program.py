@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import make
-from spiral.errors import InputError
+from spiral.errors import InputError, require_seed
 from spiral.io.files import read_bytes, write_atomically
 from spiral.specification import Choice, Location, Specification
 
@@ -54,8 +54,7 @@ class Program:
         """
         if len(self.commands) > MAXIMUM_COMMANDS:
             raise InputError(f"a program has at most {MAXIMUM_COMMANDS} commands, got {len(self.commands)}")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed must be 0 to 2**63 - 1, got {self.seed}")
+        require_seed(self.seed)
         width = len(self.specification.choices)
         for position, command in enumerate(self.commands):
             if len(command) != width:
@@ -188,7 +187,10 @@ class Program:
         except InputError as error:
             raise InputError(f"not a program: {error}") from error
         if file.format != FORMAT or file.version != VERSION:
-            raise InputError(f"not a program of format {FORMAT} version {VERSION}: {file.format} {file.version}")
+            raise InputError(
+                f"not a program of format {FORMAT} version {VERSION} but {file.format} {file.version}; "
+                "a newer version of this package may read it"
+            )
         return cls(Specification(file.specification), file.commands, file.engine, file.settings, file.seed)
 
     def save(self, path: str | os.PathLike[str]) -> None:

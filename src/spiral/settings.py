@@ -306,7 +306,7 @@ class Preset:
         preset = replace(preset, canvas=settings_of(preset.engine, canvas))
         unknown = _unknown(values, preset)
         if unknown:
-            raise InputError(f"unknown settings: {', '.join(unknown)}")
+            raise InputError(f"unknown settings: {', '.join(unknown)}; a newer version of this package may know them")
         return preset
 
 

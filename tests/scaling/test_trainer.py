@@ -58,8 +58,11 @@ def test_a_distributed_run_learns_counts_and_can_be_gone_on_with_anywhere(lines,
     assert all(0 <= row["cluster/policy_lag"] <= 3 for row in figures)
     train_alone(tiny(lines), out, Budget(frames=64 * 302), resume=True)
     assert rows(out)[-1]["commands"] == 64 * 302, "one machine goes on with it"
+    newest = run_checkpoints.last(out)
+    (newest / "policy_optimizer.safetensors").write_bytes(b"cut off")
     train(tiny(lines), out, Budget(frames=64 * 304), ClusterSettings(1), resume=True)
     assert rows(out)[-1]["commands"] == 64 * 304, "and a cluster with what one machine made of it"
+    assert newest.with_name(f"{newest.name}.damaged").is_dir(), "that is, with the checkpoint before a damaged one"
     assert rows(out)[-1]["mse"] < 0.7 * last["blank_mse"]
     with pytest.raises(InputError, match="--resume"):
         train(tiny(lines), out, Budget(frames=64), ClusterSettings(1))

@@ -59,6 +59,15 @@ def test_a_picture_is_painted_edited_and_downloaded(client, a_file):
         assert path.name == f"painting.{ending}" and path.stat().st_size > 100
 
 
+def test_a_missing_ffmpeg_is_told_and_other_documents_are_written(client, a_file, monkeypatch):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nonexistent/ffmpeg")
+    client.predict(handle_file(a_file), api_name="/picture")
+    paint(client)
+    with pytest.raises(AppError, match="ffmpeg, which writes videos, cannot be run.*IMAGEIO_FFMPEG_EXE"):
+        client.predict(64, api_name="/write_mp4")
+    assert client.predict(64, api_name="/write_gif")
+
+
 def test_comparing_shows_everybody_and_the_picture(client, a_file):
     client.predict(handle_file(a_file), api_name="/picture")
     pictures, table = client.predict("", False, default(), default(), 100, 0, api_name="/compare")

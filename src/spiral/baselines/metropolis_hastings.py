@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import Engine, make, observe
-from spiral.errors import InputError, require_within
+from spiral.errors import InputError, require_seed, require_within
 from spiral.program import Program
 from spiral.specification import Specification
 
@@ -108,8 +108,7 @@ def search(
     settings = settings or SearchSettings()
     if evaluations < settings.chains:
         raise InputError(f"{evaluations} evaluations are fewer than {settings.chains} chains")
-    if not 0 <= seed < 2**63:
-        raise InputError(f"seed must be 0 to 2**63 - 1, got {seed}")
+    require_seed(seed)
     count, size = len(targets), targets.shape[1]
     renderer = _Renderer(engine, engine_settings, count * settings.chains, size, seed, threads)
     if targets.ndim != 4 or targets.shape[1:] != (size, size, renderer.engine.shape[2]):

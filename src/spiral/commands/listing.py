@@ -97,8 +97,8 @@ class Scenes:
 
         if self.out.suffix != ".npz":
             raise InputError(f"--out must end with .npz, got {self.out}")
-        if not 1 <= self.count <= MAXIMUM or self.seed < 0:
-            raise InputError(f"--count must be 1 to {MAXIMUM} and --seed at least 0")
+        if not 1 <= self.count <= MAXIMUM or not 0 <= self.seed < 2**63:
+            raise InputError(f"--count must be 1 to {MAXIMUM} and --seed 0 to 2**63 - 1")
         settings = SceneSettings(size=self.size)
         images, programs = draw_scenes(self.count, self.seed, settings=settings)
         make_folder(self.out.parent)

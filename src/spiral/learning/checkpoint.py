@@ -27,6 +27,7 @@ CONFIG = "config.json"
 _CONFIG_LIMIT = 2**20
 _WEIGHTS_LIMIT = 4 * 2**30
 _KEPT = 2
+_POINTER = b"version https://git-lfs"
 
 
 def save_folder(folder: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensors]) -> None:
@@ -95,7 +96,10 @@ def read_tensors(folder: Path, name: str) -> dict[str, Tensor]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except SafetensorError as error:
-        raise InputError(f"{path} is not a whole safetensors file: {error}") from error
+        with path.open("rb") as stream:
+            pointer = stream.read(len(_POINTER)) == _POINTER
+        reason = "it is a pointer of Git LFS; fetch the file itself: git lfs pull" if pointer else error
+        raise InputError(f"{path} is not a whole safetensors file: {reason}") from error
 
 
 def read_groups(folder: Path) -> dict[str, Tensors]:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from spiral.agent import Agent
 from spiral.engines import make
-from spiral.errors import InputError, require_number
+from spiral.errors import InputError, require_number, require_seed
 from spiral.painting.easel import Easel, Effort
 from spiral.painting.marks import SIDE, Floats, aspect_of, canvas_settings
 from spiral.painting.tiles import CANDIDATES, MAXIMUM_STROKES, paint_tiles
@@ -87,6 +87,7 @@ def paint_strokes(
         InputError: an agent without single strokes, a palette for grey, or a number out of range.
     """
     require_number("strokes", strokes, 1, MAXIMUM_STROKES)
+    require_seed(seed)
     if effort not in EFFORTS:
         raise InputError(f"effort must be 1 to {max(EFFORTS)}, got {effort}")
     require_number("focus", focus, 0, 1)

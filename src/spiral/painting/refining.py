@@ -16,7 +16,7 @@ import torch
 
 from spiral.agent import Agent
 from spiral.engines import make, observe
-from spiral.errors import InputError, require_number
+from spiral.errors import InputError, require_number, require_seed
 from spiral.painting.best_of_n import ProposalState, propose
 from spiral.program import Program
 from spiral.specification import Choice, Location, Specification
@@ -62,9 +62,10 @@ def refine(
         report: called with the evaluations so far and the mean squared error from time to time.
 
     Raises:
-        InputError: programs that differ in more than commands and seed, or targets of another shape.
+        InputError: programs that differ in more than commands and seed, targets of another shape, or a number out of range.
     """
     require_number("evaluations", evaluations, 1, MAXIMUM_EVALUATIONS)
+    require_seed(seed)
     first = programs[0]
     if any((p.engine, p.settings, p.specification) != (first.engine, first.settings, first.specification)
            for p in programs):  # fmt: skip

@@ -18,7 +18,7 @@ from PIL import Image
 from spiral.agent import Agent
 from spiral.engines import Engine, make, observe
 from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT
-from spiral.errors import InputError, require_number
+from spiral.errors import InputError, require_number, require_seed
 from spiral.exports.palettes import nearest
 from spiral.learning import machine
 from spiral.painting.best_of_n import MAXIMUM_CANDIDATES, ProposalSearch, ProposalState, best_of_n
@@ -78,6 +78,7 @@ def paint_tiles(
     """
     require_number("strokes", strokes, 1, MAXIMUM_STROKES)
     require_number("candidates", candidates, 1, MAXIMUM_CANDIDATES)
+    require_seed(seed)
     if not agent.conditional:
         raise InputError(f"{agent.name} paints without a target; use `spiral sample`")
     if palette is not None and "red" not in agent.strokes.choices:
