@@ -172,7 +172,7 @@ def test_a_picture_with_too_many_pixels_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.png"
     path.write_bytes(picture_bytes("L", (300, 300)))
     monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 10_000)
-    with pytest.raises(InputError, match="more than .* pixels"):
+    with pytest.raises(InputError, match=r"more than .* pixels"):
         fit_image(path, 8, 1)
 
 
