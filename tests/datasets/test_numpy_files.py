@@ -1,6 +1,7 @@
 """NumPy's files as others write them: names, splits, types and orders of axes."""
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,23 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, values):
     np.save(tmp_path / "a.npy", values)
     with pytest.raises(InputError, match=r"a\.npy"):
         load(tmp_path / "a.npy", 28, 1)
+
+
+@pytest.mark.parametrize("name", ["images", "labels"])
+def test_an_entry_that_is_no_array_is_refused(tmp_path, name):
+    path = tmp_path / "a.npz"
+    np.savez(path, **{key: value for key, value in {"images": DIGITS, "labels": CLASSES}.items() if key != name})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(f"{name}.npy", b"no array")
+    with pytest.raises(InputError, match=f"{name} is no array"):
+        load(path, 8, 1)
+
+
+@pytest.mark.parametrize("shape", [(2**32, 0), (12, 0), (0,)])
+def test_labels_without_values_are_refused_whatever_their_shape(tmp_path, shape):
+    np.savez(tmp_path / "a.npz", images=DIGITS, labels=np.zeros(shape, np.int64))
+    with pytest.raises(InputError, match="labels must be 12 whole numbers"):
+        load(tmp_path / "a.npz", 8, 1)
 
 
 class Harmful:

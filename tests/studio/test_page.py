@@ -211,6 +211,12 @@ def test_a_run_with_an_odd_name_and_odd_numbers_is_shown(lines, tmp_path):
     assert "<svg" in shown(tmp_path, [run.name])
 
 
+def test_a_studio_finds_its_uploads_after_another_has_closed(client, a_file):
+    with served(RUNS):
+        pass
+    client.predict(handle_file(a_file), api_name="/picture")
+
+
 def test_palette_files_and_photographs_of_the_canvas_are_checked(client, a_file, tmp_path):
     palette = tmp_path / "mine.json"
     palette.write_text('{"ochre": "#cc7722"}')

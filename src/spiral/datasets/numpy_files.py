@@ -83,13 +83,21 @@ def _read(path: Path) -> Mapping[str, npt.NDArray[Any]]:
 
 
 def _dataset(path: Path, arrays: Mapping[str, npt.NDArray[Any]], name: str) -> Dataset:
+    for key in (name, _LABELS[name]):  # NumPy returns the bytes of whatever else is in an archive
+        if key in arrays and not isinstance(arrays[key], np.ndarray):
+            raise InputError(f"{path}: {key} is no array")
     images = on_ground(as_pictures(arrays[name], str(path)))
     labels = arrays.get(_LABELS[name])
-    return Dataset(str(path), images, None if labels is None else _numbers(labels))
+    return Dataset(str(path), images, None if labels is None else _numbers(labels, len(images)))
 
 
-def _numbers(labels: npt.NDArray[Any]) -> Any:
-    """Labels as int64 [N] if they are whole numbers or one-hot rows; others are left for `Dataset` to refuse."""
+def _numbers(labels: npt.NDArray[Any], count: int) -> Any:
+    """Labels of `count` pictures as int64 [N] if they are whole numbers or one-hot rows.
+
+    Others are left for `Dataset` to refuse: an array without values may claim any shape.
+    """
+    if labels.shape[:1] != (count,) or not labels.size:
+        return labels
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2 and labels.dtype.kind in "iufb" and (labels.astype(bool).sum(axis=1) == 1).all():

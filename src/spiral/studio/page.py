@@ -26,6 +26,7 @@ footer { display: none !important; }
 @media (max-width: 700px) { .gradio-container { padding: 8px !important; } }
 """
 _THEME = Default(font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace"))
+_UPLOADS = "GRADIO_TEMP_DIR"
 _WAITING = 100
 """Requests that may wait."""
 _THREADS = 6
@@ -81,6 +82,23 @@ def _refusal(host: str, port: int | None, error: Exception) -> InputError:
 
 
 @contextmanager
+def _uploads_in(folder: str) -> Iterator[None]:
+    """Have Gradio keep visitors' files in a folder, which is deleted with the studio, and forget it afterwards.
+
+    Gradio looks for uploads where the variable says: a studio that is served still would not find its own.
+    """
+    before = os.environ.get(_UPLOADS)
+    os.environ[_UPLOADS] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_UPLOADS, None)
+        else:
+            os.environ[_UPLOADS] = before
+
+
+@contextmanager
 def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", browser: bool = False) -> Iterator[str]:
     """Serve the studio, and stop at the end of the `with` block.
 
@@ -97,10 +115,9 @@ def served(folder: Path, port: int | None = None, host: str = "127.0.0.1", brows
         InputError: the port is taken, or Gradio cannot serve for another reason.
     """
     _require_address(host, port)
-    with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files:
+    with tempfile.TemporaryDirectory(prefix="spiral-studio-") as files, _uploads_in(files):
         # Gradio would fetch any address that a request names instead of a file.
         processing_utils.async_ssrf_protected_download = _fetch_nothing
-        os.environ["GRADIO_TEMP_DIR"] = files  # visitors' files are deleted with the studio
         page = build(Studio(folder, Path(files)))
         page.queue(max_size=_WAITING, default_concurrency_limit=2)
         try:
