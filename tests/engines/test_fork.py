@@ -14,6 +14,8 @@ COLOURED = {**STROKES, "channels": 3, "choices": ["flag", "end", "control", "siz
 KINDS = {
     "vector": ("vector", STROKES),
     "vector, splines": ("vector", SPLINES),
+    "vector, starts": ("vector", {**STROKES, "choices": ["flag", "start", "end", "size"]}),
+    "starts": ("mypaint", {**STROKES, "choices": ["flag", "start", "end", "size"], "brush": "classic/charcoal"}),
     "dry brush": ("mypaint", {**STROKES, "brush": "classic/dry_brush"}),
     "large": ("mypaint", {**STROKES, "size": 96, "brush": "classic/pen"}),
     "splines": ("mypaint", SPLINES),

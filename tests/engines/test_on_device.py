@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spiral.engines import DeviceEngine, known, make, make_on_device, missing
 from spiral.engines.coverage import cover
 from spiral.engines.objects import SceneSettings
-from spiral.engines.strokes import CHOICES, StrokeSettings
+from spiral.engines.strokes import ALL_CHOICES, CHOICES, LOCATIONS, StrokeSettings
 
 CPU = torch.device("cpu")
 NEAR = 2
@@ -66,6 +66,8 @@ STROKES = (
     StrokeSettings(size=64, radii=(1.0, 8.0, 24.0)),
     StrokeSettings(size=32, grid=7, radii=(0.3, 2.0), choices=("flag", "end", "size", "pressure")),
     StrokeSettings(size=64, grid=16, choices=CHOICES, levels=20, channels=3, pressures=4),
+    StrokeSettings(size=64, grid=16, choices=ALL_CHOICES, levels=20, channels=3, pressures=4),
+    StrokeSettings(size=32, grid=16, choices=("start", "end")),
     StrokeSettings(size=16, grid=8, radii=(1.5,), radii_at=16, choices=("end",)),
 )
 
@@ -78,7 +80,7 @@ def test_strokes_are_those_of_the_processor(device, seed, which, steps):
     generator = np.random.default_rng(seed)
     near = which.grid
     for commands in here.specification.random(generator, (steps, 24)):
-        for name in ("end", "control"):
+        for name in LOCATIONS:
             if name in which.choices and generator.random() < 0.5:  # near the corner where pens begin, and dots
                 commands[:, which.choices.index(name)] = generator.choice([0, 1, near, near + 1], 24)
         here.step(commands)

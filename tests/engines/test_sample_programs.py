@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spiral.engines import CanvasSettings, make
 from spiral.engines.objects import ADD, SKIP, SceneSettings
-from spiral.engines.strokes import CHOICES, MOVE, StrokeSettings
+from spiral.engines.strokes import ALL_CHOICES, CHOICES, MOVE, PAINT, StrokeSettings
 from spiral.specification import Category, Specification
 
 
@@ -17,12 +17,14 @@ from spiral.specification import Category, Specification
     seed=st.integers(0, 1000),
     length=st.integers(1, 12),
     grid=st.integers(2, 40),
-    choices=st.sampled_from([("end",), ("flag", "end"), CHOICES[:5], CHOICES, ("flag", "end", "size")]),
+    choices=st.sampled_from(
+        [("end",), ("flag", "end"), CHOICES[:5], CHOICES, ("flag", "end", "size"), ALL_CHOICES, ("start", "end")]
+    ),
     spline=st.booleans(),
 )
 @settings(max_examples=40, deadline=None)
 def test_walks_are_valid_programs(seed, length, grid, choices, spline):
-    spline = spline and "flag" in choices and "control" not in choices
+    spline = spline and "flag" in choices and "control" not in choices and "start" not in choices
     canvas = StrokeSettings(grid=grid, choices=choices, channels=3, spline=spline)
     programs = canvas.sample_programs(np.random.default_rng(seed), length, 7)
     assert programs.shape == (length, 7, len(choices))
@@ -43,6 +45,16 @@ def test_walks_leave_ink_and_then_rest_where_the_pen_is():
     assert resting.sum() > 10 and (ends[-1] == ends[-2])[resting].mean() > 0.8
     lengths = (flags != MOVE).sum(0)
     assert lengths.min() <= 2 and lengths.max() >= 8, "short and long programs"
+
+
+def test_walks_with_starts_spend_no_command_on_a_jump():
+    canvas = StrokeSettings(grid=16, choices=ALL_CHOICES, channels=3)
+    programs = canvas.sample_programs(np.random.default_rng(0), 10, 64)
+    flags, starts, ends = programs[..., 0], programs[..., 1], programs[..., 2]
+    assert (flags[0] == PAINT).mean() > 0.9
+    assert ((flags[1:] == PAINT) <= (flags[:-1] == PAINT)).all(), "rests come last"
+    both = flags[1:] == PAINT
+    assert 0.7 < (starts[1:] == ends[:-1])[both].mean() < 0.95, "most strokes go on from the last one"
 
 
 def test_scenes_hold_one_to_five_objects_from_far_to_near():

@@ -1,11 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiral.engines.strokes import StrokeSettings, decode
+from spiral.engines import make, missing
+from spiral.engines.strokes import ALL_CHOICES, CHOICES, MOVE, StrokeSettings, decode
 from spiral.errors import InputError
-from spiral.specification import Location
+from spiral.specification import Location, When
+
+ENGINES = [
+    pytest.param(name, marks=pytest.mark.skipif(missing(name) is not None, reason=f"{name}: {missing(name)}"))
+    for name in ("mypaint", "vector")
+]
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,8 @@ from spiral.specification import Location
         {"grid": 1},
         {"choices": ("flag", "control")},
         {"choices": ("end", "flag")},
+        {"choices": ("flag", "start")},
+        {"choices": ("flag", "start", "end"), "spline": True},
         {"choices": ("end", "red")},
         {"choices": ("end", "red", "green", "blue")},
         {"choices": ("end", "end")},
@@ -65,3 +75,30 @@ def test_choices_left_out_take_their_defaults():
     assert (strokes.radius[0], strokes.pressure[0]) == (2.0, 1.0)
     assert strokes.colour.tolist() == [[0.5, 0.5, 0.5]]
     assert settings.specification().choices == (Location("end", 32),)
+
+
+def test_with_starts_nothing_but_a_stroke_has_an_effect():
+    choices = StrokeSettings(choices=ALL_CHOICES, channels=3).specification().choices
+    assert [choice.name for choice in choices] == list(ALL_CHOICES)
+    assert {choice.when for choice in choices[1:]} == {When("flag", (1,))}
+    assert StrokeSettings(choices=("start", "end")).specification().choices == (Location("start", 32), Location("end", 32))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(seed=st.integers(0, 1000))
+@settings(deadline=None, max_examples=20)
+def test_a_start_is_a_jump_and_a_stroke_in_one(engine, seed):
+    kind = StrokeSettings(size=32, grid=16, choices=CHOICES, channels=3, radii=(1.0, 4.0), brush="classic/pen")
+    plain = make(engine, 6, kind.to_json())
+    started = make(engine, 6, replace(kind, choices=ALL_CHOICES).to_json())
+    for command in started.specification.random(np.random.default_rng(seed), (5, 6)):
+        stroke = np.delete(command, 1, axis=1)
+        jump = stroke.copy()
+        jump[:, :2] = np.stack([np.full(6, MOVE), command[:, 1]], axis=1)
+        paints = command[:, 0] != MOVE
+        before = started.canvases().copy()
+        started.step(command)
+        plain.step(jump, paints)
+        plain.step(stroke, paints)
+        assert np.array_equal(started.canvases(), plain.canvases())
+        assert np.array_equal(started.canvases()[~paints], before[~paints])

@@ -19,6 +19,13 @@ def test_strokes_say_where_how_wide_and_in_which_colour():
     assert describe(program) == ["move to (8, 8)", "paint from (8, 8) to (16, 16), 8 wide, pressure 50%, #ff0000"]
 
 
+def test_strokes_with_starts_begin_there():
+    settings = StrokeSettings(size=64, grid=8, radii=(1.0,), choices=("flag", "start", "end"))
+    rows = np.array([[0, 9, 18], [1, 9, 18]])
+    lines = describe(Program.from_array(settings.specification(), rows, "vector", settings.to_json()))
+    assert lines == ["do nothing", "paint from (8, 8) to (16, 16), 2 wide, pressure 100%"]
+
+
 def test_points_of_compound_strokes_are_led_through():
     settings = StrokeSettings(size=64, grid=8, radii=(1.0,), radii_at=64, choices=("flag", "end"), spline=True)
     rows = np.array([[2, 9], [2, 18], [1, 27]])

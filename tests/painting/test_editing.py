@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spiral.engines import make
-from spiral.engines.strokes import CHOICES, StrokeSettings
+from spiral.engines.strokes import ALL_CHOICES, CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.exports.paths import curves
 from spiral.painting.editing import assemble, coloured_by_time, recolour, reorder, strokes, trim, with_ground
@@ -36,6 +36,7 @@ def test_other_programs_are_refused():
 
 SETTINGS = StrokeSettings(size=64, choices=CHOICES, channels=3, radii=(2.0, 4.0), pressures=1, levels=4)
 SPLINE = StrokeSettings(size=64, choices=("flag", "end"), radii=(2.0,), spline=True)
+STARTS = StrokeSettings(size=64, choices=ALL_CHOICES, channels=3, radii=(2.0, 4.0), pressures=1, levels=4)
 BARE = StrokeSettings(size=64, choices=("end",), radii=(2.0,))
 
 
@@ -49,14 +50,14 @@ def on_top(program: Program, number: int) -> np.ndarray:
     return trim(program, number, number).render()
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, SPLINE, BARE])
+@pytest.mark.parametrize("settings", [SETTINGS, SPLINE, BARE, STARTS])
 @given(seed=st.integers(0, 50))
 def test_taken_apart_and_put_together_it_is_the_same_picture(settings, seed):
     program = a_program(settings, seed=seed)
     assert np.array_equal(assemble(program, strokes(program)).render(), program.render())
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, SPLINE, BARE])
+@pytest.mark.parametrize("settings", [SETTINGS, SPLINE, BARE, STARTS])
 def test_a_stroke_left_out_leaves_the_others_where_they_were(settings):
     program = a_program(settings, 24)
     count = len(strokes(program))
@@ -68,6 +69,18 @@ def test_a_stroke_left_out_leaves_the_others_where_they_were(settings):
         assert np.array_equal(on_top(without, number), expected)
     kept = strokes(trim(program, 2, 3))
     assert [stroke.start for stroke in kept] == [stroke.start for stroke in strokes(program)[1:3]]
+
+
+def test_strokes_with_starts_need_no_jumps():
+    program = a_program(STARTS, 24)
+    short = trim(program, without=(2,))
+    assert len(short.commands) == len(strokes(program)) - 1
+    assert [curve.points.tolist() for curve in curves(reorder(program, "reverse"))] == [
+        curve.points.tolist() for curve in reversed(curves(program))
+    ]
+    red = recolour(program, np.array([[1.0, 0.0, 0.0]], np.float32))
+    assert red.specification.names == ALL_CHOICES
+    assert {curve.hexadecimal for curve in curves(red)} == {"#ff0000"}
 
 
 def test_orders_put_the_same_strokes_one_after_the_other():

@@ -166,6 +166,10 @@ class MypaintEngine:
         commands = check_commands(self, commands)
         strokes, chosen = decode(self._stroke_settings, commands), check_mask(self, which).view(np.uint8)
         if self._splines is None:
+            if strokes.start is not None:
+                chosen = chosen & strokes.paint
+                jumps = replace(strokes, paint=np.zeros_like(strokes.paint), end=strokes.start)
+                self._execute(jumps, chosen)
             self._execute(strokes, chosen)
             return
         flags = commands[:, self._stroke_settings.choices.index("flag")]

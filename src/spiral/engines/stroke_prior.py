@@ -27,20 +27,24 @@ def sample_walks(
     """Draw programs int64 [length, count, K] of 1 to `length` commands, padded with rests.
 
     The pen first jumps to its starting point; each stroke begins at the end of the last one, except for occasional
-    jumps. A rest is a jump to the pen's place.
+    jumps. A rest is a jump to the pen's place. Where strokes have starts, these take the jumps' place.
     """
     specification, grid = settings.specification(), settings.grid
     commands = specification.random(generator, (length, count))
     column = {name: position for position, name in enumerate(settings.choices)}
-    lasting = [position for name, position in column.items() if name not in ("flag", "end", "control")]
+    lasting = [position for name, position in column.items() if name not in ("flag", "start", "end", "control")]
     busy = generator.integers(1, length + 1, size=count)
     pen = np.zeros((count, 2))
     for step, command in enumerate(commands):
         jump = generator.random(count) < (_JUMP if step else 0.9)
         rest = step >= busy
+        anywhere = generator.random((count, 2)) * grid
+        if "start" in column:
+            pen = np.where((jump & ~rest)[:, None], anywhere, pen)
+            command[:, column["start"]] = _cells(pen, grid)
+            jump = np.zeros(count, bool)
         if "flag" not in column:
             jump, rest = np.zeros(count, bool), np.zeros(count, bool)
-        anywhere = generator.random((count, 2)) * grid
         near = _fold(pen + generator.normal(0.0, _STEP * grid, (count, 2)), grid)
         end = np.where(rest[:, None], pen, np.where(jump[:, None], anywhere, near))
         middle = (pen + end) / 2.0

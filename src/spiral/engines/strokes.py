@@ -1,7 +1,8 @@
 """Brush strokes as commands: the settings, the specification and the decoding that stroke engines share.
 
 SPIRAL section 4.2: a command is a quadratic Bezier curve from the pen's place over a control point to an end
-point, with a pressure, a brush size and a colour, and a flag that says whether to paint it or to jump.
+point, with a pressure, a brush size and a colour, and a flag that says whether to paint it or to jump. Not in the
+paper: with the choice `start` a stroke begins where its command says, so that no command is spent on a jump.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from spiral.specification import Category, Choice, Location, Specification, When
 
 COLOURS = ("red", "green", "blue")
 CHOICES = ("flag", "end", "control", "size", "pressure", *COLOURS)
+"""The paper's."""
+ALL_CHOICES = ("flag", "start", *CHOICES[1:])
+"""The paper's and this package's own, in the usual order."""
+LOCATIONS = ("start", "end", "control")
 LONGEST = 16
 """How many times as long as the other one side of a picture may be."""
 MOVE, PAINT, POINT = 0, 1, 2
@@ -33,9 +38,10 @@ class StrokeSettings(CanvasSettings):
     Attributes:
         size: see `CanvasSettings`.
         channels: likewise.
-        choices: what the agent decides, in this order; any of `CHOICES` except `end` may be left out. Left out, a
-            flag always paints, a control point lies midway, the size is the first radius, the pressure is full, and
-            the colour is `ink`. Red, green and blue are left out together.
+        choices: what the agent decides, in this order; any of `ALL_CHOICES` except `end` may be left out. Left out, a
+            flag always paints, a stroke starts at the pen's place, a control point lies midway, the size is the first
+            radius, the pressure is full, and the colour is `ink`. Red, green and blue are left out together. With a
+            `start` each stroke sets the pen down anew, and a flag that does not paint does nothing.
         grid: cells on a side of the location grid; cell c stands for pixel c * size / grid.
         radii: brush radii in pixels of a canvas of `radii_at` pixels; on a canvas of another size they scale with it.
         radii_at: the canvas side that `radii` are meant for.
@@ -77,7 +83,7 @@ class StrokeSettings(CanvasSettings):
             (1 / LONGEST <= self.aspect <= LONGEST, f"aspect must be 1/{LONGEST} to {LONGEST}"),
             (2 <= self.grid <= 256, "grid must be 2 to 256"),
             ("end" in self.choices, "choices must hold 'end'"),
-            (set(self.choices) <= set(CHOICES), f"choices must be among {CHOICES}"),
+            (set(self.choices) <= set(ALL_CHOICES), f"choices must be among {ALL_CHOICES}"),
             (len(set(self.choices)) == len(self.choices), "choices must not repeat"),
             ("flag" not in self.choices or self.choices[0] == "flag", "'flag' must be the first choice"),
             (all(colours) or not any(colours), "red, green and blue go together"),
@@ -91,6 +97,7 @@ class StrokeSettings(CanvasSettings):
                 not self.spline or ("flag" in self.choices and "control" not in self.choices),
                 "spline needs the choice 'flag' and excludes 'control'",
             ),
+            (not self.spline or "start" not in self.choices, "spline excludes 'start'"),
             (
                 self.channels == 3 or len({*self.ground}) == len({*self.ink}) == 1,
                 "with channels=1 ground and ink must be greys",
@@ -106,8 +113,9 @@ class StrokeSettings(CanvasSettings):
         when = PAINTING if "flag" in self.choices else None
         choices: list[Choice] = []
         for name in self.choices:
-            condition = None if name in ("flag", "end") else when
-            if name in ("end", "control"):
+            # A jump is to its end; a stroke with a start of its own needs none.
+            condition = None if name == "flag" or (name == "end" and "start" not in self.choices) else when
+            if name in LOCATIONS:
                 choices.append(Location(name, self.grid, condition))
             else:
                 choices.append(Category(name, sizes.get(name, self.levels), condition))
@@ -123,7 +131,9 @@ class Strokes:
     """A batch of strokes in pixels, as an engine draws them.
 
     Attributes:
-        paint: bool [B], False for a jump to `end`.
+        paint: bool [B], False for a jump to `end`, or for nothing where there are starts.
+        start: float32 [B, 2], (x, y) in pixels, where the pen is set down first; None where strokes begin at the pen's
+            place.
         end: float32 [B, 2], (x, y) in pixels.
         control: float32 [B, 2], (x, y) in pixels; only meaningful where `midway` is False.
         midway: True when the control point is not a choice and lies halfway between start and end.
@@ -133,6 +143,7 @@ class Strokes:
     """
 
     paint: npt.NDArray[np.bool_]
+    start: npt.NDArray[np.float32] | None
     end: npt.NDArray[np.float32]
     control: npt.NDArray[np.float32]
     midway: bool
@@ -168,6 +179,7 @@ def decode(settings: StrokeSettings, commands: npt.NDArray[np.int64]) -> Strokes
         colour = np.tile(np.asarray(settings.ink, np.float32), (batch, 1))
     return Strokes(
         paint=columns["flag"] == PAINT if "flag" in columns else np.ones(batch, bool),
+        start=place("start") if "start" in columns else None,
         end=place("end"),
         control=place("control"),
         midway="control" not in columns,

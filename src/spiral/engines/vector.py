@@ -87,6 +87,9 @@ class VectorEngine:
         chosen = check_mask(self, which)
         ends = strokes.end.astype(np.float64)
         if self._splines is None:
+            if strokes.start is not None:
+                chosen = chosen & strokes.paint
+                self._pens = np.where(chosen[:, None], strokes.start, self._pens)
             controls = (self._pens + ends) / 2 if strokes.midway else strokes.control.astype(np.float64)
             curves = list(np.stack([self._pens, controls, ends], axis=1))
             self._pens = np.where(chosen[:, None], ends, self._pens)

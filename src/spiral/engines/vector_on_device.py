@@ -86,11 +86,12 @@ class VectorEngineOnDevice:
         """Execute one command on each canvas; see the protocol."""
         settings = self._settings
         end = self._place(commands, "end")
-        control = self._place(commands, "control") if "control" in self._columns else (self._pens + end) / 2
-        dot = (self._pens == end).all(1) & (self._pens == control).all(1)
+        pens = self._place(commands, "start") if "start" in self._columns else self._pens
+        control = self._place(commands, "control") if "control" in self._columns else (pens + end) / 2
+        dot = (pens == end).all(1) & (pens == control).all(1)
         drawn_to = torch.stack([end[:, 0] + DOT * dot, end[:, 1]], dim=1)
         radius = self._chosen(commands, "size", self._radii)
-        points, count = polylines(self._pens, control, drawn_to, levels_for(settings.size))
+        points, count = polylines(pens, control, drawn_to, levels_for(settings.size))
         corners = outlines(points, count, radius, self._arc)
         covers = cover((corners * SUBPIXELS + 0.5).floor().long(), settings.size, self._cuts).clamp_max(_OPAQUE)
         if "flag" in self._columns:

@@ -27,6 +27,7 @@ def describe(program: Program) -> list[str]:
 def _strokes(program: Program, settings: StrokeSettings) -> list[str]:
     drawn = {curve.command: curve for curve in curves(program)}
     flag, end = program.specification.index("flag"), settings.choices.index("end")
+    idle = "do nothing" if "start" in settings.choices else None
     coloured = any(name in settings.choices for name in COLOURS)
     lines = []
     for place, command in enumerate(program.commands):
@@ -38,7 +39,7 @@ def _strokes(program: Program, settings: StrokeSettings) -> list[str]:
             details += [curve.hexadecimal] if coloured else []
             lines.append(f"paint from {_point(*curve.points[0])} to {_point(*curve.points[-1])}, {', '.join(details)}")
         else:
-            lines.append(f"move to {to}" if flag is not None and command[flag] == MOVE else f"lead through {to}")
+            lines.append(idle or f"move to {to}" if flag is not None and command[flag] == MOVE else f"lead through {to}")
     return lines
 
 

@@ -81,6 +81,8 @@ def curves(program: Program, size: int | None = None) -> list[Curve]:
             pieces = splines.add(flags[place : place + 1], strokes.end[place : place + 1], np.ones(1, bool))[0]
             points = np.concatenate([pen[None], pieces.reshape(-1, 2).astype(np.float64)])
         else:
+            if strokes.start is not None:
+                pen = strokes.start[place].astype(np.float64)
             control = (pen + end) / 2 if strokes.midway else strokes.control[place].astype(np.float64)
             points = np.stack([pen, control, end])
         if strokes.paint[place]:

@@ -1,7 +1,8 @@
 """Editing of programs: split them into strokes, leave some out, reorder them, recolour them.
 
 A stroke begins where the pen is, so leaving one out would move the next one's beginning. Here every stroke keeps its
-own beginning: if the pen is elsewhere, a jump is inserted. The result is an ordinary program.
+own beginning: if the pen is elsewhere, a jump is inserted, unless commands say where strokes start. The result is an
+ordinary program.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from spiral.engines.strokes import CHOICES, COLOURS, MOVE, PAINT, POINT, StrokeSettings
+from spiral.engines.strokes import ALL_CHOICES, COLOURS, MOVE, PAINT, POINT, StrokeSettings
 from spiral.errors import InputError
 from spiral.exports.palettes import nearest
 from spiral.exports.paths import curves, stroke_settings
@@ -46,6 +47,7 @@ def strokes(program: Program) -> list[Stroke]:
     """
     settings = stroke_settings(program)
     end, flag = settings.choices.index("end"), program.specification.index("flag")
+    start = program.specification.index("start")
     found: list[Stroke] = []
     pen, waiting = 0, []
     for command in program.commands:
@@ -53,6 +55,7 @@ def strokes(program: Program) -> list[Stroke]:
         if kind == MOVE:
             pen, waiting = command[end], []
             continue
+        pen = pen if start is None else command[start]
         waiting.append(command)
         if kind != POINT:
             found.append(Stroke(pen, tuple(waiting)))
@@ -67,6 +70,9 @@ def assemble(program: Program, chosen: Sequence[Stroke]) -> Program:
         InputError: not a program of brush strokes.
     """
     settings = stroke_settings(program)
+    if "start" in settings.choices:
+        commands = tuple(command for stroke in chosen for command in stroke.commands)
+        return replace(program, commands=commands)
     if "flag" not in settings.choices:
         # Without a flag the pen cannot jump: the program gets one.
         settings = replace(settings, choices=("flag", *settings.choices))
@@ -161,8 +167,8 @@ def with_colours(program: Program, colours: dict[int, npt.NDArray[np.floating]])
         InputError: not a program of brush strokes.
     """
     settings = stroke_settings(program)
-    # The order of `CHOICES` may differ from the program's.
-    choices = tuple(name for name in CHOICES if name in settings.choices or name in COLOURS)
+    # The usual order may differ from the program's.
+    choices = tuple(name for name in ALL_CHOICES if name in settings.choices or name in COLOURS)
     coloured = replace(settings, choices=choices, channels=3, levels=_LEVELS)
     rows = []
     for place, command in enumerate(program.commands):
