@@ -81,7 +81,10 @@ def test_with_starts_nothing_but_a_stroke_has_an_effect():
     choices = StrokeSettings(choices=ALL_CHOICES, channels=3).specification().choices
     assert [choice.name for choice in choices] == list(ALL_CHOICES)
     assert {choice.when for choice in choices[1:]} == {When("flag", (1,))}
-    assert StrokeSettings(choices=("start", "end")).specification().choices == (Location("start", 32), Location("end", 32))
+    assert StrokeSettings(choices=("start", "end")).specification().choices == (
+        Location("start", 32),
+        Location("end", 32),
+    )
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -39,7 +39,9 @@ def _strokes(program: Program, settings: StrokeSettings) -> list[str]:
             details += [curve.hexadecimal] if coloured else []
             lines.append(f"paint from {_point(*curve.points[0])} to {_point(*curve.points[-1])}, {', '.join(details)}")
         else:
-            lines.append(idle or f"move to {to}" if flag is not None and command[flag] == MOVE else f"lead through {to}")
+            lines.append(
+                idle or f"move to {to}" if flag is not None and command[flag] == MOVE else f"lead through {to}"
+            )
     return lines
 
 

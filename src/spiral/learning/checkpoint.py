@@ -133,13 +133,21 @@ def _require_finite(tensor: Tensor, name: str, where: Path | str) -> None:
         raise InputError(f"{where}: {name!r} holds values that are not finite")
 
 
-def fill(module: nn.Module, tensors: Tensors, where: Path | str) -> None:
+def fill(module: nn.Module, tensors: Tensors, where: Path | str, additions: Sequence[str] = ()) -> None:
     """Load weights into a module after checking every name, shape and value.
+
+    Args:
+        module: to load them into.
+        tensors: the weights.
+        where: whose they are, for messages.
+        additions: parts of names of weights that may be missing, and then stay as they are.
 
     Raises:
         InputError: the weights do not fit.
     """
     own = module.state_dict()
+    absent = {name: own[name] for name in set(own) - set(tensors) if any(part in name for part in additions)}
+    tensors = {**absent, **tensors}
     require_like(tensors, own, where)
     module.load_state_dict({name: tensor.to(own[name].dtype) for name, tensor in tensors.items()})
 

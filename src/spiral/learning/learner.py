@@ -15,6 +15,7 @@ from spiral.learning.checkpoint import Tensors
 from spiral.learning.discriminator_learner import DiscriminatorLearner
 from spiral.learning.policy_learner import MetricsCallback, PolicyLearner
 from spiral.learning.real_images import RealImages
+from spiral.models.policy import ADDITIONS
 from spiral.settings import Preset
 
 Evaluation = tuple[dict[str, float], list[Tensor], Tensor | None]
@@ -59,7 +60,7 @@ class Learner:
                 policy.ema.cluster_means.copy_(real.cluster_means)
 
     def load_agent_weights(self, agent: Path) -> None:
-        """Load the networks of an agent with the same specification and sizes.
+        """Load the networks of an agent with the same specification and sizes; `policy.ADDITIONS` may be new.
 
         Raises:
             InputError: these differ.
@@ -67,7 +68,7 @@ class Learner:
         discriminator = checkpoint.read_tensors(agent, "discriminator")
         checkpoint.fill(self.discriminator.network, discriminator, agent)
         for learner in self.policies:
-            checkpoint.fill(learner.policy, checkpoint.read_tensors(agent, "policy"), agent)
+            checkpoint.fill(learner.policy, checkpoint.read_tensors(agent, "policy"), agent, ADDITIONS)
             learner.ema.load_state_dict(learner.policy.state_dict())
 
     def state(self) -> dict[str, Tensors]:

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_FINEST_OF_PYRAMID = 16
+"""Side of the finest map that a pyramid refines: a finer one would cost more than everything else together."""
+
 
 class ResidualBlock(nn.Module):
     """x + conv1x1(relu(conv3x3(relu(x)))) on [N, channels, H, W], as in the published agent."""
@@ -21,6 +24,52 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, channels, H, W] to the same shape."""
         return x + self.narrow(functional.relu(self.wide(functional.relu(x))))
+
+
+def added_blocks(channels: int, count: int) -> nn.Sequential:
+    """Residual blocks that change nothing until they have learned something, so that a network can grow by them."""
+    blocks = [ResidualBlock(channels) for _ in range(count)]
+    for block in blocks:
+        zero(block.narrow)
+    return nn.Sequential(*blocks)
+
+
+def zero(layer: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Set a layer's weights and bias to 0."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+class FeaturePyramid(nn.Module):
+    """Coarse maps flow back into finer ones (Lin et al. 2017), which else see only their surroundings.
+
+    It changes nothing until it has learned something.
+    """
+
+    def __init__(self, channels: list[int], sides: list[int], blocks: int) -> None:
+        """A pyramid over maps of these channels and sides, from fine to coarse, with residual blocks on each.
+
+        Maps finer than `_FINEST_OF_PYRAMID` stay as they are.
+        """
+        super().__init__()
+        self.first = next((level for level, side in enumerate(sides) if side <= _FINEST_OF_PYRAMID), len(sides))
+        levels = range(self.first, len(sides) - 1)
+        self.ups = nn.ModuleList(
+            nn.ConvTranspose2d(channels[level + 1], channels[level], 4, stride=2, padding=1) for level in levels
+        )
+        self.blocks = nn.ModuleList(added_blocks(channels[level], blocks) for level in levels)
+        for up in self.ups:
+            zero(up)  # pyright: ignore[reportArgumentType]
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        """Maps [N, channels, side, side], none negative, to the same."""
+        result = list(maps)
+        for level in reversed(range(len(self.ups))):
+            place = self.first + level
+            merged = functional.relu(maps[place] + self.ups[level](result[place + 1]))
+            result[place] = functional.relu(self.blocks[level](merged))
+        return result
 
 
 class ScaleHead(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spiral.models.blocks import ResidualBlock, location_planes
+from spiral.models.blocks import ResidualBlock, added_blocks, location_planes
 
 DECODER_SIDE = 4
 """Side of a location head's first feature map."""
@@ -24,7 +24,15 @@ class LocationHead(nn.Module):
     """Decodes z to a grid of logits by residual blocks and transposed convolutions (appendix B)."""
 
     def __init__(
-        self, grid: int, size: int, hidden: int, width: int, blocks: int, skips: list[int], planes: int
+        self,
+        grid: int,
+        size: int,
+        hidden: int,
+        width: int,
+        blocks: int,
+        skips: list[int],
+        planes: int,
+        merge_blocks: int = 0,
     ) -> None:
         """A head for a grid x grid location.
 
@@ -36,6 +44,7 @@ class LocationHead(nn.Module):
             blocks: residual blocks.
             skips: channels of the encoder's feature maps, fine to coarse; empty without skips.
             planes: number of planes with locations already chosen; 0 without them.
+            merge_blocks: residual blocks after each of the skips.
         """
         super().__init__()
         ups = max(0, math.ceil(math.log2(grid / DECODER_SIDE)))
@@ -55,6 +64,7 @@ class LocationHead(nn.Module):
             nn.Conv2d(planes, width, 3, padding=1) if i >= 0 and sides[i] <= _FINEST_DRAWN else nn.Identity()
             for i in self._level
         )
+        self.merged = nn.ModuleList(added_blocks(width, merge_blocks if i >= 0 else 0) for i in self._level)
         self.last = nn.Conv2d(width, self.shuffle**2, 3 if skips else 1, padding=1 if skips else 0)
 
     def forward(self, z: Tensor, features: list[Tensor], places: list[Tensor]) -> Tensor:
@@ -62,13 +72,16 @@ class LocationHead(nn.Module):
         x = self.expand(z).view(-1, self.width, DECODER_SIDE, DECODER_SIDE)
         x = self.mix(x.contiguous(memory_format=torch.channels_last))
         x = functional.relu(self.blocks(x))
-        for up, skip, where, level in zip(self.ups, self.skips, self.wheres, self._level, strict=True):
+        merging = zip(self.ups, self.skips, self.wheres, self.merged, self._level, strict=True)
+        for up, skip, where, merged, level in merging:
             x = up(x)
             if level >= 0:
                 x = x + skip(features[level])
             if isinstance(where, nn.Conv2d):
                 x = x + where(draw(places, x.shape[-1]))
             x = functional.relu(x)
+            if len(merged):
+                x = functional.relu(merged(x))
         x = functional.pixel_shuffle(self.last(x), self.shuffle)
         if x.shape[-1] != self.grid:
             x = functional.interpolate(x.float(), (self.grid, self.grid), mode="bilinear", align_corners=False)

@@ -18,6 +18,7 @@ from torch.nn import functional
 from spiral.errors import InputError
 from spiral.models.blocks import (
     LOCATION_PLANES,
+    FeaturePyramid,
     ResidualBlock,
     ScaleHead,
     coordinate_planes,
@@ -39,6 +40,8 @@ from spiral.specification import Category, Choice, Location, Specification
 
 CORE_SIDE = 8
 """Side of the encoder's last feature map."""
+ADDITIONS = ("pyramid.", ".merged.")
+"""In the names of weights that an agent may lack with which another one's training starts; they change nothing yet."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,9 @@ class Policy(nn.Module):
             nn.Conv2d(LOCATION_PLANES * locations, deepest, 3, padding=1) if settings.skip_connections else None
         )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
+        sides = [finest // 2**level for level in range(downs + 1)]
+        widths = [width] + [wide] * downs
+        self.pyramid = FeaturePyramid(widths, sides, settings.pyramid_blocks) if settings.pyramid_blocks else None
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
         self.core_noise_mlp = mlp(settings.noise, settings.hidden, settings.hidden) if settings.noise_to_core else None
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
@@ -179,6 +185,7 @@ class Policy(nn.Module):
             settings.location_blocks,
             skips,
             planes,
+            settings.merge_blocks,
         )
 
     def initial_state(self, batch: int) -> State:
@@ -296,6 +303,8 @@ class Policy(nn.Module):
         vector = self.squeeze(x.flatten(1))
         if self.core_noise_mlp is not None and seen.noise is not None:
             vector = vector + self.core_noise_mlp(seen.noise)
+        if self.pyramid is not None:
+            features = self.pyramid(features)
         return Features(features, reduced, pictures), functional.relu(vector)
 
     def _stem(self, planes: Tensor, inputs: slice) -> Tensor:

@@ -31,6 +31,9 @@ class PolicySettings:
         skip_connections: not in the paper, for small machines. The location heads look at the encoder's feature maps of
             their own resolution, and locations already chosen are drawn as planes, so that "near that ink" need not
             pass through the vector z.
+        pyramid_blocks: not in the paper. With skip connections, coarse maps flow back into finer ones, a
+            feature pyramid (Lin et al. 2017), with so many residual blocks on each; 0 for none.
+        merge_blocks: not in the paper. Residual blocks in a location head after each map that it looks at.
         ordinal: not in the paper, for colour on small machines. Names of choices whose options are a scale, such as
             sizes or shades: what is learned for one option also changes its neighbours.
         local_features: not in the paper, for colour on small machines. For every chosen location, z gets the canvas,
@@ -55,6 +58,8 @@ class PolicySettings:
     cluster_means: int = 0
     sees_canvas: bool = True
     skip_connections: bool = False
+    pyramid_blocks: int = 0
+    merge_blocks: int = 0
     ordinal: tuple[str, ...] = ()
     local_features: bool = False
     glimpse: int = 0
@@ -66,10 +71,12 @@ class PolicySettings:
             InputError: a size is out of range.
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
-        depths = dict.fromkeys(("residual_blocks", "location_blocks"), (0, 256))
+        depths = dict.fromkeys(("residual_blocks", "location_blocks", "pyramid_blocks", "merge_blocks"), (0, 256))
         require_within("policy", self, **widths, **depths, noise=(0, 4096), cluster_means=(0, 4096), glimpse=(0, 64))
         if self.glimpse % 4:
             raise InputError(f"the side of a glimpse must be a multiple of 4, got --policy.glimpse {self.glimpse}")
+        if (self.pyramid_blocks or self.merge_blocks) and not self.skip_connections:
+            raise InputError("a pyramid and merge blocks need maps to look at: set --policy.skip-connections")
         if (self.local_features or self.glimpse) and not (self.sees_canvas or self.sees_target):
             raise InputError("a glimpse needs a picture: set --policy.sees-canvas or --policy.sees-target")
         if self.cluster_means and not self.sees_target:
