@@ -7,9 +7,10 @@ import torch
 
 from spiral.engines.strokes import StrokeSettings
 from spiral.errors import InputError
+from spiral.learning.checkpoint import fill
 from spiral.models.blocks import grid_positions, location_planes
 from spiral.models.locations import crop
-from spiral.models.policy import Observation, Policy, PolicySettings
+from spiral.models.policy import ADDITIONS, Observation, Policy, PolicySettings
 from spiral.specification import Category, Location, Specification, When
 
 SMALL = PolicySettings(
@@ -213,3 +214,37 @@ def test_a_glimpse_tells_of_what_is_at_the_chosen_place():
 def test_glimpses_that_cannot_be_are_refused(wrong):
     with pytest.raises(InputError, match=r"glimpse|look at"):
         replace(SMALL, **wrong, **({"sees_target": False} if "sees_canvas" in wrong else {}))
+
+
+@pytest.mark.parametrize(("size", "stride", "grid"), [(32, 2, 32), (64, 2, 32), (64, 1, 32)])
+def test_a_policy_that_grows_decides_as_before_and_then_learns(size, stride, grid):
+    specification = StrokeSettings(grid=grid).specification()
+    settings = replace(SMALL, skip_connections=True, stride=stride, channels=6)
+    small = Policy(specification, size, 1, settings)
+    grown = Policy(specification, size, 1, replace(settings, pyramid_blocks=2, merge_blocks=1))
+    absent = set(grown.state_dict()) - set(small.state_dict())
+    assert absent and all(any(part in name for part in ADDITIONS) for name in absent)
+    fill(grown, small.state_dict(), "here", ADDITIONS)
+    seen, commands = observation(4, size), specification.random(np.random.default_rng(0), (1, 4))
+    before, after = (
+        policy.evaluate(seen, torch.from_numpy(commands), policy.initial_state(4))[0].log_probability
+        for policy in (small, grown)
+    )
+    assert torch.equal(before, after)
+    after.sum().backward()
+    learning = [name for name, p in grown.named_parameters() if name in absent and p.grad is not None and p.grad.any()]
+    assert any("pyramid.ups" in name for name in learning) and any(".merged." in name for name in learning)
+
+
+def test_what_is_not_an_addition_may_not_be_missing():
+    policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, skip_connections=True, merge_blocks=1))
+    tensors = {name: tensor for name, tensor in policy.state_dict().items() if ".merged." not in name}
+    del tensors["value.bias"]
+    with pytest.raises(InputError, match=r"1 missing, 0 unknown, such as 'value.bias'"):
+        fill(policy, tensors, "here", ADDITIONS)
+
+
+@pytest.mark.parametrize("setting", ["pyramid_blocks", "merge_blocks"])
+def test_additions_to_the_skip_connections_need_them(setting):
+    with pytest.raises(InputError, match="skip-connections"):
+        replace(SMALL, **{setting: 1})
