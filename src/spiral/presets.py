@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spiral.engines.objects import SceneSettings
-from spiral.engines.strokes import CHOICES, StrokeSettings
+from spiral.engines.strokes import ALL_CHOICES, CHOICES, StrokeSettings
 from spiral.errors import InputError
 from spiral.models.discriminator import DiscriminatorSettings
 from spiral.models.policy_settings import PolicySettings
@@ -184,6 +184,7 @@ CELEBA_RECONSTRUCT = replace(
     PHOTOS_RECONSTRUCT,
     name="celeba-reconstruct",
     summary="redraw a face in 20 strokes; laptop size; --data.source names CelebA's folder",
+    canvas=replace(PHOTOS_RECONSTRUCT.canvas, choices=ALL_CHOICES),
     data=DataSettings(source="celeba", size=64),
     learning=replace(PHOTOS_RECONSTRUCT.learning, unrolls_per_episode=4, entropy_coef_end=0.001),
     run=RunSettings(evaluate_seconds=120.0),

@@ -1,0 +1,192 @@
+"""Programs by matching pursuit: at every step the stroke that helps a canvas most (Mallat and Zhang 1993).
+
+The atoms are random strokes, painted once to see what they cover. On reduced canvases the best colour of each atom, and
+what it gains, follow in closed form, for all atoms and many canvases by one matrix product; see
+`spiral.painting.closed_form` for the formulas. The best few are then executed and moved a little, and the best of those
+is painted: what counts in the end is what the engine paints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from spiral.engines import make, observe
+from spiral.engines.strokes import COLOURS, MOVE, StrokeSettings
+from spiral.errors import InputError, require_number
+from spiral.painting.best_of_n import ProposalSearch
+from spiral.specification import Location, Specification
+
+MAXIMUM_ATOMS = 1_000_000
+BATCH = 64
+"""Canvases at once: a libmypaint brush takes 0.7 MB, and each canvas has `CANDIDATES` forks."""
+CANDIDATES = 8
+_MOVES = 4
+"""How often the best candidate is moved in `CANDIDATES` ways."""
+_SIDE = 16
+"""Side of the reduced canvases."""
+_PAINTED = 256
+"""Atoms painted at once."""
+_LEAST_COVER = 1e-3
+_PRECISION = torch.bfloat16
+"""Of the products: they only name candidates."""
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Random strokes and what they cover.
+
+    Attributes:
+        commands: int64 [A, K].
+        cover: bfloat16 [A, P], mean coverage of each of the P cells of a reduced canvas, 0 to 1.
+        squared: bfloat16 [A, P], mean of its square.
+    """
+
+    commands: npt.NDArray[np.int64]
+    cover: Tensor
+    squared: Tensor
+
+
+def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, seed: int) -> Atoms:
+    """Draw random strokes and paint them.
+
+    Args:
+        engine: its name.
+        settings: of the canvases; commands name where strokes start.
+        size: side S of the pictures that an agent observes.
+        count: A.
+        seed: of the strokes.
+
+    Raises:
+        InputError: commands whose strokes begin at the pen's place, or a number out of range.
+    """
+    require_number("the number of strokes to search", count, CANDIDATES, MAXIMUM_ATOMS)
+    if "start" not in settings.choices:
+        raise InputError(
+            f"this search needs strokes that name their own start, and these commands are {settings.choices}: "
+            "choose another preset, or add 'start' to --canvas.choices"
+        )
+    commands = settings.sample_programs(np.random.default_rng(seed), 1, count)[0]
+    shape = tuple(name for name in settings.choices if name not in COLOURS)
+    plain = settings.to_json() | {"choices": shape, "channels": 1, "ground": (0.0,) * 3, "ink": (1.0,) * 3}
+    canvases = make(engine, _PAINTED, plain)
+    kept = [settings.choices.index(name) for name in shape]
+    cover, squared = [], []
+    for start in range(0, count, _PAINTED):
+        part = commands[start : start + _PAINTED][:, kept]
+        chosen = np.arange(_PAINTED) < len(part)
+        canvases.reset(np.zeros(_PAINTED, np.int64))
+        canvases.step(np.resize(part, (_PAINTED, len(kept))), chosen)
+        seen = torch.from_numpy(observe(canvases.canvases(), size)[: len(part), ..., 0]).float()[:, None] / 255
+        cover.append(_reduced(seen).flatten(1).to(_PRECISION))
+        squared.append(_reduced(seen.square()).flatten(1).to(_PRECISION))
+    return Atoms(commands, torch.cat(cover), torch.cat(squared))
+
+
+def pursue(
+    atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], commands: int, seed: int
+) -> npt.NDArray[np.int64]:
+    """Write programs from blank canvases: int64 [T, N, K].
+
+    A command that nothing helps paints nothing, if commands have a flag.
+
+    Args:
+        atoms: of `paint_atoms`.
+        search: N canvases, and `CANDIDATES` forks of each.
+        targets: uint8 [N, S, S, C].
+        commands: T.
+        seed: of the brushes and the moves.
+    """
+    engine, generator, number = search.engine, np.random.default_rng(seed), len(targets)
+    settings = StrokeSettings.parse(engine.settings)
+    engine.reset(seed + np.arange(number))
+    goal, flag, written = _planes(targets), engine.specification.index("flag"), []
+    for _ in range(commands):
+        seen = observe(engine.canvases(), targets.shape[1])
+        now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
+        tried = _candidates(atoms, settings, _planes(seen), goal)
+        errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
+        for _ in range(_MOVES):
+            best = tried[np.arange(number), errors.argmin(1)]
+            least = errors.min(1)
+            tried = np.repeat(best[:, None], search.candidates, axis=1)
+            tried[:, 1:] = _moved(engine.specification, tried[:, 1:], generator)
+            errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
+            errors[:, 0] = np.minimum(errors[:, 0], least)
+        chosen = tried[np.arange(number), errors.argmin(1)]
+        if flag is not None:
+            chosen[errors.min(1) >= now, flag] = MOVE
+        engine.step(chosen)
+        written.append(chosen)
+    return np.stack(written)
+
+
+def _candidates(atoms: Atoms, settings: StrokeSettings, seen: Tensor, goal: Tensor) -> npt.NDArray[np.int64]:
+    """The atoms that seem to gain most, in their best colours: int64 [N, CANDIDATES, K].
+
+    With coverage a, colour k, canvas c and target t a pixel's squared error changes by
+    -2 a (k - c)(t - c) + a^2 (k - c)^2.
+    """
+    number, channels = seen.shape[:2]
+    missing = goal - seen
+    first = torch.cat([missing, (seen * missing).sum(1, keepdim=True)], 1)
+    second = torch.cat([torch.ones_like(seen[:, :1]), seen, seen.square().sum(1, keepdim=True)], 1)
+    # [A, N, C + 1] and [A, N, C + 2], sums over pixels.
+    once = _product(atoms.cover, first)
+    twice = _product(atoms.squared, second)
+    area, coloured = twice[..., 0], "red" in settings.choices
+    if coloured:
+        levels = settings.levels - 1
+        colour = (once[..., :channels] + twice[..., 1 : channels + 1]) / area.clamp_min(_LEAST_COVER)[..., None]
+        colour = (colour.clamp(0.0, 1.0) * levels).round()
+        ink = colour / levels
+    else:
+        colour = once.new_zeros(())
+        ink = torch.tensor(settings.ink[:channels]).expand_as(once[..., :channels])
+    change = -2 * ((ink * once[..., :channels]).sum(-1) - once[..., channels])
+    change += ink.square().sum(-1) * area - 2 * (ink * twice[..., 1 : channels + 1]).sum(-1) + twice[..., channels + 1]
+    best = change.topk(CANDIDATES, dim=0, largest=False).indices.T
+    found = atoms.commands[best.numpy()]
+    if coloured:
+        options = colour[best, torch.arange(number)[:, None]].long().numpy()
+        for channel, name in enumerate(COLOURS):
+            found[..., settings.choices.index(name)] = options[..., channel]
+    return found
+
+
+def _product(cover: Tensor, maps: Tensor) -> Tensor:
+    """Sums of maps [N, M, side, side] under coverages [A, P]: float32 [A, N, M]."""
+    number, count = maps.shape[:2]
+    return (cover @ maps.reshape(number * count, -1).T.to(_PRECISION)).float().view(len(cover), number, count)
+
+
+def _moved(
+    specification: Specification, commands: npt.NDArray[np.int64], generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Commands int64 [N, M, K], one choice of each moved by a step, the flag excepted."""
+    moved, shape = commands.copy(), commands.shape[:2]
+    movable = [index for index, choice in enumerate(specification.choices) if choice.name != "flag"]
+    picked, steps = generator.choice(movable, shape), generator.integers(-1, 2, (2, *shape))
+    one = generator.choice([-1, 1], shape)
+    for index in movable:
+        choice, old = specification.choices[index], commands[..., index]
+        if isinstance(choice, Location):
+            rows, columns = np.clip(np.stack(np.divmod(old, choice.grid)) + steps, 0, choice.grid - 1)
+            new = rows * choice.grid + columns
+        else:
+            new = np.clip(old + one, 0, choice.size - 1)
+        moved[..., index] = np.where(picked == index, new, old)
+    return moved
+
+
+def _planes(pictures: npt.NDArray[np.uint8]) -> Tensor:
+    """Reduced pictures in [0, 1]: float32 [N, C, side, side] of uint8 [N, S, S, C]."""
+    return _reduced(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
+
+
+def _reduced(planes: Tensor) -> Tensor:
+    return torch.nn.functional.adaptive_avg_pool2d(planes, min(_SIDE, planes.shape[-1]))
