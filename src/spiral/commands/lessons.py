@@ -32,6 +32,8 @@ class Lessons:
     """Instead of an agent: search for programs of this experiment's commands, which must name where strokes start."""
     strokes: int = 40_000
     """With a preset, how many random strokes are compared at every step."""
+    moves: int = 4
+    """With a preset, how often the best stroke is moved in eight ways at every step."""
     split: str | None = "train"
     """train or test."""
     limit: int | None = None
@@ -108,6 +110,6 @@ class Lessons:
                 targets = images[start : start + BATCH]
                 engine = make(chosen.engine, len(targets), chosen.canvas.to_json())
                 search = ProposalSearch(engine, CANDIDATES)
-                programs += list(pursue(atoms, search, targets, length, self.seed + start).swapaxes(0, 1))
+                programs += list(pursue(atoms, search, targets, length, self.seed + start, self.moves).swapaxes(0, 1))
                 report(len(programs))
         return images, np.stack(programs), "a search"

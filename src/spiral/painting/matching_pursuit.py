@@ -25,9 +25,10 @@ MAXIMUM_ATOMS = 1_000_000
 BATCH = 64
 """Canvases at once: a libmypaint brush takes 0.7 MB, and each canvas has `CANDIDATES` forks."""
 CANDIDATES = 8
-_MOVES = 4
-"""How often the best candidate is moved in `CANDIDATES` ways."""
-_SIDE = 16
+MOVES = 4
+"""How often the best candidate is moved, in `CANDIDATES` ways each time."""
+MAXIMUM_MOVES = 1000
+_SIDE = 32
 """Side of the reduced canvases."""
 _PAINTED = 256
 """Atoms painted at once."""
@@ -88,7 +89,7 @@ def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, se
 
 
 def pursue(
-    atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], commands: int, seed: int
+    atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], commands: int, seed: int, moves: int = MOVES
 ) -> npt.NDArray[np.int64]:
     """Write programs from blank canvases: int64 [T, N, K].
 
@@ -100,7 +101,12 @@ def pursue(
         targets: uint8 [N, S, S, C].
         commands: T.
         seed: of the brushes and the moves.
+        moves: how often the best candidate is moved.
+
+    Raises:
+        InputError: a number out of range.
     """
+    require_number("moves", moves, 0, MAXIMUM_MOVES)
     engine, generator, number = search.engine, np.random.default_rng(seed), len(targets)
     settings = StrokeSettings.parse(engine.settings)
     engine.reset(seed + np.arange(number))
@@ -110,7 +116,7 @@ def pursue(
         now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
         tried = _candidates(atoms, settings, _planes(seen), goal)
         errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
-        for _ in range(_MOVES):
+        for _ in range(moves):
             best = tried[np.arange(number), errors.argmin(1)]
             least = errors.min(1)
             tried = np.repeat(best[:, None], search.candidates, axis=1)
