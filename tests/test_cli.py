@@ -398,6 +398,21 @@ def test_refined_lessons_are_nearer_to_their_pictures(name, tmp_path):
     assert errors[1] < 0.9 * errors[0]
 
 
+@pytest.mark.skipif(missing("mypaint") is not None, reason=f"mypaint: {missing('mypaint')}")
+def test_a_search_finds_programs_for_agents_to_learn_from(digits, tmp_path, capsys):
+    folder, path = digits[0].parent, tmp_path / "found.npz"
+    write = ["lessons", "--data", str(folder), "--out", str(path), "--commands", "20", "--moves", "1"]
+    few = [*write, "--strokes", "200"]
+    assert main([*few, "--preset", "celeba-reconstruct"]) == 0
+    with np.load(path) as archive:
+        assert archive["programs"].shape[1:] == (20, 9) and archive["images"].shape[1:] == (64, 64, 3)
+        assert (archive["programs"][..., 0] == 1).any()
+    assert "'start'" in fails(capsys, *few, "--preset", "mnist-reconstruct")
+    assert "does not paint strokes" in fails(capsys, *few, "--preset", "scene-reconstruct")
+    assert "leave out --preset" in fails(capsys, *few, "--preset", "celeba-reconstruct", "--evaluations", "5")
+    assert "--commands" in fails(capsys, *few, "--commands", "0")
+
+
 def test_search_writes_programs_and_its_record(digits, tmp_path, capsys):
     out = tmp_path / "found"
     engine = ["--preset", "mnist-reconstruct-vector", "--evaluations", "60", "--commands", "5", "--chains", "2"]
