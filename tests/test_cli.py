@@ -398,7 +398,7 @@ def test_refined_lessons_are_nearer_to_their_pictures(name, tmp_path):
     assert errors[1] < 0.9 * errors[0]
 
 
-@pytest.mark.skipif(missing("mypaint") is not None, reason=f"mypaint: {missing('mypaint')}")
+@works
 def test_a_search_finds_programs_for_agents_to_learn_from(digits, tmp_path, capsys):
     folder, path = digits[0].parent, tmp_path / "found.npz"
     write = ["lessons", "--data", str(folder), "--out", str(path), "--commands", "20", "--moves", "1"]

@@ -115,7 +115,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
     name="omniglot-reconstruct",
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
-    canvas=replace(MNIST_RECONSTRUCT.canvas, radii=(0.5, 0.7, 0.9, 1.2)),
+    canvas=replace(MNIST_RECONSTRUCT.canvas, choices=ALL_CHOICES[:6], radii=(0.5, 0.7, 0.9, 1.2)),
     data=DataSettings(source="glyphs"),
     learning=replace(MNIST_RECONSTRUCT.learning, unroll_length=16),
 )
