@@ -3,8 +3,8 @@
 ## spiral/Paint-v0
 
 **Action space** `MultiDiscrete`, one entry for each choice of the engine's command, in the specification's order
-(`flag`, `end`, `control`, `size`, `pressure`, and `red`, `green`, `blue` in colour; of scenes `action`, `place`,
-`type`, `size`, `red`, `green`, `blue`). Locations are cells of the grid, row * grid + column.
+(`flag`, `end`, `control`, `size`, `pressure`, and `red`, `green`, `blue` in colour, a `start` if chosen; of scenes
+`action`, `place`, `type`, `size`, `red`, `green`, `blue`). Locations are cells of the grid, row * grid + column.
 
 **Observation space** `Dict`:
 

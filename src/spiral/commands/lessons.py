@@ -51,10 +51,6 @@ class Lessons:
 
         from spiral.io.files import make_folder, write_atomically
 
-        if self.split not in (None, "train", "test"):
-            raise InputError(f"--split must be train or test, got {self.split!r}")
-        if self.limit is not None and self.limit < 1:
-            raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.evaluations < 0:
             raise InputError(f"--evaluations must be at least 0, got {self.evaluations}")
         if self.commands is not None and self.commands < 1:
@@ -68,15 +64,23 @@ class Lessons:
         write_atomically(self.out, buffer.getvalue())
         console.print(f"wrote {len(programs)} programs of {author} to {self.out}")
 
+    def _images(self, size: int, channels: int) -> npt.NDArray[np.uint8]:
+        from spiral.datasets import load
+
+        if self.split not in (None, "train", "test"):
+            raise InputError(f"--split must be train or test, got {self.split!r}")
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"--limit must be at least 1, got {self.limit}")
+        return load(self.data, size, channels, self.split).evenly_spaced(self.limit).images
+
     def _by_agent(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], str]:
         import numpy as np
 
         from spiral.agent import load_agent
-        from spiral.datasets import load
         from spiral.painting.refining import refine
 
         agent = load_agent(self.checkpoint)
-        images = load(self.data, agent.size, agent.channels, self.split).evenly_spaced(self.limit).images
+        images = self._images(agent.size, agent.channels)
         programs = []
         with progress_bar(self.out.name, len(images)) as report:
             for start in range(0, len(images), _BATCH):
@@ -91,7 +95,6 @@ class Lessons:
     def _by_search(self, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], str]:
         import numpy as np
 
-        from spiral.datasets import load
         from spiral.engines import make
         from spiral.engines.strokes import StrokeSettings
         from spiral.painting.best_of_n import ProposalSearch
@@ -102,7 +105,7 @@ class Lessons:
         if not isinstance(chosen.canvas, StrokeSettings):
             raise InputError(f"{name} does not paint strokes; choose another --preset")
         size, length = chosen.data.size, self.commands or chosen.learning.episode_length
-        images = load(self.data, size, chosen.canvas.channels, self.split).evenly_spaced(self.limit).images
+        images = self._images(size, chosen.canvas.channels)
         atoms = paint_atoms(chosen.engine, chosen.canvas, size, self.strokes, self.seed)
         programs = []
         with progress_bar(self.out.name, len(images)) as report:

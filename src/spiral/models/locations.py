@@ -52,7 +52,7 @@ class LocationHead(nn.Module):
         # resolution would cost more than everything else together.
         self.shuffle = 2 if skips and ups > 1 else 1
         ups -= self.shuffle - 1
-        self.grid, self.width = grid, width
+        self.grid, self.width, self.merge_blocks = grid, width, merge_blocks
         self.expand = nn.Linear(hidden, DECODER_SIDE**2 * width)
         self.mix = nn.Conv2d(width, width, 3, padding=1)
         self.blocks = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
@@ -80,7 +80,7 @@ class LocationHead(nn.Module):
             if isinstance(where, nn.Conv2d):
                 x = x + where(draw(places, x.shape[-1]))
             x = functional.relu(x)
-            if len(merged):
+            if self.merge_blocks:
                 x = functional.relu(merged(x))
         x = functional.pixel_shuffle(self.last(x), self.shuffle)
         if x.shape[-1] != self.grid:
