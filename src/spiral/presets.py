@@ -117,6 +117,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
     canvas=replace(MNIST_RECONSTRUCT.canvas, choices=ALL_CHOICES[:6], radii=(0.5, 0.7, 0.9, 1.2)),
     data=DataSettings(source="glyphs"),
+    policy=replace(MNIST_RECONSTRUCT.policy, channels=32, pyramid_blocks=2, merge_blocks=1),
     learning=replace(MNIST_RECONSTRUCT.learning, unroll_length=16),
 )
 OMNIGLOT_RECONSTRUCT_L2 = replace(
@@ -139,16 +140,18 @@ PHOTOS_RECONSTRUCT = Preset(
     name="photos-reconstruct",
     summary="redraw a photograph in colour, stroke by stroke; laptop size; --data.source photos:FOLDER names your own",
     canvas=StrokeSettings(
-        size=64, choices=CHOICES, grid=16, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
+        size=64, choices=ALL_CHOICES, grid=16, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
     ),
     data=DataSettings(source="photos", size=64, held_out=64),
     policy=PolicySettings(
         channels=16,
         stride=4,
-        core_channels=32,
+        core_channels=64,
         residual_blocks=4,
+        location_channels=32,
         location_blocks=1,
         skip_connections=True,
+        merge_blocks=1,
         local_features=True,
         ordinal=("size", "pressure", "red", "green", "blue"),
     ),
@@ -184,7 +187,6 @@ CELEBA_RECONSTRUCT = replace(
     PHOTOS_RECONSTRUCT,
     name="celeba-reconstruct",
     summary="redraw a face in 20 strokes; laptop size; --data.source names CelebA's folder",
-    canvas=replace(PHOTOS_RECONSTRUCT.canvas, choices=ALL_CHOICES),
     data=DataSettings(source="celeba", size=64),
     learning=replace(PHOTOS_RECONSTRUCT.learning, unrolls_per_episode=4, entropy_coef_end=0.001),
     run=RunSettings(evaluate_seconds=120.0),
@@ -210,7 +212,14 @@ SCENE_RECONSTRUCT = Preset(
     engine="scene",
     canvas=SceneSettings(),
     data=DataSettings(source="scenes", size=64, held_out=128),
-    policy=replace(PHOTOS_RECONSTRUCT.policy, ordinal=("size", "red", "green", "blue"), glimpse=16),
+    policy=replace(
+        PHOTOS_RECONSTRUCT.policy,
+        core_channels=32,
+        location_channels=16,
+        merge_blocks=0,
+        ordinal=("size", "red", "green", "blue"),
+        glimpse=16,
+    ),
     discriminator=DiscriminatorSettings(channels=16),
     learning=replace(
         MNIST_RECONSTRUCT.learning,
