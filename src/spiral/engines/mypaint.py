@@ -185,18 +185,24 @@ class MypaintEngine:
             self._execute(replace(strokes, control=control, end=end, midway=False), drawn.view(np.uint8))
 
     def _execute(self, strokes: Strokes, chosen: npt.NDArray[np.uint8]) -> None:
-        self._native.stroke(
-            chosen,
-            strokes.paint.view(np.uint8),
-            strokes.control,
-            strokes.midway,
-            strokes.end,
-            strokes.radius,
-            strokes.pressure,
-            strokes.colour,
-            self._pixels,
-            self._threads,
-        )
+        try:
+            self._native.stroke(
+                chosen,
+                strokes.paint.view(np.uint8),
+                strokes.control,
+                strokes.midway,
+                strokes.end,
+                strokes.radius,
+                strokes.pressure,
+                strokes.colour,
+                self._pixels,
+                self._threads,
+            )
+        except OverflowError as error:
+            raise InputError(
+                f"brush {self._stroke_settings.brush!r}: {error}; lower its dabs_per_actual_radius, "
+                "dabs_per_basic_radius, dabs_per_second or radius, or paint with another brush"
+            ) from error
 
     def canvases(self) -> npt.NDArray[np.uint8]:
         """The canvases, uint8 [B, H, W, C]: the engine's own memory."""
