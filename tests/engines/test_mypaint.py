@@ -182,6 +182,23 @@ def test_settings_of_a_brush_are_numbers(tmp_path, setting):
 
 
 @works
+def test_a_brush_of_an_editor_that_marks_utf_8_paints(tmp_path):
+    text = mypaint.read_brush("classic/pen")
+    (tmp_path / "marked.myb").write_text(text, encoding="utf-8-sig")
+    assert mypaint.read_brush(str(tmp_path / "marked.myb")) == text
+
+
+@works
+def test_what_is_wrong_with_a_brushs_name_is_told(tmp_path, monkeypatch):
+    (tmp_path / "pack.zip").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"pack\.zip is no brush of MyPaint, .* unpack it"):
+        mypaint.read_brush(str(tmp_path / "pack.zip"))
+    monkeypatch.setenv("SPIRAL_BRUSHES", f"{tmp_path}:/tmp")
+    with pytest.raises(InputError, match=rf"no brush 'mine' in .*SPIRAL_BRUSHES={tmp_path}:/tmp names no folder"):
+        mypaint.read_brush("mine")
+
+
+@works
 def test_an_old_brush_is_called_old(tmp_path):
     (tmp_path / "old.myb").write_text("# mypaint brush file\nversion 2\nopaque 0.81\n")
     with pytest.raises(InputError, match=r"version 2, which is too old; open it in MyPaint"):
