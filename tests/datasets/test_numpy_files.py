@@ -116,6 +116,12 @@ def test_labels_without_values_are_refused_whatever_their_shape(tmp_path, shape)
         load(tmp_path / "a.npz", 8, 1)
 
 
+def test_labels_of_two_classes_may_be_bool(tmp_path):
+    np.savez(tmp_path / "a.npz", images=DIGITS, labels=CLASSES > 4)
+    labels = load(tmp_path / "a.npz", 8, 1).labels
+    assert labels is not None and labels.tolist() == (CLASSES > 4).astype(int).tolist()
+
+
 class Harmful:
     """Writes a file when it is unpickled."""
 
