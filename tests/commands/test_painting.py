@@ -80,14 +80,13 @@ def test_a_picture_too_narrow_for_strokes_fails_alone(tmp_path, capsys):
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
-    folder = tmp_path / "[bold]a["  # with what follows: [/red]
+    folder, out = tmp_path / "[bold]a[", tmp_path / "[bold]b["  # with what follows: [/red]
     folder.mkdir()
     path = folder / "red]:smile:.png"
     Image.effect_noise((28, 28), 50).save(path)
-    assert (
-        main(["paint", str(path), "--out", str(folder), "--strokes", "2", "--size", "32", "--effort", "1", *AGENT]) == 0
-    )
-    assert "wrote" in (told := capsys.readouterr().err) and str(path) in told.replace("\n", "")
+    more = ("--strokes", "2", "--size", "32", "--effort", "1", *AGENT)
+    assert main(["paint", str(path), "--out", str(out), *more]) == 0
+    assert "wrote" in (told := capsys.readouterr().err) and str(out / path.name) in told.replace("\n", "")
 
 
 def test_white_ink_on_nothing_is_seen_by_an_agent_of_white_on_black(tmp_path, capsys):
