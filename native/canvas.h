@@ -18,6 +18,8 @@ extern "C" {
 #include <mypaint-fixed-tiled-surface.h>
 }
 
+#include "fence.h"
+
 // SPIRAL's environment feeds a stroke to libmypaint in this many sub-steps, this many seconds apart.
 constexpr int kSubSteps = 50;
 constexpr double kSubStepSeconds = 0.1;
@@ -121,6 +123,10 @@ class Canvas {
   Canvas(int size, const std::string& brush_json, const Colour& ground)
       : size_(size), surface_(mypaint_fixed_tiled_surface_new(size, size)), brush_(mypaint_brush_new()) {
     if (!surface_ || !brush_) throw std::bad_alloc();
+    auto* tiled = reinterpret_cast<MyPaintTiledSurface*>(surface_.get());
+    const int tiles = (size + tiled->tile_size - 1) / tiled->tile_size;
+    fence_ = std::make_unique<Fence>(mypaint_fixed_tiled_surface_interface(surface_.get()), tiles * tiled->tile_size,
+                                     tiled->tile_size);
     mypaint_brush_from_defaults(brush_.get());
     if (!mypaint_brush_from_string(brush_.get(), brush_json.c_str()))
       throw std::invalid_argument("libmypaint cannot read this brush");
@@ -170,7 +176,10 @@ class Canvas {
     move(x, y);
   }
 
-  void move(float x, float y) { execute({false, 0.0f, 0.0f, x, y, 0.0f, 0.0f}, paper()); }
+  void move(float x, float y) {
+    fence_->begin(brush_.get());
+    execute({false, 0.0f, 0.0f, x, y, 0.0f, 0.0f}, paper());
+  }
 
   // Returns the part of the canvas that has changed.
   MyPaintRectangle stroke(float control_x, float control_y, float end_x, float end_y, float radius, float pressure,
@@ -179,6 +188,7 @@ class Canvas {
     set(MYPAINT_BRUSH_SETTING_COLOR_H, hsv[0]);
     set(MYPAINT_BRUSH_SETTING_COLOR_S, hsv[1]);
     set(MYPAINT_BRUSH_SETTING_COLOR_V, hsv[2]);
+    fence_->begin(brush_.get());
     mypaint_surface_begin_atomic(paper());
     execute({true, control_x, control_y, end_x, end_y, radius, pressure}, paper());
     // A stroke changes a small part of the canvas: only that is read back.
@@ -186,6 +196,9 @@ class Canvas {
     mypaint_surface_end_atomic(paper(), &touched);
     return touched;
   }
+
+  // Whether the last stroke had more dabs than can be painted: some are missing.
+  bool exhausted() const { return fence_->exhausted(); }
 
   float x() const { return x_; }
   float y() const { return y_; }
@@ -235,7 +248,7 @@ class Canvas {
     mutable MyPaintTileRequest request_;
   };
 
-  MyPaintSurface* paper() const { return mypaint_fixed_tiled_surface_interface(surface_.get()); }
+  MyPaintSurface* paper() const { return fence_->interface(); }
 
   void execute(const Event& event, MyPaintSurface* surface) {
     if (random_) history_.push_back(event);
@@ -243,7 +256,7 @@ class Canvas {
       set(MYPAINT_BRUSH_SETTING_RADIUS_LOGARITHMIC, std::log(event.radius));
       const float first = painting_ ? pressure_ : event.pressure;
       if (!painting_) stroke_to(surface, x_, y_, first);
-      for (int i = 1; i <= kSubSteps; ++i) {
+      for (int i = 1; i <= kSubSteps && !exhausted(); ++i) {
         const float t = static_cast<float>(i) / kSubSteps, u = 1.0f - t;
         stroke_to(surface, u * u * x_ + 2 * u * t * event.control_x + t * t * event.end_x,
                   u * u * y_ + 2 * u * t * event.control_y + t * t * event.end_y, u * first + t * event.pressure);
@@ -266,6 +279,7 @@ class Canvas {
     reseed(seed_);
     history_.clear();
     NullSurface nowhere;
+    fence_->begin(brush_.get());
     for (const Event& event : source.history_) execute(event, &nowhere.parent);
   }
 
@@ -335,6 +349,7 @@ class Canvas {
 
   int size_;
   Surface surface_;
+  std::unique_ptr<Fence> fence_;  // around the surface
   Brush brush_;
   bool random_ = false, erases_ = false;
   std::array<uint16_t, 3> ground_{};

@@ -149,6 +149,7 @@ class Canvases {
       // A length in radii, as libmypaint spaces its dabs.
       return (std::hypot(middle_x - x, middle_y - y) + std::hypot(e[2 * i] - middle_x, e[2 * i + 1] - middle_y)) / r[i];
     };
+    std::atomic<bool> exhausted{false};
     in_parallel(threads, work_of, [&](size_t i) {
       if (!chosen[i]) return;
       Canvas& canvas = *canvases_[i];
@@ -158,7 +159,9 @@ class Canvases {
       const MyPaintRectangle touched = canvas.stroke(control_x, control_y, e[2 * i], e[2 * i + 1], r[i], p[i],
                                                      Colour{rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]});
       canvas.read(pixels + i * pixels_each(), channels_, touched);
+      if (canvas.exhausted()) exhausted = true;
     });
+    if (exhausted) throw std::overflow_error("a stroke has too many dabs");
   }
 
  private:

@@ -35,7 +35,7 @@ from spiral.errors import InputError, TrainingError
 SECONDS_EACH = 60
 """Processor seconds that one input may take; the largest pictures that are accepted need a tenth of it."""
 BYTES_EACH = 4 * 2**30
-"""Memory beyond that of the start; a picture of the largest size that is accepted needs less than half of it."""
+"""Memory that one input may take; a picture of the largest size that is accepted needs less than half of it."""
 _NOWHERE = -1.0
 _UNIT = 1 if sys.platform == "darwin" else 1024
 """Of the memory that the system reports."""
@@ -80,6 +80,7 @@ def work(job: Job, originals: Path, log: Path, place: Any, tally: Any) -> None:
         place[0], place[1] = number, time.process_time()
         limit = int(time.process_time()) + SECONDS_EACH
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        limit_memory()
         os.truncate(log, 0)
         with tempfile.TemporaryDirectory() as folder:
             failed = tried(attempt, input_of(job.kind, job.seed, number, originals, Path(folder)), tally)
@@ -101,6 +102,14 @@ def tried(attempt: Callable[[Path], object], path: Path, tally: Any) -> str | No
     else:
         tally[0] += 1
     return None
+
+
+def limit_memory() -> None:
+    """Fail an input that takes too much memory when it asks for it, not when the machine has none left: on Linux."""
+    account = Path("/proc/self/statm")
+    if account.exists():
+        used = int(account.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + BYTES_EACH, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 def _peak() -> int:

@@ -37,6 +37,23 @@ def test_who_names_no_agent_is_told_which_one_paints(tmp_path, capsys):
     assert "which knows digits; for photographs add --strokes" in said and "night.program.json" in said
 
 
+def test_a_picture_is_not_overwritten_by_its_painting(tmp_path, capsys, monkeypatch):
+    Image.effect_noise((30, 20), 50).save(tmp_path / "a.png")
+    before = (tmp_path / "a.png").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for command in (["paint", "a.png", *AGENT], ["paint", str(tmp_path), *AGENT], ["search", "a.png"]):
+        assert main([*command, "--out", "."]) == 2
+        assert "would be overwritten by its painting; name another folder with --out" in capsys.readouterr().err
+    assert (tmp_path / "a.png").read_bytes() == before
+
+
+def test_a_size_of_0_is_refused(tmp_path, capsys):
+    Image.effect_noise((30, 20), 50).save(tmp_path / "a.png")
+    more = ("--strokes", "2", "--size", "0", "--out", str(tmp_path / "out"))
+    assert main(["paint", str(tmp_path / "a.png"), *AGENT, *more]) == 2
+    assert "size must be 8 to" in capsys.readouterr().err
+
+
 def test_one_bad_file_does_not_stop_a_folder(tmp_path, capsys):
     pictures, out = tmp_path / "pictures", tmp_path / "out"
     pictures.mkdir()
@@ -63,14 +80,13 @@ def test_a_picture_too_narrow_for_strokes_fails_alone(tmp_path, capsys):
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
-    folder = tmp_path / "[bold]a["  # with what follows: [/red]
+    folder, out = tmp_path / "[bold]a[", tmp_path / "[bold]b["  # with what follows: [/red]
     folder.mkdir()
     path = folder / "red]:smile:.png"
     Image.effect_noise((28, 28), 50).save(path)
-    assert (
-        main(["paint", str(path), "--out", str(folder), "--strokes", "2", "--size", "32", "--effort", "1", *AGENT]) == 0
-    )
-    assert "wrote" in (told := capsys.readouterr().err) and str(path) in told.replace("\n", "")
+    more = ("--strokes", "2", "--size", "32", "--effort", "1", *AGENT)
+    assert main(["paint", str(path), "--out", str(out), *more]) == 0
+    assert "wrote" in (told := capsys.readouterr().err) and str(out / path.name) in told.replace("\n", "")
 
 
 def test_white_ink_on_nothing_is_seen_by_an_agent_of_white_on_black(tmp_path, capsys):

@@ -143,6 +143,13 @@ def test_sources_that_are_not_to_be_had_are_named(name):
         load(name, 28, 1)
 
 
+@pytest.mark.parametrize("name", ["train.csv", "digits.H5", "train.parquet", "training.pt", "digits.mat"])
+def test_data_sets_of_other_formats_are_told_what_is_read(tmp_path, name):
+    (tmp_path / name).write_bytes(b"label,pixel0\n")
+    with pytest.raises(InputError, match=rf"{name}: .* not read as data sets; save the pictures as an \.npz"):
+        load(tmp_path / name, 28, 1)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="neither archives of MNIST, OMNIGLOT or CelebA nor pictures"):
         load(tmp_path, 28, 1)

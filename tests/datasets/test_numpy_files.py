@@ -90,6 +90,15 @@ def test_what_is_no_picture_is_refused_by_name(tmp_path, values):
         load(tmp_path / "a.npy", 28, 1)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("shape", [(2**32, 0, 8, 4), (2**32, 8, 0), (2**40, 0, 1, 4), (2**32, 4, 3, 0), (2**32, 0)])
+def test_billions_of_pictures_without_pixels_are_refused_at_once(tmp_path, shape):
+    header = str({"descr": "|u1", "fortran_order": False, "shape": shape}).encode()
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InputError, match=r"a\.npy: images must be \[N, H, W\]"):
+        load(tmp_path / "a.npy", 8, 1)
+
+
 @pytest.mark.parametrize("name", ["images", "labels"])
 def test_an_entry_that_is_no_array_is_refused(tmp_path, name):
     path = tmp_path / "a.npz"
@@ -105,6 +114,12 @@ def test_labels_without_values_are_refused_whatever_their_shape(tmp_path, shape)
     np.savez(tmp_path / "a.npz", images=DIGITS, labels=np.zeros(shape, np.int64))
     with pytest.raises(InputError, match="labels must be 12 whole numbers"):
         load(tmp_path / "a.npz", 8, 1)
+
+
+def test_labels_of_two_classes_may_be_bool(tmp_path):
+    np.savez(tmp_path / "a.npz", images=DIGITS, labels=CLASSES > 4)
+    labels = load(tmp_path / "a.npz", 8, 1).labels
+    assert labels is not None and labels.tolist() == (CLASSES > 4).astype(int).tolist()
 
 
 class Harmful:

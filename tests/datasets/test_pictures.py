@@ -174,11 +174,19 @@ def test_what_is_no_picture_is_refused_in_one_line(given):
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"PK\x03\x04", "zip archive; unpack it"),
         (b"%PDF-1.4", "PDF"),
+        (b"8BPS\x00\x01", "Photoshop"),
+        (b'{"engine": "vector"}', "spiral render"),
     ],
 )
 def test_what_is_often_named_in_place_of_a_picture_is_recognised(data, says):
     with pytest.raises(InputError, match=says):
         open_image(data, 3)
+
+
+def test_what_pillow_warns_of_is_told_once(recwarn):
+    with pytest.raises(InputError, match="none of PNG"):
+        open_image(b"II*\x00\x08\x00\x00\x00\x00\x00", 3)
+    assert not recwarn.list
 
 
 def test_broken_metadata_does_not_spoil_a_picture():

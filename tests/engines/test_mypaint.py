@@ -112,6 +112,63 @@ def test_brushes_that_would_paint_without_end_are_refused(tmp_path, name, settin
         mypaint.read_brush(str(tmp_path / "slow.myb"))
 
 
+def brush(folder: Path, **settings: object) -> str:
+    """The path of a brush with these base values, or base values and curves."""
+    full = {name: value if isinstance(value, dict) else {"base_value": value} for name, value in settings.items()}
+    text = {name: {"base_value": 0.0, "inputs": {}, **value} for name, value in full.items()}
+    (folder / "own.myb").write_text(json.dumps({"version": 3, "settings": text}))
+    return str(folder / "own.myb")
+
+
+IN_LITTLE_MEMORY = """
+import resource, sys
+import numpy as np
+from spiral.engines import make
+limit = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize() + 2**28
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+engine = make("mypaint", 1, {"brush": sys.argv[1], "size": 32, "radii": (float(sys.argv[2]),), "radii_at": 32}, 1)
+for command in engine.specification.random(np.random.default_rng(0), (20, 1)):
+    engine.step(command)
+print((engine.canvases() < 255).sum())
+"""
+
+
+@works
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's account of memory")
+@pytest.mark.parametrize(
+    ("settings", "paints"),
+    [
+        ({"offset_by_random": 1e5}, False),
+        ({"offset_by_speed": 1e6}, False),
+        ({"hardness": 1.0, "anti_aliasing": 1e-9}, True),
+        ("Dieterle/Posterizer", True),
+    ],
+    ids=["offsets at random", "offsets by speed", "an infinite radius", "an infinite radius in a brush of MyPaint"],
+)
+def test_no_brush_takes_all_memory(tmp_path, settings, paints):
+    """libmypaint's map of tiles reaches as far as the farthest dab."""
+    name = settings
+    if not isinstance(settings, str):
+        name = brush(tmp_path, opaque=1.0, dabs_per_actual_radius=2.0, **settings)
+    elif name not in mypaint.brush_names():
+        pytest.skip("this brush is not here")
+    done = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY, name, "1.0"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not paints or int(done.stdout) > 20
+
+
+@works
+def test_a_stroke_of_too_many_dabs_is_an_error_that_names_the_brush(tmp_path):
+    tiny = {"inputs": {"pressure": [[0, -20], [1, -20]]}}
+    path = brush(tmp_path, opaque=1.0, hardness=0.8, dabs_per_actual_radius=990.0, radius_logarithmic=tiny)
+    engine = make("mypaint", 2, {"brush": path, "size": 512}, 2)
+    with pytest.raises(InputError, match=r"own\.myb.*too many dabs; lower its dabs_per_actual_radius"):
+        engine.step(np.array([[1, 1023, 500, 0, 9], [0, 500, 300, 0, 9]]))
+    engine.reset(np.zeros(2, np.int64))
+    engine.step(np.array([[0, 500, 300, 0, 9]] * 2))
+    assert (engine.canvases() == 255).all(), "it can be used again"
+
+
 def test_every_brush_of_mypaint_passes_the_checks():
     for name in mypaint.brush_names():
         mypaint.read_brush(name)
@@ -122,6 +179,23 @@ def test_settings_of_a_brush_are_numbers(tmp_path, setting):
     (tmp_path / "s.myb").write_text(f'{{"version": 3, "settings": {{"opaque": {setting}}}}}')
     with pytest.raises(InputError, match=r"s\.myb: the setting 'opaque'"):
         make("mypaint", 1, {"brush": str(tmp_path / "s.myb")})
+
+
+@works
+def test_a_brush_of_an_editor_that_marks_utf_8_paints(tmp_path):
+    text = mypaint.read_brush("classic/pen")
+    (tmp_path / "marked.myb").write_text(text, encoding="utf-8-sig")
+    assert mypaint.read_brush(str(tmp_path / "marked.myb")) == text
+
+
+@works
+def test_what_is_wrong_with_a_brushs_name_is_told(tmp_path, monkeypatch):
+    (tmp_path / "pack.zip").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"pack\.zip is no brush of MyPaint, .* unpack it"):
+        mypaint.read_brush(str(tmp_path / "pack.zip"))
+    monkeypatch.setenv("SPIRAL_BRUSHES", f"{tmp_path}:/tmp")
+    with pytest.raises(InputError, match=rf"no brush 'mine' in .*SPIRAL_BRUSHES={tmp_path}:/tmp names no folder"):
+        mypaint.read_brush("mine")
 
 
 @works

@@ -42,7 +42,14 @@ def test_the_same_number_is_the_same_input(tmp_path):
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize(("what", "reason"), [("raises", "KeyError: 'found'"), ("aborts", "died of SIGABRT")])
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("raises", "KeyError: 'found'"),
+        ("aborts", "died of SIGABRT"),
+        pytest.param("devours", "MemoryError", marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux's")),
+    ],
+)
 def test_what_fails_is_saved_with_its_reason(tmp_path, what, reason):
     """In a process of its own, which one of the kinds ends."""
     script = tmp_path / "a.py"
@@ -50,6 +57,7 @@ def test_what_fails_is_saved_with_its_reason(tmp_path, what, reason):
         f"import os, sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
         "import fuzz\nfrom fuzz_inputs import KINDS, Kind\n"
         "def raises(path): raise KeyError('found')\ndef aborts(path): os.abort()\n"
+        "def devours(path): return bytearray(5 * 2**30)\n"
         "def damage(chance, originals, folder):\n    path = folder / 'a'; path.write_text('x'); return path\n"
         f"KINDS['array'] = Kind(lambda folder: None, damage, lambda originals: {what})\n"
         "if __name__ == '__main__':\n"

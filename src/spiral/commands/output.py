@@ -19,18 +19,29 @@ from spiral.program import Program
 console = Console(stderr=True, soft_wrap=True, markup=False, emoji=False)  # names of files may look like markup
 
 
-def output_names(images: Sequence[Path]) -> list[str]:
-    """Names for the results of picture files.
+def output_names(images: Sequence[Path], out: Path) -> list[str]:
+    """Names for the results of picture files in a folder.
 
     Raises:
-        InputError: no pictures, or two with one name.
+        InputError: no pictures, two with one name, or one that its result would overwrite.
     """
     names = [path.stem for path in images]
     if not names:
         raise InputError("name at least one picture")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"two pictures are both called {twice[0]!r}; put the results into different folders")
+    for name, path in zip(names, images, strict=True):
+        if _is_same(out / f"{name}.png", path):
+            raise InputError(f"{path} would be overwritten by its painting; name another folder with --out")
     return names
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file; not so where there is none, which is told when it is read."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 def write_paintings(out: Path, names: Sequence[str], paintings: Iterable[tuple[Program, Any]]) -> None:

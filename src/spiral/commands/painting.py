@@ -93,7 +93,7 @@ class Paint:
             if not found:
                 raise InputError(f"there are no pictures in the folder {path}")
             images += found
-        names = output_names(images)
+        names = output_names(images, self.out)
         for option, given in (("palette", self.palette), ("continue", self.on)):
             if given is not None and self.strokes is None:
                 raise InputError(f"--{option} needs --strokes")
@@ -178,7 +178,7 @@ class Paint:
         from spiral.painting.marks import aspect_of
         from spiral.painting.painter import paint_picture
 
-        size, written = self.size or LARGE, list[str]()
+        size, written = LARGE if self.size is None else self.size, list[str]()
         paper = None if self.on is None else self._paper(self.on, agent)
         for name, path in images.items():
             picture = None

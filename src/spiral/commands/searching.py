@@ -104,7 +104,7 @@ class Search:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         if self.data is None:
             images: dict[str, npt.NDArray[np.uint8]] = {}
-            for name, path in zip(output_names(self.images), self.images, strict=True):
+            for name, path in zip(output_names(self.images, self.out), self.images, strict=True):
                 with failures.collected(path):
                     images[name] = fit_image(path, size, channels)
             return list(images), Dataset("files", np.stack(list(images.values())))

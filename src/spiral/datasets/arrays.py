@@ -71,13 +71,13 @@ def as_pictures(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
         name: for messages.
 
     Raises:
-        InputError: another type or shape.
+        InputError: another type or shape, or no pixels.
     """
     if values.ndim == 2 and values.shape[0] != values.shape[1]:  # a square would be a single picture
         side = math.isqrt(values.shape[1])
         values = values.reshape(len(values), side, side) if side > 1 and side**2 == values.shape[1] else values
     ordered = _channels_last(values, 1)
-    if ordered is None:
+    if ordered is None or 0 in ordered.shape[1:]:  # a file of 200 bytes may claim billions of empty pictures
         raise InputError(
             f"{name}: images must be [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1, 3 or 4, "
             f"got {values.dtype} {values.shape}"

@@ -31,6 +31,8 @@ BUILT_IN = {
 HUGGING_FACE = "hf:"
 BY_DRAWER = "by-drawer:"
 _SAMPLE_TRAIN = 8000
+_TABLES = (".csv", ".tsv", ".h5", ".hdf5", ".parquet", ".arrow", ".mat", ".pkl", ".pickle", ".pt", ".pth", ".tfrecord")
+"""Endings of data sets that are not read."""
 
 
 def load(source: str | Path, size: int, channels: int, split: Split | None = None) -> Dataset:
@@ -115,6 +117,11 @@ def _from_disk(path: Path, size: int, channels: int, split: Split | None) -> Dat
             return load_numpy(path, split)
         whole = replace(whole, programs=programs)
         return whole if split is None else held_out(whole, split)
+    if path.suffix.lower() in _TABLES:
+        raise InputError(
+            f"{path}: {path.suffix} files are not read as data sets; save the pictures as an .npz "
+            "with arrays images [N, H, W] and labels [N], or as a folder of pictures"
+        )
     return Dataset(str(path), fit_image(path, size, channels)[None])
 
 

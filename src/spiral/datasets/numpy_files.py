@@ -103,5 +103,5 @@ def _numbers(labels: npt.NDArray[Any], count: int) -> Any:
     if labels.ndim == 2 and labels.dtype.kind in "iufb" and (labels.astype(bool).sum(axis=1) == 1).all():
         labels = labels.argmax(axis=1)
     is_float = labels.dtype.kind == "f"
-    whole = labels.dtype.kind in "iu" or (is_float and np.isfinite(labels).all() and (labels == labels.round()).all())
+    whole = labels.dtype.kind in "iub" or (is_float and np.isfinite(labels).all() and (labels == labels.round()).all())
     return labels.astype(np.int64) if whole else labels

@@ -39,6 +39,8 @@ _OTHERS = {
     b"pk\x03\x04": "a zip archive; unpack it and name its folder",
     b"%pdf": "a PDF; save its page as PNG first",
     b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"8bps": "a Photoshop file; save it as PNG first",
+    b"{": "a JSON file; if it is a program: spiral render",
 }
 MAXIMUM_BYTES = 256 * 2**20
 MAXIMUM_PIXELS = 128 * 2**20
@@ -238,7 +240,7 @@ def decode_picture(
         raise InputError(f"{name} is an empty file")
     try:
         with _told(name), warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is another
+            warnings.simplefilter("ignore")  # Pillow's, about metadata, and about pictures within the limit here
             with Image.open(io.BytesIO(data), formats=_readable()) as picture:
                 _require_pixels(picture, name, limit)
                 if (pixels := picture.width * picture.height) > _ENOUGH:

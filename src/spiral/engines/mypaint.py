@@ -85,7 +85,7 @@ def read_brush(name: str) -> str:
         candidates = [folder / f"{name}.myb" for folder in brush_folders() if ".." not in Path(name).parts]
         path = next((candidate for candidate in candidates if candidate.is_file()), None)
         if path is None:
-            raise InputError(f"no brush {name!r} in {', '.join(map(str, brush_folders())) or 'any brush folder'}")
+            raise InputError(_not_found(name))
     text = read_bytes(path, limit=_BRUSH_LIMIT)
     if (version := re.search(rb"^\s*version\s+(\d+)\s*$", text, re.MULTILINE)) and not text.lstrip().startswith(b"{"):
         raise InputError(
@@ -93,7 +93,7 @@ def read_brush(name: str) -> str:
             "open it in MyPaint 1.2 or later and save it again"
         )
     try:
-        decoded = text.decode()
+        decoded = text.decode("utf-8-sig")
         brush = json.loads(decoded)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a brush: {error}") from error
@@ -101,6 +101,16 @@ def read_brush(name: str) -> str:
         raise InputError(f"{path} is not a MyPaint brush of version 3")
     check_brush(path, brush["settings"])
     return decoded
+
+
+def _not_found(name: str) -> str:
+    """Why there is no brush of this name."""
+    if Path(name).is_file():
+        return f"{name} is no brush of MyPaint, whose names end in .myb; if it is an archive of brushes, unpack it"
+    told = f"no brush {name!r} in {', '.join(map(str, brush_folders())) or 'any brush folder'}"
+    chosen = os.environ.get("SPIRAL_BRUSHES")
+    ignored = chosen and Path(chosen).expanduser() not in brush_folders()
+    return f"{told}; the variable SPIRAL_BRUSHES={chosen} names no folder" if ignored else told
 
 
 class MypaintEngine:
@@ -185,18 +195,24 @@ class MypaintEngine:
             self._execute(replace(strokes, control=control, end=end, midway=False), drawn.view(np.uint8))
 
     def _execute(self, strokes: Strokes, chosen: npt.NDArray[np.uint8]) -> None:
-        self._native.stroke(
-            chosen,
-            strokes.paint.view(np.uint8),
-            strokes.control,
-            strokes.midway,
-            strokes.end,
-            strokes.radius,
-            strokes.pressure,
-            strokes.colour,
-            self._pixels,
-            self._threads,
-        )
+        try:
+            self._native.stroke(
+                chosen,
+                strokes.paint.view(np.uint8),
+                strokes.control,
+                strokes.midway,
+                strokes.end,
+                strokes.radius,
+                strokes.pressure,
+                strokes.colour,
+                self._pixels,
+                self._threads,
+            )
+        except OverflowError as error:
+            raise InputError(
+                f"brush {self._stroke_settings.brush!r}: {error}; lower its dabs_per_actual_radius, "
+                "dabs_per_basic_radius, dabs_per_second or radius, or paint with another brush"
+            ) from error
 
     def canvases(self) -> npt.NDArray[np.uint8]:
         """The canvases, uint8 [B, H, W, C]: the engine's own memory."""
