@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from spiral.engines import make, missing
 from spiral.engines.strokes import ALL_CHOICES, CHOICES, MOVE, StrokeSettings
@@ -62,8 +61,8 @@ def test_candidates_are_those_that_gain_most_when_painted():
     atoms = paint_atoms("vector", COLOURED, 32, 300, seed=1)
     targets = np.full((1, 32, 32, 3), 255, np.uint8)
     targets[:, 8:24, 4:28] = (0, 146, 255)  # levels 0, 4 and 7 of 8
-    seen = torch.ones(1, 3, 32, 32)
-    found = matching_pursuit._candidates(atoms, COLOURED, seen, matching_pursuit._planes(targets))[0]
+    seen = np.ones((1, 32, 32, 3), np.float32)
+    found = matching_pursuit._candidates(atoms, COLOURED, seen, matching_pursuit._small(targets))[0]
     every = np.repeat(atoms.commands[None], 2, axis=0)
     every[..., 6:] = np.array([[[0, 4, 7]], [[7, 7, 7]]])
     after = errors(painted("vector", COLOURED, every.reshape(1, 600, -1)), targets.repeat(600, 0))

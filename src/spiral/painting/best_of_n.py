@@ -47,6 +47,11 @@ class ProposalSearch:
         return np.square(difference).sum(2, dtype=np.float64)
 
 
+def squared_errors(seen: npt.NDArray[np.uint8], targets: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Squared errors [N] of canvases, uint8 [N, S, S, C] as the targets are."""
+    return np.square(seen.astype(np.float32) - targets).reshape(len(seen), -1).sum(1, dtype=np.float64)
+
+
 @dataclass(frozen=True)
 class ProposalState:
     """The policy's state on N pictures that are painted in parallel.
@@ -141,8 +146,7 @@ def best_of_n(
     best = np.arange(number) * count
     if count > 1:
         errors = search.errors(targets, options)
-        now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
-        helps, flag = errors.min(1) < now, specification.index("flag")
+        helps, flag = errors.min(1) < squared_errors(seen, targets), specification.index("flag")
         best += np.where(helps | (flag is None), errors.argmin(1), 0)
         if flag is not None:
             options[best[~helps], flag] = MOVE

@@ -24,29 +24,32 @@ def fields(error: Floats, below: Floats, weights: Floats, light: Floats | None =
     """What coverage and its square are summed with.
 
     Args:
-        error: float32 [H, W, C], target minus canvas, 0 to 1.
-        below: float32 [H, W, C], what the mark is painted on.
+        error: float32 [..., H, W, C], target minus canvas, 0 to 1.
+        below: float32 [..., H, W, C], what the mark is painted on.
         weights: float32 [H, W].
         light: float32 [H, W], the share of light that passes what lies above; 1 when None.
 
     Returns:
-        float32 [C + 1, H, W]: w t e and 2 w t e.b; float32 [C + 2, H, W]: w t^2 b, w t^2 b.b, w t^2.
+        float32 [..., C + 1, H, W]: w t e and 2 w t e.b; float32 [..., C + 2, H, W]: w t^2 b, w t^2 b.b, w t^2.
     """
     once = weights if light is None else weights * light
     twice = once if light is None else once * light
-    e, b = error.transpose(2, 0, 1), below.transpose(2, 0, 1)
-    first = np.concatenate([e, 2 * (e * b).sum(0, keepdims=True)]) * once
-    second = np.concatenate([b, (b * b).sum(0, keepdims=True), np.ones_like(b[:1])]) * twice
+    e, b = np.moveaxis(error, -1, -3), np.moveaxis(below, -1, -3)
+    first = np.concatenate([e, 2 * (e * b).sum(-3, keepdims=True)], -3) * once
+    second = np.concatenate([b, (b * b).sum(-3, keepdims=True), np.ones_like(b[..., :1, :, :])], -3) * twice
     return first.astype(np.float32, copy=False), second.astype(np.float32, copy=False)
 
 
-def solve(first: Floats, second: Floats, palette: Floats | None = None) -> tuple[Floats, Floats]:
+def solve(
+    first: Floats, second: Floats, palette: Floats | None = None, levels: int | None = None
+) -> tuple[Floats, Floats]:
     """Gains and colours from the sums.
 
     Args:
         first: float32 [..., C + 1], sums of coverage times the first fields.
         second: float32 [..., C + 2], sums of squared coverage times the second ones.
         palette: colours to keep to, float32 [P, C]; any when None.
+        levels: number of levels of each channel to keep to; any when None.
 
     Returns:
         Gains float32 [...] in squared error, and colours float32 [..., C], 0 to 1.
@@ -56,4 +59,6 @@ def solve(first: Floats, second: Floats, palette: Floats | None = None) -> tuple
     colours: Floats = np.clip(both / np.maximum(d, _LEAST), 0.0, 1.0).astype(np.float32, copy=False)
     if palette is not None:
         colours = nearest(palette, colours)
+    if levels is not None:
+        colours = np.round(colours * (levels - 1)) / np.float32(levels - 1)
     return (colours * (2 * both - colours * d)).sum(-1) - f, colours

@@ -1,8 +1,8 @@
 """Programs by matching pursuit: at every step the stroke that helps a canvas most (Mallat and Zhang 1993).
 
 The atoms are random strokes, painted once to see what they cover. On reduced canvases the best colour of each atom, and
-what it gains, follow in closed form, for all atoms and many canvases by one matrix product; see
-`spiral.painting.closed_form` for the formulas. The best few are then executed and moved a little, and the best of those
+what it gains, follow in closed form (`spiral.painting.closed_form`), for all atoms and many canvases by one matrix
+product. The best few are then executed and moved a little, and the best of those
 is painted: what counts in the end is what the engine paints.
 """
 
@@ -18,7 +18,9 @@ from torch import Tensor
 from spiral.engines import make, observe
 from spiral.engines.strokes import COLOURS, MOVE, StrokeSettings
 from spiral.errors import InputError, require_number
-from spiral.painting.best_of_n import ProposalSearch
+from spiral.painting.best_of_n import ProposalSearch, squared_errors
+from spiral.painting.closed_form import fields, solve
+from spiral.painting.marks import Floats
 from spiral.specification import Location, Specification
 
 MAXIMUM_ATOMS = 1_000_000
@@ -32,7 +34,6 @@ _SIDE = 32
 """Side of the reduced canvases."""
 _PAINTED = 256
 """Atoms painted at once."""
-_LEAST_COVER = 1e-3
 _PRECISION = torch.bfloat16
 """Of the products: they only name candidates."""
 
@@ -110,19 +111,17 @@ def pursue(
     engine, generator, number = search.engine, np.random.default_rng(seed), len(targets)
     settings = StrokeSettings.parse(engine.settings)
     engine.reset(seed + np.arange(number))
-    goal, flag, written = _planes(targets), engine.specification.index("flag"), []
+    goal, flag, written = _small(targets), engine.specification.index("flag"), []
     for _ in range(commands):
         seen = observe(engine.canvases(), targets.shape[1])
-        now = np.square(seen.astype(np.float32) - targets).reshape(number, -1).sum(1, dtype=np.float64)
-        tried = _candidates(atoms, settings, _planes(seen), goal)
+        now = squared_errors(seen, targets)
+        tried = _candidates(atoms, settings, _small(seen), goal)
         errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
         for _ in range(moves):
             best = tried[np.arange(number), errors.argmin(1)]
-            least = errors.min(1)
             tried = np.repeat(best[:, None], search.candidates, axis=1)
             tried[:, 1:] = _moved(engine.specification, tried[:, 1:], generator)
             errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
-            errors[:, 0] = np.minimum(errors[:, 0], least)
         chosen = tried[np.arange(number), errors.argmin(1)]
         if flag is not None:
             chosen[errors.min(1) >= now, flag] = MOVE
@@ -131,43 +130,34 @@ def pursue(
     return np.stack(written)
 
 
-def _candidates(atoms: Atoms, settings: StrokeSettings, seen: Tensor, goal: Tensor) -> npt.NDArray[np.int64]:
+def _candidates(atoms: Atoms, settings: StrokeSettings, below: Floats, goal: Floats) -> npt.NDArray[np.int64]:
     """The atoms that seem to gain most, in their best colours: int64 [N, CANDIDATES, K].
 
-    With coverage a, colour k, canvas c and target t a pixel's squared error changes by
-    -2 a (k - c)(t - c) + a^2 (k - c)^2.
+    Args:
+        atoms: all.
+        settings: of the canvases.
+        below: float32 [N, side, side, C], the reduced canvases.
+        goal: float32 [N, side, side, C], the reduced targets.
     """
-    number, channels = seen.shape[:2]
-    missing = goal - seen
-    first = torch.cat([missing, (seen * missing).sum(1, keepdim=True)], 1)
-    second = torch.cat([torch.ones_like(seen[:, :1]), seen, seen.square().sum(1, keepdim=True)], 1)
-    # [A, N, C + 1] and [A, N, C + 2], sums over pixels.
-    once = _product(atoms.cover, first)
-    twice = _product(atoms.squared, second)
-    area, coloured = twice[..., 0], "red" in settings.choices
+    first, second = fields(goal - below, below, np.ones(below.shape[1:3], np.float32))
+    once, twice = _sums(atoms.cover, first), _sums(atoms.squared, second)
+    coloured = "red" in settings.choices
+    ink = None if coloured else np.array([settings.ink[: below.shape[-1]]], np.float32)
+    gains, colours = solve(once, twice, ink, settings.levels if coloured else None)
+    best = torch.from_numpy(gains).topk(CANDIDATES, dim=0).indices.T.numpy()
+    found = atoms.commands[best]
     if coloured:
-        levels = settings.levels - 1
-        colour = (once[..., :channels] + twice[..., 1 : channels + 1]) / area.clamp_min(_LEAST_COVER)[..., None]
-        colour = (colour.clamp(0.0, 1.0) * levels).round()
-        ink = colour / levels
-    else:
-        colour = once.new_zeros(())
-        ink = torch.tensor(settings.ink[:channels]).expand_as(once[..., :channels])
-    change = -2 * ((ink * once[..., :channels]).sum(-1) - once[..., channels])
-    change += ink.square().sum(-1) * area - 2 * (ink * twice[..., 1 : channels + 1]).sum(-1) + twice[..., channels + 1]
-    best = change.topk(CANDIDATES, dim=0, largest=False).indices.T
-    found = atoms.commands[best.numpy()]
-    if coloured:
-        options = colour[best, torch.arange(number)[:, None]].long().numpy()
+        options = np.round(colours[best, np.arange(len(below))[:, None]] * (settings.levels - 1)).astype(np.int64)
         for channel, name in enumerate(COLOURS):
             found[..., settings.choices.index(name)] = options[..., channel]
     return found
 
 
-def _product(cover: Tensor, maps: Tensor) -> Tensor:
+def _sums(cover: Tensor, maps: Floats) -> Floats:
     """Sums of maps [N, M, side, side] under coverages [A, P]: float32 [A, N, M]."""
     number, count = maps.shape[:2]
-    return (cover @ maps.reshape(number * count, -1).T.to(_PRECISION)).float().view(len(cover), number, count)
+    flat = torch.from_numpy(maps.reshape(number * count, -1)).T.to(_PRECISION)
+    return (cover @ flat).float().view(len(cover), number, count).numpy()
 
 
 def _moved(
@@ -189,9 +179,9 @@ def _moved(
     return moved
 
 
-def _planes(pictures: npt.NDArray[np.uint8]) -> Tensor:
-    """Reduced pictures in [0, 1]: float32 [N, C, side, side] of uint8 [N, S, S, C]."""
-    return _reduced(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)
+def _small(pictures: npt.NDArray[np.uint8]) -> Floats:
+    """Reduced pictures in [0, 1]: float32 [N, side, side, C] of uint8 [N, S, S, C]."""
+    return _reduced(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255).permute(0, 2, 3, 1).numpy()
 
 
 def _reduced(planes: Tensor) -> Tensor:
