@@ -115,7 +115,11 @@ OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
     name="omniglot-reconstruct",
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
-    canvas=replace(MNIST_RECONSTRUCT.canvas, choices=ALL_CHOICES[:6], radii=(0.5, 0.7, 0.9, 1.2)),
+    canvas=replace(
+        MNIST_RECONSTRUCT.canvas,
+        choices=("flag", "start", "end", "control", "size", "pressure"),
+        radii=(0.5, 0.7, 0.9, 1.2),
+    ),
     data=DataSettings(source="glyphs"),
     policy=replace(MNIST_RECONSTRUCT.policy, channels=32, pyramid_blocks=2, merge_blocks=1),
     learning=replace(MNIST_RECONSTRUCT.learning, unroll_length=16),
@@ -136,6 +140,15 @@ OMNIGLOT_GENERATE = replace(
     learning=replace(MNIST_GENERATE.learning, unroll_length=12, entropy_coef_end=0.015),
     temperature=1.0,
 )
+_COLOUR_POLICY = PolicySettings(
+    channels=16,
+    stride=4,
+    core_channels=32,
+    residual_blocks=4,
+    location_blocks=1,
+    skip_connections=True,
+    local_features=True,
+)
 PHOTOS_RECONSTRUCT = Preset(
     name="photos-reconstruct",
     summary="redraw a photograph in colour, stroke by stroke; laptop size; --data.source photos:FOLDER names your own",
@@ -143,16 +156,11 @@ PHOTOS_RECONSTRUCT = Preset(
         size=64, choices=ALL_CHOICES, grid=16, levels=20, ground=_WHITE, channels=3, pressures=4, brush="classic/pen"
     ),
     data=DataSettings(source="photos", size=64, held_out=64),
-    policy=PolicySettings(
-        channels=16,
-        stride=4,
+    policy=replace(
+        _COLOUR_POLICY,
         core_channels=64,
-        residual_blocks=4,
         location_channels=32,
-        location_blocks=1,
-        skip_connections=True,
         merge_blocks=1,
-        local_features=True,
         ordinal=("size", "pressure", "red", "green", "blue"),
     ),
     discriminator=DiscriminatorSettings(channels=16),
@@ -212,14 +220,7 @@ SCENE_RECONSTRUCT = Preset(
     engine="scene",
     canvas=SceneSettings(),
     data=DataSettings(source="scenes", size=64, held_out=128),
-    policy=replace(
-        PHOTOS_RECONSTRUCT.policy,
-        core_channels=32,
-        location_channels=16,
-        merge_blocks=0,
-        ordinal=("size", "red", "green", "blue"),
-        glimpse=16,
-    ),
+    policy=replace(_COLOUR_POLICY, ordinal=("size", "red", "green", "blue"), glimpse=16),
     discriminator=DiscriminatorSettings(channels=16),
     learning=replace(
         MNIST_RECONSTRUCT.learning,

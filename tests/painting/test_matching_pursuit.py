@@ -40,7 +40,7 @@ def test_programs_come_nearer_with_every_stroke(engine, settings):
     targets = painted(engine, settings, settings.sample_programs(np.random.default_rng(5), 5, 6))
     atoms = paint_atoms(engine, settings, 32, 1500, seed=0)
     search = ProposalSearch(make(engine, 6, settings.to_json()), CANDIDATES)
-    programs = pursue(atoms, search, targets, 8, seed=3)
+    programs = pursue(atoms, search, targets, 8, seed=3, moves=4)
     assert programs.shape == (8, 6, len(settings.choices))
     settings.specification().check(programs)
     canvases = make(engine, 6, settings.to_json())
@@ -53,7 +53,7 @@ def test_programs_come_nearer_with_every_stroke(engine, settings):
         assert (after[commands[:, 0] != MOVE] < before[commands[:, 0] != MOVE]).all()
         before = after
     assert before.sum() < 0.3 * first.sum()
-    assert np.array_equal(pursue(atoms, search, targets, 8, seed=3), programs)
+    assert np.array_equal(pursue(atoms, search, targets, 8, seed=3, moves=4), programs)
 
 
 def test_candidates_are_those_that_gain_most_when_painted():
@@ -76,7 +76,7 @@ def test_candidates_are_those_that_gain_most_when_painted():
 def test_where_nothing_helps_nothing_is_painted():
     atoms = paint_atoms("vector", GREY, 32, 50, seed=0)
     search = ProposalSearch(make("vector", 2, GREY.to_json()), CANDIDATES)
-    programs = pursue(atoms, search, np.zeros((2, 32, 32, 1), np.uint8), 3, seed=0)
+    programs = pursue(atoms, search, np.zeros((2, 32, 32, 1), np.uint8), 3, seed=0, moves=4)
     assert (programs[..., 0] == MOVE).all()
 
 

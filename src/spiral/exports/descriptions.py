@@ -27,7 +27,6 @@ def describe(program: Program) -> list[str]:
 def _strokes(program: Program, settings: StrokeSettings) -> list[str]:
     drawn = {curve.command: curve for curve in curves(program)}
     flag, end = program.specification.index("flag"), settings.choices.index("end")
-    idle = "do nothing" if "start" in settings.choices else None
     coloured = any(name in settings.choices for name in COLOURS)
     lines = []
     for place, command in enumerate(program.commands):
@@ -38,10 +37,10 @@ def _strokes(program: Program, settings: StrokeSettings) -> list[str]:
             details = [f"{curve.width:.3g} wide", f"pressure {curve.opacity:.0%}"]
             details += [curve.hexadecimal] if coloured else []
             lines.append(f"paint from {_point(*curve.points[0])} to {_point(*curve.points[-1])}, {', '.join(details)}")
+        elif flag is not None and command[flag] == MOVE:
+            lines.append("do nothing" if "start" in settings.choices else f"move to {to}")
         else:
-            lines.append(
-                idle or f"move to {to}" if flag is not None and command[flag] == MOVE else f"lead through {to}"
-            )
+            lines.append(f"lead through {to}")
     return lines
 
 

@@ -145,9 +145,10 @@ class Policy(nn.Module):
             nn.Conv2d(LOCATION_PLANES * locations, deepest, 3, padding=1) if settings.skip_connections else None
         )
         self.blocks = nn.Sequential(*(ResidualBlock(deepest) for _ in range(settings.residual_blocks)))
-        sides = [finest // 2**level for level in range(downs + 1)]
-        widths = [width] + [wide] * downs
-        self.pyramid = FeaturePyramid(widths, sides, settings.pyramid_blocks) if settings.pyramid_blocks else None
+        self.pyramid = None
+        if settings.pyramid_blocks:
+            sides = [finest // 2**level for level in range(downs + 1)]
+            self.pyramid = FeaturePyramid(self._widths(), sides, settings.pyramid_blocks)
         self.squeeze = nn.Linear(deepest * CORE_SIDE**2, settings.hidden)
         self.core_noise_mlp = mlp(settings.noise, settings.hidden, settings.hidden) if settings.noise_to_core else None
         self.core = nn.LSTMCell(settings.hidden, settings.hidden)
@@ -168,6 +169,10 @@ class Policy(nn.Module):
             for c in specification.choices[:-1]
         )
 
+    def _widths(self) -> list[int]:
+        """Channels of the encoder's feature maps, fine to coarse."""
+        return [self.settings.channels] + [self.settings.core_channels] * len(self.downs)
+
     def _head(self, position: int) -> nn.Module:
         choice, settings = self.specification.choices[position], self.settings
         if not isinstance(choice, Location):
@@ -175,7 +180,7 @@ class Policy(nn.Module):
             return ScaleHead(settings.hidden, choice.size) if ordered else nn.Linear(settings.hidden, choice.size)
         locations = [i for i, _ in self._chosen_locations()]
         earlier = sum(1 for i in locations if i < position)
-        skips = [settings.channels] + [settings.core_channels] * len(self.downs) if settings.skip_connections else []
+        skips = self._widths() if settings.skip_connections else []
         planes = LOCATION_PLANES * (len(locations) + earlier) if settings.skip_connections else 0
         return LocationHead(
             choice.grid,

@@ -27,8 +27,6 @@ MAXIMUM_ATOMS = 1_000_000
 BATCH = 64
 """Canvases at once: a libmypaint brush takes 0.7 MB, and each canvas has `CANDIDATES` forks."""
 CANDIDATES = 8
-MOVES = 4
-"""How often the best candidate is moved, in `CANDIDATES` ways each time."""
 MAXIMUM_MOVES = 1000
 _SIDE = 32
 """Side of the reduced canvases."""
@@ -90,7 +88,7 @@ def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, se
 
 
 def pursue(
-    atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], commands: int, seed: int, moves: int = MOVES
+    atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], commands: int, seed: int, moves: int
 ) -> npt.NDArray[np.int64]:
     """Write programs from blank canvases: int64 [T, N, K].
 
@@ -102,7 +100,7 @@ def pursue(
         targets: uint8 [N, S, S, C].
         commands: T.
         seed: of the brushes and the moves.
-        moves: how often the best candidate is moved.
+        moves: how often the best candidate is moved, in `CANDIDATES` ways each time.
 
     Raises:
         InputError: a number out of range.

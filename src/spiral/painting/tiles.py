@@ -191,7 +191,7 @@ class _Canvas:
         chosen = dict(zip(self.local.choices, command.tolist(), strict=True))
         end = self._cell(tile, chosen["end"])
         if chosen.get("flag", PAINT) == MOVE:
-            return end if "start" not in chosen else pen
+            return end
         pen = self._cell(tile, chosen["start"]) if "start" in chosen else pen
         if pen != self.pen:
             self._add({**chosen, "flag": MOVE, "end": pen, "control": pen, "size": 0})
