@@ -41,7 +41,7 @@ def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
             for name in ("policy_learning_rate", "entropy_coef"):
                 assert min(abs(event[name] / source[name] / one - 1) for one in PERTURBATION_FACTORS) < 1e-6
             taken += 1
-    assert taken >= 1  # how many depends on the order in which members finish
+    assert taken >= 2
     agent = load_agent(str(tmp_path / "run"))
     best = min((row for row in rows if row["commands"] == SETTINGS.frames), key=lambda row: row["score"])
     assert agent.preset.learning.policy_learning_rate == pytest.approx(best["policy_learning_rate"])
