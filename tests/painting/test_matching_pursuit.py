@@ -73,6 +73,23 @@ def test_candidates_are_those_that_gain_most_when_painted():
     assert np.abs(inside[6:] - [0, 4, 7]).max() <= 2
 
 
+def test_strokes_are_still_found_when_little_is_missing():
+    """Gains are small differences of large sums then, which half precision loses."""
+    fine = replace(COLOURED, levels=256)
+    atoms = paint_atoms("vector", fine, 32, 2000, seed=1)
+    generator = np.random.default_rng(0)
+    targets = np.full((8, 32, 32, 3), 200, np.uint8)
+    for picture in targets:
+        row, column = generator.integers(0, 24, 2)
+        picture[row : row + 8, column : column + 8] += 3
+    seen = np.full((8, 32, 32, 3), 200, np.uint8)
+    small = matching_pursuit._small
+    found = matching_pursuit._candidates(atoms, fine, small(seen), small(targets))
+    grey = replace(fine, ground=(200 / 255,) * 3)
+    after = errors(painted("vector", grey, found.reshape(1, 8 * CANDIDATES, -1)), targets.repeat(CANDIDATES, 0))
+    assert (after < errors(seen, targets).repeat(CANDIDATES)).mean() > 0.9
+
+
 def test_where_nothing_helps_nothing_is_painted():
     atoms = paint_atoms("vector", GREY, 32, 50, seed=0)
     search = ProposalSearch(make("vector", 2, GREY.to_json()), CANDIDATES)

@@ -28,12 +28,14 @@ BATCH = 64
 """Canvases at once: a libmypaint brush takes 0.7 MB, and each canvas has `CANDIDATES` forks."""
 CANDIDATES = 8
 MAXIMUM_MOVES = 1000
+_SHORT = 0.7
+"""Share of the atoms whose end and control point lie near their start: details need them."""
+_NEAR = 0.06
+"""Deviation of these points from the start, by axis, as a share of the grid."""
 _SIDE = 32
 """Side of the reduced canvases."""
 _PAINTED = 256
 """Atoms painted at once."""
-_PRECISION = torch.bfloat16
-"""Of the products: they only name candidates."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Atoms:
 
     Attributes:
         commands: int64 [A, K].
-        cover: bfloat16 [A, P], mean coverage of each of the P cells of a reduced canvas, 0 to 1.
-        squared: bfloat16 [A, P], mean of its square.
+        cover: float32 [A, P], mean coverage of each of the P cells of a reduced canvas, 0 to 1.
+        squared: float32 [A, P], mean of its square.
     """
 
     commands: npt.NDArray[np.int64]
@@ -70,7 +72,10 @@ def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, se
             f"this search needs strokes that name their own start, and these commands are {settings.choices}: "
             "choose another preset, or add 'start' to --canvas.choices"
         )
-    commands = settings.sample_programs(np.random.default_rng(seed), 1, count)[0]
+    generator = np.random.default_rng(seed)
+    commands = settings.sample_programs(generator, 1, count)[0]
+    short = round(_SHORT * count)
+    commands[:short] = _shortened(settings.specification(), commands[:short], generator)
     shape = tuple(name for name in settings.choices if name not in COLOURS)
     plain = settings.to_json() | {"choices": shape, "channels": 1, "ground": (0.0,) * 3, "ink": (1.0,) * 3}
     canvases = make(engine, _PAINTED, plain)
@@ -82,9 +87,22 @@ def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, se
         canvases.reset(np.zeros(_PAINTED, np.int64))
         canvases.step(np.resize(part, (_PAINTED, len(kept))), chosen)
         seen = torch.from_numpy(observe(canvases.canvases(), size)[: len(part), ..., 0]).float()[:, None] / 255
-        cover.append(_reduced(seen).flatten(1).to(_PRECISION))
-        squared.append(_reduced(seen.square()).flatten(1).to(_PRECISION))
+        cover.append(_reduced(seen).flatten(1))
+        squared.append(_reduced(seen.square()).flatten(1))
     return Atoms(commands, torch.cat(cover), torch.cat(squared))
+
+
+def _shortened(
+    specification: Specification, commands: npt.NDArray[np.int64], generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Strokes int64 [A, K] with their end and control point moved near their start."""
+    commands, start = commands.copy(), commands[:, specification.index("start")]
+    for index, choice in enumerate(specification.choices):
+        if isinstance(choice, Location) and choice.name != "start":
+            away = np.rint(generator.normal(0.0, _NEAR * choice.grid, (2, len(commands)))).astype(np.int64)
+            rows, columns = np.clip(np.stack(np.divmod(start, choice.grid)) + away, 0, choice.grid - 1)
+            commands[:, index] = rows * choice.grid + columns
+    return commands
 
 
 def pursue(
@@ -154,8 +172,8 @@ def _candidates(atoms: Atoms, settings: StrokeSettings, below: Floats, goal: Flo
 def _sums(cover: Tensor, maps: Floats) -> Floats:
     """Sums of maps [N, M, side, side] under coverages [A, P]: float32 [A, N, M]."""
     number, count = maps.shape[:2]
-    flat = torch.from_numpy(maps.reshape(number * count, -1)).T.to(_PRECISION)
-    return (cover @ flat).float().view(len(cover), number, count).numpy()
+    flat = torch.from_numpy(maps.reshape(number * count, -1)).T
+    return (cover @ flat).view(len(cover), number, count).numpy()
 
 
 def _moved(
