@@ -13,5 +13,6 @@ cmake=$(command -v cmake || echo "$out/nanobind/bin/cmake")
   -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" >"$out/log"
 "$cmake" --build "$out/build" >>"$out/log"
 unset PYTHONPATH
-LD_PRELOAD="$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)" \
+# The C++ library comes first too: without it the sanitizer cannot follow an exception.
+LD_PRELOAD="$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so):$(g++ -print-file-name=libstdc++.so)" \
   ASAN_OPTIONS=detect_leaks=0 .venv/bin/python benchmarks/fuzz_native.py "$out"/build/_mypaint*.so
