@@ -99,7 +99,8 @@ class LearningSettings:
         entropy_coef_end: the same at the end of the run; it falls geometrically.
         value_coef: weight of the value function's squared error.
         max_grad_norm: largest norm of the policy's gradient.
-        start_penalty: cost of beginning a continuous sequence of strokes (section 4.3).
+        start_penalty: cost of beginning a continuous sequence of strokes (section 4.3). Where strokes name their own
+            start, each that does not go on from the last one's end pays it, so that few and long ones are painted.
         blank_penalty: cost of a canvas left blank (section 4.3).
         idle_penalty: cost of a command that leaves the canvas as it was, at the beginning of a run; it falls linearly
             to 0. Not in the paper: if most early commands make a picture worse, the policy first learns to do nothing.

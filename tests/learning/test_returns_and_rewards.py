@@ -4,9 +4,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spiral.engines.strokes import MOVE, PAINT, StrokeSettings
 from spiral.learning.returns import generalized_advantage_estimation, v_trace
 from spiral.learning.rewards import from_scores, histogram_scores, l2_scores, penalties
-from spiral.learning.trajectory import stroke_starts
+from spiral.learning.trajectory import active, stroke_starts
 from spiral.specification import Category, Specification
 
 shares = st.floats(0, 1, width=32)
@@ -70,6 +71,17 @@ def test_histograms_are_compared_by_the_earth_movers_distance(seed):
     ordered = [np.sort(picture.reshape(16, 3), axis=0).astype(float) / 8 for picture in (canvas, target)]
     expected = np.abs(ordered[0] - ordered[1]).mean() / 32 * np.sqrt(48)
     assert float(scores) == pytest.approx(-expected, rel=1e-4)
+
+
+def test_a_stroke_that_names_another_start_than_the_last_end_begins_anew():
+    specification = StrokeSettings(grid=4, choices=("flag", "start", "end")).specification()
+    commands = torch.tensor([[PAINT, 5, 6], [PAINT, 6, 9], [PAINT, 2, 3], [MOVE, 3, 1], [PAINT, 3, 1], [PAINT, 1, 1]])[
+        :, None
+    ]
+    effective = active(specification, commands)
+    previous = torch.tensor([[PAINT, 4, 5]])
+    starts = stroke_starts(specification, effective, torch.ones(1, 3, dtype=torch.bool), commands, previous)
+    assert starts[:, 0].tolist() == [False, False, True, False, True, False]
 
 
 def test_starts_and_blank_canvases_cost():

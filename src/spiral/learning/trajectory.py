@@ -141,7 +141,8 @@ class Trajectory:
 
     def starts(self, specification: Specification) -> Tensor:
         """Which commands begin a new continuous sequence of strokes: bool [T, B]; see `stroke_starts`."""
-        return stroke_starts(specification, self.effective, self.before.effective)
+        before = self.before
+        return stroke_starts(specification, self.effective, before.effective, self.commands, before.previous)
 
 
 def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
@@ -164,17 +165,35 @@ def concatenate(parts: Sequence[Trajectory]) -> Trajectory:
     )
 
 
-def stroke_starts(specification: Specification, effective: Tensor, before: Tensor | None = None) -> Tensor:
+def stroke_starts(
+    specification: Specification,
+    effective: Tensor,
+    before: Tensor | None = None,
+    commands: Tensor | None = None,
+    previous: Tensor | None = None,
+) -> Tensor:
     """Which commands begin a new continuous sequence of strokes: bool [T, B] from bool [T, B, K].
 
     A visible command is one whose choices all have an effect; it begins a sequence when the command before it was not
     visible. Specifications without conditional choices have one sequence, which the first command begins. A compound
-    stroke is a sequence of its own, since adding its points is not visible. `before` is `effective` of the last
-    command before them, bool [B, K], or None.
+    stroke is a sequence of its own, since adding its points is not visible. Where strokes name their own start, one that
+    does not start at the last one's end begins a sequence, too.
+
+    Args:
+        specification: of the commands.
+        effective: which of their choices had an effect.
+        before: that of the last command before them, bool [B, K], or None.
+        commands: int64 [T, B, K]; only where strokes name their start.
+        previous: the last command before them, int64 [B, K], likewise.
     """
     visible = effective.all(-1)
     first = torch.zeros_like(visible[:1]) if before is None else before.all(-1)[None]
-    return visible & ~torch.cat([first, visible[:-1]])
+    starts = visible & ~torch.cat([first, visible[:-1]])
+    start, end = specification.index("start"), specification.index("end")
+    if start is not None and end is not None and commands is not None and previous is not None:
+        ends = torch.cat([previous[None], commands[:-1]])[..., end]
+        starts |= visible & (commands[..., start] != ends)
+    return starts
 
 
 def active(specification: Specification, commands: Tensor) -> Tensor:
