@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image
 from problems import tiny
 
 import spiral
+from spiral.agent import find, read_preset, writer_of
 from spiral.datasets import load
 from spiral.exports.paths import curves
+from spiral.program import Program
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +129,15 @@ def test_settings_that_want_more_than_the_weights_beside_them_are_refused(agent,
     (folder / "config.json").unlink()
     with pytest.raises(spiral.InputError, match=r"^cannot read .*config\.json"):
         spiral.load(folder)
+
+
+def test_a_programs_writer_is_found_at_any_size_and_the_default_agent_comes_first():
+    for name in ("photos-reconstruct", "celeba-reconstruct", "mnist-reconstruct", "mnist-reconstruct-vector"):
+        preset = read_preset(find(name))
+        commands = preset.canvas.sample_programs(np.random.default_rng(0), 3, 1)[:, 0]
+        specification, large = preset.canvas.specification(), replace(preset.canvas, size=128)
+        written = tuple(map(tuple, commands.tolist()))
+        program = Program(specification, written, preset.engine, large.to_json())
+        assert writer_of(program) == ("photos-reconstruct" if name == "celeba-reconstruct" else name)
+        other = replace(preset.canvas, ground=(0.4, 0.4, 0.4))
+        assert writer_of(Program(specification, written, preset.engine, other.to_json())) is None

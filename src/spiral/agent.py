@@ -295,8 +295,11 @@ def shipped() -> list[str]:
 
 
 def writer_of(program: Program) -> str | None:
-    """A shipped agent that sees its canvas and redraws pictures in programs like this one, of any size, or None."""
-    for name in shipped():
+    """A shipped agent that sees its canvas and redraws pictures in programs like this one, of any size, or None.
+
+    Of several with the same commands, as photographs and faces have, it is the default one, which knows most pictures.
+    """
+    for name in sorted(shipped(), key=lambda name: name not in (DIGITS, PHOTOS)):
         preset = read_preset(find(name))
         own, given = preset.canvas.to_json(), dict(program.settings)
         sees = preset.redraws and preset.policy.sees_canvas

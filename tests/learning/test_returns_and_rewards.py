@@ -75,9 +75,8 @@ def test_histograms_are_compared_by_the_earth_movers_distance(seed):
 
 def test_a_stroke_that_names_another_start_than_the_last_end_begins_anew():
     specification = StrokeSettings(grid=4, choices=("flag", "start", "end")).specification()
-    commands = torch.tensor([[PAINT, 5, 6], [PAINT, 6, 9], [PAINT, 2, 3], [MOVE, 3, 1], [PAINT, 3, 1], [PAINT, 1, 1]])[
-        :, None
-    ]
+    flags, places = [PAINT, PAINT, PAINT, MOVE, PAINT, PAINT], [(5, 6), (6, 9), (2, 3), (3, 1), (3, 1), (1, 1)]
+    commands = torch.tensor([[flag, *place] for flag, place in zip(flags, places, strict=True)])[:, None]
     effective = active(specification, commands)
     previous = torch.tensor([[PAINT, 4, 5]])
     starts = stroke_starts(specification, effective, torch.ones(1, 3, dtype=torch.bool), commands, previous)

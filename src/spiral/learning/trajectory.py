@@ -176,8 +176,8 @@ def stroke_starts(
 
     A visible command is one whose choices all have an effect; it begins a sequence when the command before it was not
     visible. Specifications without conditional choices have one sequence, which the first command begins. A compound
-    stroke is a sequence of its own, since adding its points is not visible. Where strokes name their own start, one that
-    does not start at the last one's end begins a sequence, too.
+    stroke is a sequence of its own, since adding its points is not visible. Where strokes name their own start, one
+    that does not start at the last one's end begins a sequence, too.
 
     Args:
         specification: of the commands.
