@@ -172,6 +172,10 @@ def half(tensors: Tensors) -> dict[str, Tensor]:
     return {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
+_ADAM_STATE = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam keeps for each parameter that has had a gradient."""
+
+
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """An optimiser's state as flat tensors, named `parameter.field`."""
     state = optimizer.state_dict()["state"]
@@ -186,7 +190,7 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None
     Moments get the memory layout of their parameters, as the fused optimisers require.
 
     Raises:
-        InputError: they belong to other parameters.
+        InputError: they belong to other parameters, or some are missing.
     """
     where = "the optimiser's checkpoint"
     parameters = dict(enumerate(parameter for group in optimizer.param_groups for parameter in group["params"]))
@@ -199,6 +203,9 @@ def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None
         _require_finite(tensor, key, where)
         alike = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor.float()
         state.setdefault(int(index), {})[name] = alike.detach()
+    for index, one in state.items():
+        if missing := [name for name in _ADAM_STATE if name not in one]:
+            raise InputError(f"{where}: parameter {index} lacks {', '.join(missing)}")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
