@@ -21,8 +21,7 @@ pytest.importorskip("ray")
 from spiral.scaling.population import PERTURBATION_FACTORS, read_rows, train_population, with_settings
 from spiral.scaling.settings import PopulationSettings
 
-SETTINGS = PopulationSettings(4, 64 * 24, 6, rates=(1e-5, 3e-3), max_concurrent=1)
-"""One member at a time, so that who is compared with whom does not depend on how busy the machine is."""
+SETTINGS = PopulationSettings(4, 64 * 24, 6, rates=(1e-5, 3e-3))
 
 
 def test_the_worst_take_over_from_the_best_and_perturb(lines, tmp_path):
