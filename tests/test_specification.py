@@ -47,3 +47,9 @@ def test_floats_are_no_commands():
 
 def test_the_specification_is_plain_json():
     assert msgspec.json.decode(msgspec.json.encode(SPECIFICATION)) is not None
+
+
+def test_a_shifted_cell_stays_on_the_grid():
+    cells = np.array([0, 9, 63])
+    assert END.shifted(cells, [[0, 1, 1], [1, -1, 0]]).tolist() == [1, 16, 63]
+    assert END.shifted(9, (-2, 7)).tolist() == 7

@@ -35,6 +35,11 @@ class Location(msgspec.Struct, frozen=True, tag_field="kind", tag="location", om
         """Number of options."""
         return self.grid * self.grid
 
+    def shifted(self, options: npt.ArrayLike, steps: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Cells int64 [...] moved by rows and columns, int [2, ...], and kept on the grid."""
+        rows, columns = np.clip(np.stack(np.divmod(options, self.grid)) + np.asarray(steps), 0, self.grid - 1)
+        return rows * self.grid + columns
+
 
 class Category(msgspec.Struct, frozen=True, tag_field="kind", tag="category", omit_defaults=True):
     """One of `size` options, 0 to size - 1."""

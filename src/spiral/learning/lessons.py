@@ -149,8 +149,7 @@ def perturb(
         old = commands[..., position]
         if isinstance(choice, Location):
             moves = np.rint(generator.normal(0.0, _MOVED * choice.grid, (2, *old.shape))).astype(np.int64)
-            cells = np.clip(np.stack(np.divmod(old, choice.grid)) + moves, 0, choice.grid - 1)
-            new, which = cells[0] * choice.grid + cells[1], changed
+            new, which = choice.shifted(old, moves), changed
         else:
             new, which = generator.integers(choice.size, size=old.shape), generator.random(old.shape) < _REDRAWN
         commands[..., position] = np.where(which & changed, new, old)

@@ -129,9 +129,7 @@ class Chain:
     def _moved(self, command: Command, place: int, index: int, step: tuple[int, ...]) -> Change:
         choice, new = self.specification.choices[index], command.copy()
         if isinstance(choice, Location):
-            row, column = divmod(int(new[index]), choice.grid)
-            row, column = np.clip([row + step[0], column + step[1]], 0, choice.grid - 1).tolist()
-            new[index] = row * choice.grid + column
+            new[index] = choice.shifted(new[index], step)
         else:
             new[index] = int(np.clip(new[index] + step[0], 0, choice.size - 1))
         return Change(place, new, index, step)

@@ -100,8 +100,7 @@ def _shortened(
     for index, choice in enumerate(specification.choices):
         if isinstance(choice, Location) and choice.name != "start":
             away = np.rint(generator.normal(0.0, _NEAR * choice.grid, (2, len(commands)))).astype(np.int64)
-            rows, columns = np.clip(np.stack(np.divmod(start, choice.grid)) + away, 0, choice.grid - 1)
-            commands[:, index] = rows * choice.grid + columns
+            commands[:, index] = choice.shifted(start, away)
     return commands
 
 
@@ -186,11 +185,7 @@ def _moved(
     one = generator.choice([-1, 1], shape)
     for index in movable:
         choice, old = specification.choices[index], commands[..., index]
-        if isinstance(choice, Location):
-            rows, columns = np.clip(np.stack(np.divmod(old, choice.grid)) + steps, 0, choice.grid - 1)
-            new = rows * choice.grid + columns
-        else:
-            new = np.clip(old + one, 0, choice.size - 1)
+        new = choice.shifted(old, steps) if isinstance(choice, Location) else np.clip(old + one, 0, choice.size - 1)
         moved[..., index] = np.where(picked == index, new, old)
     return moved
 
