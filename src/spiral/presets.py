@@ -12,6 +12,7 @@ from spiral.models.policy_settings import PolicySettings
 from spiral.settings import DataSettings, LearningSettings, Preset, RunSettings
 
 _BLACK, _WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+_STARTS = ("flag", "start", "end", "control", "size", "pressure")
 
 MNIST_RECONSTRUCT = Preset(
     name="mnist-reconstruct",
@@ -98,7 +99,8 @@ MNIST_GENERATE_NOISE = replace(
     name="mnist-generate-noise",
     summary="paint new digits from noise alone, taught by the programs of a redrawing agent "
     "(--learning.lesson-programs); laptop size",
-    canvas=MNIST_RECONSTRUCT.canvas,
+    # Those of the shipped mnist-reconstruct, whose programs it learns.
+    canvas=replace(MNIST_RECONSTRUCT.canvas, choices=_STARTS, radii=(1.0, 1.5, 2.2, 3.0)),
     policy=replace(MNIST_GENERATE.policy, sees_target=False, cluster_means=0, noise_to_core=True),
     learning=replace(
         MNIST_GENERATE.learning,
@@ -117,7 +119,7 @@ OMNIGLOT_RECONSTRUCT = replace(
     summary="redraw a handwritten character of any script; laptop size; --data.source names OMNIGLOT's folder",
     canvas=replace(
         MNIST_RECONSTRUCT.canvas,
-        choices=("flag", "start", "end", "control", "size", "pressure"),
+        choices=_STARTS,
         radii=(0.5, 0.7, 0.9, 1.2),
     ),
     data=DataSettings(source="glyphs"),
