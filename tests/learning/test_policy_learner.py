@@ -65,7 +65,10 @@ def _rank(rank: int, port: int, preset: Preset, folder: str) -> None:
     use_ddp(learner)
     torch.save(learn_from(learner, episode.share(rank, 2), judge), f"{folder}/{rank}.pt")
     assert learner.commands == episode.steps * episode.batch, "all ranks' commands count"
+    distributed.barrier()
     distributed.destroy_process_group()
+    # The learner still holds gloo's threads. One that wants the interpreter's lock while the interpreter ends aborts.
+    os._exit(0)
 
 
 @pytest.mark.parametrize(
