@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,14 @@ from spiral.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from spiral.agent import Agent
+    from spiral.engines.strokes import StrokeSettings
+    from spiral.painting.best_of_n import ProposalSearch
+    from spiral.settings import Preset
+
+    Found = dict[str, npt.NDArray]
+    """The arrays `images`, `programs` and, where not all commands are to be imitated, `taught`."""
 
 _BATCH = 256
 
@@ -30,10 +39,13 @@ class Lessons:
     missing mnist-reconstruct-vector, when left out."""
     preset: str | None = None
     """Instead of an agent: search for programs of this experiment's commands, which must name where strokes start."""
+    turns: tuple[int, int] | None = None
+    """Agent and search write programs together: the agent so many commands in a row, the search so many, and so on.
+    Those of the search alone are to be imitated (dataset aggregation)."""
     strokes: int = 40_000
-    """With a preset, how many random strokes are compared at every step."""
+    """In a search, how many random strokes are compared at every step."""
     moves: int = 4
-    """With a preset, how often the best stroke is moved in eight ways at every step."""
+    """In a search, how often the best stroke is moved in eight ways at every step."""
     split: str | None = "train"
     """train or test."""
     limit: int | None = None
@@ -49,20 +61,89 @@ class Lessons:
         """Run it."""
         import numpy as np
 
+        from spiral.agent import load_agent
         from spiral.io.files import make_folder, write_atomically
+        from spiral.presets import preset
 
+        self._check()
+        if self.preset is not None:
+            found, author = self._by_search(preset(self.preset)), "a search"
+        else:
+            agent = load_agent(self.checkpoint)
+            if self.turns is None:
+                found, author = self._by_agent(agent), agent.name
+            else:
+                found, author = self._in_turns(agent, *self.turns), f"{agent.name} and a search in turns"
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **{**found, "programs": found["programs"].astype(np.int16)})
+        make_folder(self.out.parent)
+        write_atomically(self.out, buffer.getvalue())
+        console.print(f"wrote {len(found['programs'])} programs of {author} to {self.out}")
+
+    def _check(self) -> None:
         if self.evaluations < 0:
             raise InputError(f"--evaluations must be at least 0, got {self.evaluations}")
         if self.commands is not None and self.commands < 1:
             raise InputError(f"--commands must be at least 1, got {self.commands}")
-        if self.preset is not None and (self.checkpoint is not None or self.evaluations):
+        if self.preset is not None and (self.checkpoint is not None or self.evaluations or self.turns):
             raise InputError("programs are an agent's or found by search: leave out --preset, or the other options")
-        images, programs, author = self._by_agent() if self.preset is None else self._by_search(self.preset)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, images=images, programs=programs.astype(np.int16))
-        make_folder(self.out.parent)
-        write_atomically(self.out, buffer.getvalue())
-        console.print(f"wrote {len(programs)} programs of {author} to {self.out}")
+        if self.turns is not None and self.evaluations:
+            raise InputError("with --turns programs are improved as they are written: leave out --evaluations")
+
+    def _by_agent(self, agent: Agent) -> Found:
+        import numpy as np
+
+        from spiral.painting.refining import refine
+
+        images, programs = self._images(agent.size, agent.channels), []
+        for start, targets in self._batches(images, _BATCH):
+            painted = agent.reconstruct(targets, self.seed + start, commands=self.commands).programs
+            if self.evaluations:
+                painted = refine(painted, targets, self.evaluations, self.seed + start, shorten=False).programs
+            programs += [program.array() for program in painted]
+        return {"images": images, "programs": np.stack(programs)}
+
+    def _by_search(self, chosen: Preset) -> Found:
+        import numpy as np
+
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms, pursue
+
+        canvas, programs = _strokes_of(chosen), []
+        images = self._images(chosen.data.size, canvas.channels)
+        atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
+        length = self.commands or chosen.learning.episode_length
+        for start, targets in self._batches(images, BATCH):
+            search = _search(chosen, len(targets))
+            programs += list(pursue(atoms, search, targets, length, self.seed + start, self.moves).swapaxes(0, 1))
+        return {"images": images, "programs": np.stack(programs)}
+
+    def _in_turns(self, agent: Agent, by_agent: int, by_search: int) -> Found:
+        import numpy as np
+
+        from spiral.painting.dataset_aggregation import Turns, take_turns
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms
+
+        if not agent.conditional:
+            raise InputError(f"{agent.name} redraws nothing; choose another --checkpoint")
+        canvas, turns, programs, taught = _strokes_of(agent.preset), Turns(by_agent, by_search), [], []
+        images = self._images(agent.size, agent.channels)
+        atoms = paint_atoms(agent.preset.engine, canvas, agent.size, self.strokes, self.seed)
+        episode = agent.preset.learning.episode_length
+        for start, targets in self._batches(images, BATCH):
+            found, searched = take_turns(
+                agent.policy,
+                atoms,
+                _search(agent.preset, len(targets)),
+                targets,
+                self.commands or episode,
+                episode,
+                turns,
+                self.seed + start,
+                self.moves,
+            )
+            programs += list(found.swapaxes(0, 1))
+            taught += [searched] * len(targets)
+        return {"images": images, "programs": np.stack(programs), "taught": np.stack(taught)}
 
     def _images(self, size: int, channels: int) -> npt.NDArray[np.uint8]:
         from spiral.datasets import load
@@ -73,46 +154,31 @@ class Lessons:
             raise InputError(f"--limit must be at least 1, got {self.limit}")
         return load(self.data, size, channels, self.split).evenly_spaced(self.limit).images
 
-    def _by_agent(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], str]:
-        import numpy as np
-
-        from spiral.agent import load_agent
-        from spiral.painting.refining import refine
-
-        agent = load_agent(self.checkpoint)
-        images = self._images(agent.size, agent.channels)
-        programs = []
+    def _batches(self, images: npt.NDArray[np.uint8], size: int) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+        """Rows of pictures, with the number of the first; a bar shows how many are done."""
         with progress_bar(self.out.name, len(images)) as report:
-            for start in range(0, len(images), _BATCH):
-                targets = images[start : start + _BATCH]
-                painted = agent.reconstruct(targets, self.seed + start, commands=self.commands).programs
-                if self.evaluations:
-                    painted = refine(painted, targets, self.evaluations, self.seed + start, shorten=False).programs
-                programs += [program.array() for program in painted]
-                report(len(programs))
-        return images, np.stack(programs), agent.name
+            for start in range(0, len(images), size):
+                yield start, images[start : start + size]
+                report(min(start + size, len(images)))
 
-    def _by_search(self, name: str) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], str]:
-        import numpy as np
 
-        from spiral.engines import make
-        from spiral.engines.strokes import StrokeSettings
-        from spiral.painting.best_of_n import ProposalSearch
-        from spiral.painting.matching_pursuit import BATCH, CANDIDATES, paint_atoms, pursue
-        from spiral.presets import preset
+def _strokes_of(preset: Preset) -> StrokeSettings:
+    """The settings of a preset's canvases.
 
-        chosen = preset(name)
-        if not isinstance(chosen.canvas, StrokeSettings):
-            raise InputError(f"{name} does not paint strokes; choose another --preset")
-        size, length = chosen.data.size, self.commands or chosen.learning.episode_length
-        images = self._images(size, chosen.canvas.channels)
-        atoms = paint_atoms(chosen.engine, chosen.canvas, size, self.strokes, self.seed)
-        programs = []
-        with progress_bar(self.out.name, len(images)) as report:
-            for start in range(0, len(images), BATCH):
-                targets = images[start : start + BATCH]
-                engine = make(chosen.engine, len(targets), chosen.canvas.to_json())
-                search = ProposalSearch(engine, CANDIDATES)
-                programs += list(pursue(atoms, search, targets, length, self.seed + start, self.moves).swapaxes(0, 1))
-                report(len(programs))
-        return images, np.stack(programs), "a search"
+    Raises:
+        InputError: it does not paint strokes.
+    """
+    from spiral.engines.strokes import StrokeSettings
+
+    if not isinstance(preset.canvas, StrokeSettings):
+        raise InputError(f"{preset.name} does not paint strokes; choose another --preset or --checkpoint")
+    return preset.canvas
+
+
+def _search(preset: Preset, canvases: int) -> ProposalSearch:
+    """So many blank canvases, and forks of them to try strokes on."""
+    from spiral.engines import make
+    from spiral.painting.best_of_n import ProposalSearch
+    from spiral.painting.matching_pursuit import CANDIDATES
+
+    return ProposalSearch(make(preset.engine, canvases, preset.canvas.to_json()), CANDIDATES)

@@ -15,6 +15,7 @@ distributed as noise is, so that noise alone suffices later.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,17 +68,19 @@ class Lessons:
         self._ahead = pipelined and not preset.learning.lesson_perturbed
         self._next: Trajectory | None = None
         path = preset.learning.lesson_programs
-        self.programs: npt.NDArray[np.int64] | None = None
+        self.programs: Programs | None = None
         self.codes: Tensor | None = None
         self.pictures: Tensor | None = None
         if path:
             specification, length = self.canvases.specification, preset.learning.episode_length
-            images, self.programs = read_programs(Path(path), specification, length)
+            self.programs = read_programs(Path(path), specification, length)
+            images = self.programs.images
             if preset.redraws:
                 self.pictures = torch.from_numpy(_pictures(path, images, preset.data.size, self.canvases.channels))
             if preset.policy.noise:
                 self.codes = torch.from_numpy(normal_codes(images, preset.policy.noise))
         self.running: npt.NDArray[np.int64] | None = None
+        self.taught: npt.NDArray[np.bool_] | None = None
         self.episodes: Episodes | None = None
         self.elapsed = np.zeros(count, np.int64)
         # The first programs are of different lengths, so that canvases are at different unrolls ever after.
@@ -104,12 +107,13 @@ class Lessons:
         """Draw programs and begin to paint them."""
         learning, batch, device = self.preset.learning, self.canvases.batch, policy.squeeze.weight.device
         generator = np.random.default_rng(int(torch.randint(2**31, ()).numpy()))
-        programs, noise, targets = self._programs(generator)
+        programs, taught, noise, targets = self._programs(generator)
         if painted is not None and (count := round(learning.lesson_perturbed * batch)):
             mine = painted[:, torch.randint(painted.shape[1], (count,), device=painted.device)].cpu().numpy()
             programs[:, :count] = perturb(mine, self.canvases.specification, generator)
         over = self.unrolls_left == 0
         self.running = programs if self.running is None else np.where(over[:, None], programs, self.running)
+        self.taught = taught if self.taught is None or taught is None else np.where(over, taught, self.taught)
         self.unrolls_left = np.where(over, learning.unrolls_per_episode, self.unrolls_left)
         if targets is None:
             targets = torch.zeros(batch, policy.size, policy.size, self.canvases.channels, dtype=torch.uint8)
@@ -120,24 +124,34 @@ class Lessons:
         self.elapsed[over] = 0
         episodes = reset_episodes(policy, self.canvases, targets, seeds, noise, fresh, self.episodes)
         places = self.elapsed + np.arange(learning.unroll_length)[:, None]
-        commands = np.take_along_axis(self.running, places[..., None], axis=0)
+        commands = _at(self.running, places)
         lessons, self.episodes = unroll_programs(self.canvases, episodes, commands, learning.episode_length)
+        if self.taught is not None:
+            lessons = replace(lessons, taught=upload(torch.from_numpy(_at(self.taught, places)), device))
         self.unrolls_left = self.unrolls_left - 1
         self.elapsed += learning.unroll_length
         return lessons
 
-    def _programs(self, generator: np.random.Generator) -> tuple[npt.NDArray[np.int64], Tensor | None, Tensor | None]:
-        """Whole programs int64 [length, B, K].
+    def _programs(
+        self, generator: np.random.Generator
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_] | None, Tensor | None, Tensor | None]:
+        """Whole programs int64 [length, B, K], and which of their commands are to be imitated, bool [length, B].
 
         With programs from a file also the codes of their pictures, float32 [B, noise], and the pictures, uint8
         [B, S, S, C], where the policy has such inputs.
         """
         if self.programs is None:
             length = self.preset.learning.episode_length
-            return self.preset.canvas.sample_programs(generator, length, self.canvases.batch), None, None
-        rows = generator.integers(len(self.programs), size=self.canvases.batch)
+            return self.preset.canvas.sample_programs(generator, length, self.canvases.batch), None, None, None
+        rows = generator.integers(len(self.programs.commands), size=self.canvases.batch)
+        taught = None if self.programs.taught is None else self.programs.taught[rows].T
         codes, pictures = (None if each is None else each[rows] for each in (self.codes, self.pictures))
-        return np.ascontiguousarray(self.programs[rows].swapaxes(0, 1)), codes, pictures
+        return np.ascontiguousarray(self.programs.commands[rows].swapaxes(0, 1)), taught, codes, pictures
+
+
+def _at(rows: npt.NDArray, places: npt.NDArray[np.int64]) -> npt.NDArray:
+    """[T, B, ...] of rows [length, B, ...], those at places int64 [T, B]."""
+    return np.take_along_axis(rows, places.reshape(*places.shape, *(1,) * (rows.ndim - 2)), axis=0)
 
 
 def perturb(
@@ -167,10 +181,23 @@ def _pictures(path: str, images: npt.NDArray[np.uint8], size: int, channels: int
     return images
 
 
-def read_programs(
-    path: Path, specification: Specification, length: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Pictures uint8 [N, S, S, C] and programs int64 [N, T, K] of an `.npz` with the arrays `images` and `programs`.
+@dataclass(frozen=True)
+class Programs:
+    """Programs of T commands for N pictures.
+
+    Attributes:
+        images: uint8 [N, S, S, C].
+        commands: int64 [N, T, K].
+        taught: bool [N, T], which commands are to be imitated; all when None.
+    """
+
+    images: npt.NDArray[np.uint8]
+    commands: npt.NDArray[np.int64]
+    taught: npt.NDArray[np.bool_] | None
+
+
+def read_programs(path: Path, specification: Specification, length: int) -> Programs:
+    """The programs of an `.npz` with the arrays `images`, `programs` and, if not all is to be imitated, `taught`.
 
     Raises:
         InputError: it cannot be read, or holds commands of another specification or programs of another length.
@@ -179,8 +206,14 @@ def read_programs(
     try:
         with np.load(path, allow_pickle=False) as archive:
             programs = specification.check(archive["programs"])
+            taught = archive.get("taught")
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} holds no programs for --learning.lesson-programs: {error}") from error
     if programs.ndim != 3 or programs.shape[:2] != (len(images), length):
         raise InputError(f"{path} must hold {len(images)} programs of {length} commands, got {list(programs.shape)}")
-    return images, programs
+    if taught is not None and (taught.dtype != bool or taught.shape != programs.shape[:2] or not taught.any()):
+        raise InputError(
+            f"`taught` in {path} must be truth values {list(programs.shape[:2])}, some of them true, "
+            f"got {taught.dtype} {list(taught.shape)}"
+        )
+    return Programs(images, programs, taught)

@@ -187,14 +187,14 @@ class PolicyLearner:
             figures["hindsight_loss"] = imitation_loss(decisions[1], informative(episode, self.policy.specification))
             loss = loss + weights[1] * figures["hindsight_loss"]
         if lessons is not None:
-            figures["lesson_loss"] = imitation_loss(decisions[-1])
+            figures["lesson_loss"] = imitation_loss(decisions[-1], lessons.taught)
             loss = loss + weights[2] * figures["lesson_loss"]
         return self._backward(loss), _detached(figures)
 
     def _lesson_gradients(self, lessons: Trajectory) -> tuple[list[Tensor | None], dict[str, Tensor]]:
         """The same of lessons alone."""
         with self.mixed():
-            loss = imitation_loss(self.evaluate_actions([lessons])[0])
+            loss = imitation_loss(self.evaluate_actions([lessons])[0], lessons.taught)
         return self._backward(loss), {"lesson_loss": loss.detach()}
 
     def _backward(self, loss: Tensor) -> list[Tensor | None]:

@@ -13,7 +13,7 @@ from spiral.specification import Specification, When
 
 OF_EPISODES = ("targets", "noise", "previous", "effective", "elapsed")
 """Fields of `Episodes` whose first axis is B."""
-_OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability", "values")
+_OF_COMMANDS = ("canvases", "commands", "effective", "progress", "log_probability", "values", "taught")
 _OF_ENDS = ("terminated", "bootstrap_value")
 
 
@@ -54,6 +54,7 @@ class Trajectory:
         values: float32 [T, B], its value estimate before each command.
         terminated: bool [B], which episodes are over after the last command.
         bootstrap_value: float32 [B], the value of the state after the last command, 0 if terminated.
+        taught: bool [T, B], in lessons, which commands are to be imitated; all when None.
     """
 
     before: Episodes
@@ -65,6 +66,7 @@ class Trajectory:
     values: Tensor
     terminated: Tensor
     bootstrap_value: Tensor
+    taught: Tensor | None = None
 
     @property
     def steps(self) -> int:

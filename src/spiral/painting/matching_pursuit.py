@@ -123,26 +123,33 @@ def pursue(
         InputError: a number out of range.
     """
     require_number("moves", moves, 0, MAXIMUM_MOVES)
-    engine, generator, number = search.engine, np.random.default_rng(seed), len(targets)
-    settings = StrokeSettings.parse(engine.settings)
-    engine.reset(seed + np.arange(number))
-    goal, flag, written = _small(targets), engine.specification.index("flag"), []
+    engine, generator, written = search.engine, np.random.default_rng(seed), []
+    engine.reset(seed + np.arange(len(targets)))
     for _ in range(commands):
-        seen = observe(engine.canvases(), targets.shape[1])
-        now = squared_errors(seen, targets)
-        tried = _candidates(atoms, settings, _small(seen), goal)
-        errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
-        for _ in range(moves):
-            best = tried[np.arange(number), errors.argmin(1)]
-            tried = np.repeat(best[:, None], search.candidates, axis=1)
-            tried[:, 1:] = _moved(engine.specification, tried[:, 1:], generator)
-            errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
-        chosen = tried[np.arange(number), errors.argmin(1)]
-        if flag is not None:
-            chosen[errors.min(1) >= now, flag] = MOVE
+        chosen = best_strokes(atoms, search, targets, moves, generator)
         engine.step(chosen)
         written.append(chosen)
     return np.stack(written)
+
+
+def best_strokes(
+    atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], moves: int, generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """The next command of each canvas, int64 [N, K]; the canvases stay as they are. The rest is as in `pursue`."""
+    engine, number = search.engine, len(targets)
+    settings = StrokeSettings.parse(engine.settings)
+    seen = observe(engine.canvases(), targets.shape[1])
+    tried = _candidates(atoms, settings, _small(seen), _small(targets))
+    errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
+    for _ in range(moves):
+        best = tried[np.arange(number), errors.argmin(1)]
+        tried = np.repeat(best[:, None], search.candidates, axis=1)
+        tried[:, 1:] = _moved(engine.specification, tried[:, 1:], generator)
+        errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
+    chosen = tried[np.arange(number), errors.argmin(1)]
+    if (flag := engine.specification.index("flag")) is not None:
+        chosen[errors.min(1) >= squared_errors(seen, targets), flag] = MOVE
+    return chosen
 
 
 def _candidates(atoms: Atoms, settings: StrokeSettings, below: Floats, goal: Floats) -> npt.NDArray[np.int64]:
