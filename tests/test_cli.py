@@ -413,6 +413,23 @@ def test_a_search_finds_programs_for_agents_to_learn_from(digits, tmp_path, caps
     assert "--commands" in fails(capsys, *few, "--commands", "0")
 
 
+@works
+def test_an_agent_and_a_search_write_programs_in_turns(digits, tmp_path, capsys):
+    path = tmp_path / "turns.npz"
+    write = ["lessons", "--data", str(digits[0].parent), "--out", str(path), "--strokes", "200", "--moves", "1"]
+    assert main([*write, "--checkpoint", "celeba-reconstruct", "--turns", "3", "2"]) == 0
+    with np.load(path) as archive:
+        count, taught = len(archive["images"]), archive["taught"]
+        assert archive["programs"].shape == (count, 20, 9)
+        assert taught.shape == (count, 20) and 7 <= taught[0].sum() <= 9
+    assert "celeba-reconstruct and a search" in capsys.readouterr().err.replace("\n", " ")
+    assert "must be 1 to 1000" in fails(capsys, *write, "--checkpoint", "celeba-reconstruct", "--turns", "0", "2")
+    assert "leave out --preset" in fails(capsys, *write, "--preset", "celeba-reconstruct", "--turns", "3", "2")
+    assert "--evaluations" in fails(capsys, *write, "--turns", "3", "2", "--evaluations", "5")
+    assert "redraws nothing" in fails(capsys, *write, "--checkpoint", "mnist-generate", "--turns", "3", "2")
+    assert "does not paint strokes" in fails(capsys, *write, "--checkpoint", "scene-reconstruct", "--turns", "3", "2")
+
+
 def test_search_writes_programs_and_its_record(digits, tmp_path, capsys):
     out = tmp_path / "found"
     engine = ["--preset", "mnist-reconstruct-vector", "--evaluations", "60", "--commands", "5", "--chains", "2"]
