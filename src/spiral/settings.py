@@ -90,7 +90,8 @@ class LearningSettings:
             are any.
         lesson_perturbed: share of the lessons that are what the agent has just painted, changed at random.
         lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
-            lessons are drawn from these instead of the engine's prior. A policy that redraws has the file's pictures as
+            lessons are drawn from these instead of the engine's prior. Where it has `taught`, bool [N, T], the other
+            commands are not imitated. A policy that redraws has the file's pictures as
             targets; one with noise gets their codes (`spiral.datasets.codes`) as its noise.
         lesson_weight: weight of -log pi(program) there.
         lesson_weight_end: the same at the end of the run; it falls linearly.
