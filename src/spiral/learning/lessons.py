@@ -9,9 +9,9 @@ just painted, changed at random (`perturb`): lessons that look more and more lik
 With `learning.lesson_programs` the programs come from a file instead: those that a redrawing agent wrote for real
 pictures. A policy with a target learns to write them for the same pictures: if they were refined by search, it learns
 to find at once what the search has found (expert iteration, Anthony et al. 2017). If agent and search wrote them in
-turns, only the search's commands are imitated (`spiral.painting.dataset_aggregation`). A policy without a target learns to
-write such programs. Its noise in a lesson is the code of the picture (`spiral.datasets.codes.normal_codes`), which is
-distributed as noise is, so that noise alone suffices later.
+turns, only the search's commands are imitated (`spiral.painting.dataset_aggregation`). A policy without a target learns
+to write such programs. Its noise in a lesson is the code of the picture (`spiral.datasets.codes.normal_codes`), which
+is distributed as noise is, so that noise alone suffices later.
 """
 
 from __future__ import annotations
