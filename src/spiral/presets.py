@@ -133,14 +133,15 @@ OMNIGLOT_RECONSTRUCT_L2 = replace(
     learning=replace(OMNIGLOT_RECONSTRUCT.learning, reward="l2"),
 )
 OMNIGLOT_GENERATE = replace(
-    MNIST_GENERATE,
+    MNIST_GENERATE_NOISE,
     name="omniglot-generate",
-    summary="invent characters from noise; laptop size; --data.source names OMNIGLOT's folder",
-    canvas=replace(MNIST_GENERATE.canvas, radii=(0.5, 0.8, 1.2)),
+    summary="paint new characters from noise alone, taught by the programs of omniglot-reconstruct "
+    "(--learning.lesson-programs); laptop size; --data.source names OMNIGLOT's folder",
+    canvas=OMNIGLOT_RECONSTRUCT.canvas,
     data=OMNIGLOT_RECONSTRUCT.data,
-    policy=replace(MNIST_GENERATE.policy, cluster_means=512),
-    learning=replace(MNIST_GENERATE.learning, unroll_length=12, entropy_coef_end=0.015),
-    temperature=1.0,
+    policy=replace(MNIST_GENERATE_NOISE.policy, noise=16),
+    learning=replace(MNIST_GENERATE_NOISE.learning, unroll_length=OMNIGLOT_RECONSTRUCT.learning.unroll_length),
+    temperature=0.3,
 )
 _COLOUR_POLICY = PolicySettings(
     channels=16,

@@ -91,7 +91,9 @@ class LearningSettings:
         lesson_perturbed: share of the lessons that are what the agent has just painted, changed at random.
         lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
             lessons are drawn from these instead of the engine's prior. Where it has `taught`, bool [N, T], the other
-            commands are not imitated. A policy that redraws has the file's pictures as
+            commands are not imitated.
+        lesson_noise: in [0, 1), share s of fresh noise in the noise of a lesson: sqrt(1 - s^2) code + s epsilon, which is
+            distributed as noise is, too. It fills the gaps between the codes of unlike pictures. A policy that redraws has the file's pictures as
             targets; one with noise gets their codes (`spiral.datasets.codes`) as its noise.
         lesson_weight: weight of -log pi(program) there.
         lesson_weight_end: the same at the end of the run; it falls linearly.
@@ -142,6 +144,7 @@ class LearningSettings:
     lesson_pretraining: float = 0.0
     lesson_perturbed: float = 0.0
     lesson_programs: str = ""
+    lesson_noise: float = 0.0
     lesson_weight: float = 0.5
     lesson_weight_end: float = 0.5
     clip_coef: float = 0.2
@@ -196,6 +199,7 @@ class LearningSettings:
             discriminator_adam_beta2=(0.0, 1.0),
             lesson_pretraining=(0.0, 1.0),
             lesson_perturbed=(0.0, 1.0),
+            lesson_noise=(0.0, 1.0),
             gradient_penalty_end_factor=(1e-12, 1.0),
         )
         if self.lesson_perturbed and self.unrolls_per_episode > 1:

@@ -16,6 +16,7 @@ is distributed as noise is, so that noise alone suffices later.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -147,6 +148,8 @@ class Lessons:
         rows = generator.integers(len(self.programs.commands), size=self.canvases.batch)
         taught = None if self.programs.taught is None else self.programs.taught[rows].T
         codes, pictures = (None if each is None else each[rows] for each in (self.codes, self.pictures))
+        if codes is not None and (share := self.preset.learning.lesson_noise):
+            codes = math.sqrt(1.0 - share**2) * codes + share * torch.randn_like(codes)
         return np.ascontiguousarray(self.programs.commands[rows].swapaxes(0, 1)), taught, codes, pictures
 
 
