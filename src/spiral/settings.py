@@ -90,11 +90,11 @@ class LearningSettings:
             are any.
         lesson_perturbed: share of the lessons that are what the agent has just painted, changed at random.
         lesson_programs: an `.npz` with `images` [N, S, S, C] and `programs` [N, T, K], written by `spiral lessons`;
-            lessons are drawn from these instead of the engine's prior. Where it has `taught`, bool [N, T], the other
-            commands are not imitated.
-        lesson_noise: in [0, 1), share s of fresh noise in the noise of a lesson: sqrt(1 - s^2) code + s epsilon, which is
-            distributed as noise is, too. It fills the gaps between the codes of unlike pictures. A policy that redraws has the file's pictures as
-            targets; one with noise gets their codes (`spiral.datasets.codes`) as its noise.
+            lessons are drawn from these instead of the engine's prior. A policy that redraws has the file's pictures as
+            targets; one with noise gets their codes (`spiral.datasets.codes`) as its noise. Where the file has
+            `taught`, bool [N, T], the other commands are not imitated.
+        lesson_noise: share s of fresh noise in a code, in [0, 1]: sqrt(1 - s^2) code + s epsilon, which is distributed
+            as noise is, too. It fills the gaps between the codes of unlike pictures.
         lesson_weight: weight of -log pi(program) there.
         lesson_weight_end: the same at the end of the run; it falls linearly.
         clip_coef: how far the ratio of a command's probabilities, now and when it was painted, may leave 1 (PPO).

@@ -20,7 +20,9 @@ CPU = torch.device("cpu")
 
 
 def inventing(lines: Path, **learning) -> Preset:
-    preset = tiny(lines, sees_target=False, noise=2, unroll_length=2, lessons=32, num_minibatches=2, **learning)
+    preset = tiny(
+        lines, **{"sees_target": False, "noise": 2, "unroll_length": 2, "lessons": 32, "num_minibatches": 2, **learning}
+    )
     return replace(preset, policy=replace(preset.policy, noise_to_core=True))
 
 
@@ -47,6 +49,24 @@ def test_lessons_of_a_file_are_its_programs_beside_the_codes_of_its_pictures(lin
             normal_codes(archive["images"], 2).round(5), archive["programs"], strict=True)}  # fmt: skip
     for code, program in zip(lessons.before.noise.numpy().round(5), lessons.commands[..., 0].T.tolist(), strict=True):
         assert known[tuple(code)] == tuple(program)
+
+
+def test_fresh_noise_leaves_codes_distributed_as_noise_is(lines, programs):
+    def drawn(share: float) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.manual_seed(0)
+        preset = inventing(lines, lesson_programs=str(programs), lesson_noise=share, lessons=500)
+        lessons = Lessons(preset).draw(PolicyLearner(preset, CPU).policy)
+        assert lessons.before.noise is not None
+        return lessons.before.noise, lessons.commands[0, :, 0].float()
+
+    codes, places = drawn(0.0)
+    assert len(codes.unique(dim=0)) <= 128, "one for each program"
+    noise, same = drawn(0.6)
+    assert len(noise.unique(dim=0)) == 1000 and torch.equal(places, same)
+    assert float(noise.std()) == pytest.approx(1.0, abs=0.1)
+    assert float((noise * codes).mean()) == pytest.approx(0.8, abs=0.1), "most of it still is the code"
+    with pytest.raises(InputError, match="lesson_noise"):
+        inventing(lines, lesson_programs=str(programs), lesson_noise=1.5)
 
 
 def test_an_agent_that_studies_writes_such_programs_for_noise_alone(lines, programs):
