@@ -34,6 +34,8 @@ from matplotlib import pyplot
 AGENTS = Path("src/spiral/agents")
 KEPT = ("commands", "seconds", "mse", "blank_mse")
 SHEET, MEASURED = 64, 1000
+INVENTED, COLUMNS = 100, 20
+"""Pictures on the sheet of an agent that invents them, and how many are in a row."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def measure(agent: Agent, sheet: Path, paintings_alone: bool) -> tuple[int, dict
             "strokes": "visible strokes a picture" if agent.preset.engine != "scene" else "objects added or changed",
         }
     else:
-        write_png(sheet, contact_sheet([agent.generate(SHEET).observed], 2))
+        write_png(sheet, contact_sheet([agent.generate(INVENTED).observed], 2, columns=COLUMNS))
         other = load(preset.data.source, agent.size, agent.channels, "train").evenly_spaced(len(data))
         figures = summary.evaluate_generation(agent, data, other)
         names = {name: name.replace("_", " ") for name in figures if name not in ("images", "programs_per_second")}
@@ -150,7 +152,7 @@ def caption(agent: Agent, paintings_alone: bool) -> str:
         )
     if agent.conditional:
         return f"{SHEET} held-out pictures, evenly spread, targets above paintings, none left out."
-    return f"the first {SHEET} pictures of seed 0, none left out."
+    return f"the first {INVENTED} pictures of seed 0, none left out."
 
 
 def draw(curve: list[dict[str, float]], path: Path) -> None:

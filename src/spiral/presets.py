@@ -141,7 +141,7 @@ OMNIGLOT_GENERATE = replace(
     data=OMNIGLOT_RECONSTRUCT.data,
     policy=replace(MNIST_GENERATE_NOISE.policy, noise=16),
     learning=replace(MNIST_GENERATE_NOISE.learning, unroll_length=OMNIGLOT_RECONSTRUCT.learning.unroll_length),
-    temperature=0.3,
+    temperature=0.6,
 )
 _COLOUR_POLICY = PolicySettings(
     channels=16,
