@@ -1,5 +1,6 @@
 """The public functions of `import spiral`."""
 
+import copy
 import io
 import subprocess
 import sys
@@ -67,6 +68,18 @@ def test_scores_rise_as_digits_are_painted(agent):
     assert before.shape == (16,) and after.mean() > before.mean()
     with pytest.raises(spiral.InputError, match="beside its target"):
         agent.score(painted.observed)
+
+
+def test_an_agent_redraws_at_its_own_temperature_unless_told_otherwise(agent):
+    pictures = load("mnist-sample", agent.size, 1, "test").images[:4]
+    sampling = copy.copy(agent)
+    sampling.preset = replace(agent.preset, redraw_temperature=0.8)
+    probable, sampled = agent.reconstruct(pictures).programs, sampling.reconstruct(pictures).programs
+    assert probable == agent.reconstruct(pictures, temperature=0.0).programs != sampled
+    assert sampled == agent.reconstruct(pictures, temperature=0.8).programs
+    assert sampling.reconstruct(pictures, temperature=0.0).programs == probable
+    with pytest.raises(spiral.InputError, match="redraw_temperature"):
+        replace(agent.preset, redraw_temperature=-1.0)
 
 
 def test_a_notebook_shows_paintings_as_a_sheet(agent):

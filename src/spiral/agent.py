@@ -101,7 +101,12 @@ class Agent:
         return self.preset.canvas
 
     def paint(
-        self, picture: Picture, seed: int = 0, temperature: float = 0.0, candidates: int = 1, invert: bool = False
+        self,
+        picture: Picture,
+        seed: int = 0,
+        temperature: float | None = None,
+        candidates: int = 1,
+        invert: bool = False,
     ) -> Program:
         """Redraw one picture: a file's path or content, a Pillow picture, or an array; see `reconstruct`.
 
@@ -137,7 +142,7 @@ class Agent:
         self,
         pictures: npt.NDArray[np.uint8],
         seed: int = 0,
-        temperature: float = 0.0,
+        temperature: float | None = None,
         threads: int | None = None,
         commands: int | None = None,
         candidates: int = 1,
@@ -147,7 +152,7 @@ class Agent:
         Args:
             pictures: the targets, at the agent's own size.
             seed: of the brush, and of sampling where `temperature` is not 0.
-            temperature: 0 for the most probable commands, 1 as in training.
+            temperature: 0 for the most probable commands, 1 as in training; the preset's when None.
             threads: of the engine; all processors when None.
             commands: how many; the length of an episode in training when None. Further commands continue as at the end
                 of an episode.
@@ -177,7 +182,6 @@ class Agent:
         """
         if self.conditional:
             raise InputError(f"{self.name} redraws a target; use `spiral paint`")
-        temperature = self.preset.temperature if temperature is None else temperature
         return self._paint(count, None, seed, temperature, threads)
 
     def score(
@@ -232,12 +236,13 @@ class Agent:
         count: int,
         pictures: npt.NDArray[np.uint8] | None,
         seed: int,
-        temperature: float,
+        temperature: float | None,
         threads: int | None,
         commands: int | None = None,
         candidates: int = 1,
     ) -> Paintings:
         learning = self.preset.learning
+        temperature = self.preset.usual_temperature if temperature is None else temperature
         wanted = learning.episode_length if commands is None else commands
         require_number("the number of pictures", count, 1, 10**9)
         require_number("commands", wanted, 1, MAXIMUM_COMMANDS)

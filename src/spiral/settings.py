@@ -273,6 +273,8 @@ class Preset:
         learning: the algorithm.
         run: seed, device, timing.
         temperature: default of sampling for generation; 1 as in training.
+        redraw_temperature: the same for reconstruction; 0 takes the most probable commands. In a long episode an agent
+            whose command left the canvas as it was would otherwise repeat it to the end.
     """
 
     name: str
@@ -285,6 +287,7 @@ class Preset:
     learning: LearningSettings = field(default_factory=LearningSettings)
     run: RunSettings = field(default_factory=RunSettings)
     temperature: float = 1.0
+    redraw_temperature: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -292,12 +295,17 @@ class Preset:
         Raises:
             InputError: a temperature out of range.
         """
-        require_within("preset", self, temperature=(0.0, 100.0))
+        require_within("preset", self, temperature=(0.0, 100.0), redraw_temperature=(0.0, 100.0))
 
     @property
     def redraws(self) -> bool:
         """Whether the agent redraws a given picture (reconstruction), not generates."""
         return self.policy.sees_target and not self.policy.cluster_means
+
+    @property
+    def usual_temperature(self) -> float:
+        """The default of sampling for what the agent does, generation or reconstruction."""
+        return self.redraw_temperature if self.redraws else self.temperature
 
     def to_json(self) -> dict[str, Any]:
         """The preset as JSON values."""

@@ -120,6 +120,7 @@ class Lessons:
     def _in_turns(self, agent: Agent, by_agent: int, by_search: int) -> Found:
         import numpy as np
 
+        from spiral.learning import machine
         from spiral.painting.dataset_aggregation import Turns, take_turns
         from spiral.painting.matching_pursuit import BATCH, paint_atoms
 
@@ -130,17 +131,19 @@ class Lessons:
         atoms = paint_atoms(agent.preset.engine, canvas, agent.size, self.strokes, self.seed)
         episode = agent.preset.learning.episode_length
         for start, targets in self._batches(images, BATCH):
-            found, searched = take_turns(
-                agent.policy,
-                atoms,
-                _search(agent.preset, len(targets)),
-                targets,
-                self.commands or episode,
-                episode,
-                turns,
-                self.seed + start,
-                self.moves,
-            )
+            with machine.seeded(self.seed + start, agent.device):
+                found, searched = take_turns(
+                    agent.policy,
+                    atoms,
+                    _search(agent.preset, len(targets)),
+                    targets,
+                    self.commands or episode,
+                    episode,
+                    turns,
+                    self.seed + start,
+                    self.moves,
+                    agent.preset.usual_temperature,
+                )
             programs += list(found.swapaxes(0, 1))
             taught += [searched] * len(targets)
         return {"images": images, "programs": np.stack(programs), "taught": np.stack(taught)}

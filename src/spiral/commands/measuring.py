@@ -37,7 +37,7 @@ class Evaluate:
     candidates: int = 1
     """Commands that a redrawing agent proposes at a time, of which the best is painted; with 1 there is no search."""
     temperature: float | None = None
-    """Temperature; when left out 0 for redrawing (the most probable commands), the preset's for generation."""
+    """Temperature of sampling, 0 for the most probable commands; the agent's own when left out."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -59,9 +59,8 @@ class Evaluate:
                 raise InputError(f"--commands must be 1 to 100000 each, got {self.commands}")
             if not 1 <= self.candidates <= 1024:
                 raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
-            temperature = self.temperature or 0.0
             figures = summary.evaluate_reconstruction(
-                agent, data, self.seed, temperature, self.commands, self.candidates
+                agent, data, self.seed, self.temperature, self.commands, self.candidates
             )
         else:
             # Real pictures are compared with other real pictures, so those must come from the other split.

@@ -79,8 +79,9 @@ class Paint:
     search."""
     seed: int = 0
     """Seed of the brush and of sampling."""
-    temperature: float = 0.0
-    """0 paints the most probable commands, 1 samples as in training; without --strokes."""
+    temperature: float | None = None
+    """0 paints the most probable commands, 1 samples as in training; the agent's own when left out. Not with
+    --strokes."""
 
     def __call__(self) -> None:
         """Run it."""
@@ -104,7 +105,7 @@ class Paint:
         failures, hints = Failures(len(images)), list[str]()
         known = dict(zip(names, images, strict=True))
         # --invert and --temperature are for the agents that paint once.
-        decided = self.checkpoint or self.strokes is not None or self.invert or self.temperature
+        decided = self.checkpoint or self.strokes is not None or self.invert or self.temperature is not None
         photographs = {} if decided else self._photographs(known, failures)
         others = {name: path for name, path in known.items() if name not in photographs and path not in failures.paths}
         if photographs:

@@ -30,7 +30,7 @@ def evaluate_reconstruction(
     agent: Agent,
     data: Dataset,
     seed: int = 0,
-    temperature: float = 0.0,
+    temperature: float | None = None,
     counts: Sequence[int] = (),
     candidates: int = 1,
 ) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def evaluate_reconstruction(
         agent: redraws.
         data: the targets.
         seed: of the brush, and of sampling where `temperature` is not 0.
-        temperature: of sampling.
+        temperature: of sampling; the preset's when None.
         counts: also measure after these numbers of commands; the largest is painted. None paints the agent's own
             number.
         candidates: commands that the agent proposes at a time, as in `Agent.reconstruct`.

@@ -271,7 +271,7 @@ class PolicyLearner:
     def evaluate(
         self, engine: Engine, held_out: Dataset, metrics_callback: MetricsCallback | None = None
     ) -> tuple[dict[str, float], Tensor, Tensor | None]:
-        """Paint N held-out pictures with the averaged policy, most probable commands first.
+        """Paint N held-out pictures with the averaged policy, at the preset's temperature.
 
         An agent without targets generates N pictures for `metrics_callback`.
 
@@ -279,8 +279,7 @@ class PolicyLearner:
             Figures (mse and blank_mse per pixel and channel in [0, 1], where there are targets), the canvases uint8
             [N, S, S, C] and the targets.
         """
-        redraws = self.preset.redraws
-        temperature = 0.0 if redraws else self.preset.temperature
+        redraws, temperature = self.preset.redraws, self.preset.usual_temperature
         targets = torch.from_numpy(held_out.images).to(self.device) if redraws else None
         with machine.seeded(0, self.device), self.mixed():
             seeds = np.arange(len(held_out))

@@ -52,11 +52,12 @@ def take_turns(
     turns: Turns,
     seed: int,
     moves: int,
+    temperature: float = 0.0,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Write programs from blank canvases.
 
     Args:
-        policy: writes its most probable commands.
+        policy: the agent.
         atoms: of `paint_atoms`.
         search: N canvases, and `matching_pursuit.CANDIDATES` forks of each.
         targets: uint8 [N, S, S, C].
@@ -65,6 +66,7 @@ def take_turns(
         turns: who writes how many; the first turn's beginning is drawn at random.
         seed: of the brushes, the moves, and where the turns begin.
         moves: see `matching_pursuit.pursue`.
+        temperature: of the policy's sampling, by torch's generator; 0 takes its most probable commands.
 
     Returns:
         The commands int64 [T, N, K], and which of them are the search's, bool [T].
@@ -76,7 +78,7 @@ def take_turns(
     for done, by_search in enumerate(searched):
         seen = observe(engine.canvases(), targets.shape[1])
         # The policy goes along where the search writes, too: its core remembers what it saw.
-        chosen, core = propose(policy, proposals, seen, targets, min(done, length - 1) / length, 1, 0.0)
+        chosen, core = propose(policy, proposals, seen, targets, min(done, length - 1) / length, 1, temperature)
         if by_search:
             chosen = best_strokes(atoms, search, targets, moves, generator)
         engine.step(chosen)
