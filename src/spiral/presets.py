@@ -181,6 +181,7 @@ PHOTOS_RECONSTRUCT = Preset(
         entropy_coef=0.02,
     ),
     run=RunSettings(evaluate_seconds=300.0),
+    redraw_temperature=0.3,
 )
 PHOTOS_RECONSTRUCT_VECTOR = replace(
     PHOTOS_RECONSTRUCT,
