@@ -33,6 +33,7 @@ ADDED = {
     "train": SMALL,
     "tune": f"{SMALL} --intervals 2",
     "evaluate": "--limit 4",
+    "lessons": "--limit 40",
     "bench": "--repeats 1 --seconds 0.3",
     "scenes": "--count 50",
 }
