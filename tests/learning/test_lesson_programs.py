@@ -19,10 +19,8 @@ from spiral.settings import Preset
 CPU = torch.device("cpu")
 
 
-def inventing(lines: Path, **learning) -> Preset:
-    preset = tiny(
-        lines, **{"sees_target": False, "noise": 2, "unroll_length": 2, "lessons": 32, "num_minibatches": 2, **learning}
-    )
+def inventing(lines: Path, lessons: int = 32, **learning) -> Preset:
+    preset = tiny(lines, sees_target=False, noise=2, unroll_length=2, lessons=lessons, num_minibatches=2, **learning)
     return replace(preset, policy=replace(preset.policy, noise_to_core=True))
 
 
