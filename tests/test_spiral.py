@@ -82,6 +82,21 @@ def test_an_agent_redraws_at_its_own_temperature_unless_told_otherwise(agent):
         replace(agent.preset, redraw_temperature=-1.0)
 
 
+def test_inventions_vary_more_where_the_noise_is_larger():
+    agent = spiral.load("mnist-generate-noise").with_tools("vector")
+    others = copy.copy(agent)
+
+    def invented(scale):
+        others.preset = replace(agent.preset, noise_scale=scale)
+        return others.generate(32, temperature=0.0).observed.astype(float)
+
+    # Without noise and at temperature 0 nothing distinguishes them; the brush's seed is that of all.
+    assert invented(0.0).std(0).max() == 0.0
+    assert 0.0 < invented(0.3).std(0).mean() < invented(1.0).std(0).mean()
+    with pytest.raises(spiral.InputError, match="noise_scale"):
+        replace(agent.preset, noise_scale=-1.0)
+
+
 def test_a_notebook_shows_paintings_as_a_sheet(agent):
     painted = agent.reconstruct(load("mnist-sample", agent.size, 1, "test").images[:3])
     with Image.open(io.BytesIO(painted._repr_png_())) as sheet:

@@ -265,7 +265,7 @@ class Agent:
                     done = paint_best_of_n(self.policy, search, shown, seeds, wanted, learning.episode_length)
                 else:
                     given = None if shown is None else torch.from_numpy(shown).to(device)
-                    episodes = reset_episodes(self.policy, engine, given, seeds)
+                    episodes = reset_episodes(self.policy, engine, given, seeds, noise_scale=self.preset.noise_scale)
                     targets += [] if episodes.targets is None else [episodes.targets.cpu().numpy()]
                     done = self._alone(engine, episodes, wanted, temperature)
                 programs += [

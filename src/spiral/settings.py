@@ -275,6 +275,9 @@ class Preset:
         temperature: default of sampling for generation; 1 as in training.
         redraw_temperature: the same for reconstruction; 0 takes the most probable commands. In a long episode an agent
             whose command left the canvas as it was would otherwise repeat it to the end.
+        noise_scale: deviation of the noise of pictures that are invented; in training it is 1. Below 1 they vary less
+            (the truncation trick: Brock et al. 2019, section 3.1), above 1 more: an agent that has learned programs
+            beside codes draws what lies between two codes as a mean of both, and so nearer to all others.
     """
 
     name: str
@@ -288,14 +291,17 @@ class Preset:
     run: RunSettings = field(default_factory=RunSettings)
     temperature: float = 1.0
     redraw_temperature: float = 0.0
+    noise_scale: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the numbers.
 
         Raises:
-            InputError: a temperature out of range.
+            InputError: a temperature or the noise's scale is out of range.
         """
-        require_within("preset", self, temperature=(0.0, 100.0), redraw_temperature=(0.0, 100.0))
+        require_within(
+            "preset", self, temperature=(0.0, 100.0), redraw_temperature=(0.0, 100.0), noise_scale=(0.0, 100.0)
+        )
 
     @property
     def redraws(self) -> bool:

@@ -2,7 +2,6 @@
 
 import itertools
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,44 +182,3 @@ def test_lessons_painted_ahead_are_the_same(lines):
         assert torch.equal(plain.canvases, ahead.canvases)
         assert torch.equal(plain.before.elapsed, ahead.before.elapsed)
         assert torch.equal(plain.targets, ahead.targets)
-
-
-def lessons_in_turns(path: Path, taught: np.ndarray | None) -> str:
-    """A file of 40 programs of 4 commands: the first two go anywhere, the last two to cell 9."""
-    generator = np.random.default_rng(0)
-    programs = generator.integers(64, size=(40, 4, 1))
-    programs[:, 2:] = 9
-    arrays = {"images": generator.integers(255, size=(40, 16, 16, 1), dtype=np.uint8), "programs": programs}
-    np.savez(path, **arrays if taught is None else {**arrays, "taught": taught})
-    return str(path)
-
-
-def test_only_the_taught_commands_of_a_file_are_imitated(lines, tmp_path):
-    taught = np.zeros((40, 4), bool)
-    taught[:, 2:] = True
-    preset = tiny(
-        lines, unroll_length=2, unrolls_per_episode=2, lessons=16, num_minibatches=1, lesson_pretraining=1.0,
-        lesson_programs=lessons_in_turns(tmp_path / "turns.npz", taught),
-    )  # fmt: skip
-    learner = PolicyLearner(replace(preset, run=replace(preset.run, precision="float32")), CPU)
-    assert learner.lessons is not None
-    for _ in range(4):
-        drawn = learner.lessons.draw(learner.policy)
-        assert drawn.taught is not None
-        assert torch.equal(drawn.taught, drawn.index >= 2), "they go along from draw to draw"
-        assert drawn.rows(torch.tensor([3, 5])).taught is not None
-    episode = Lessons(tiny(lines, lessons=64, unroll_length=2)).draw(learner.policy)
-    for _ in range(60):
-        figures = learner.learn(episode, torch.zeros(episode.commands.shape[:2]), 0.0)
-    assert float(figures["policy/lesson_loss"]) < 0.7, "cell 9 is all there is to learn; anywhere else costs 4.2 nats"
-
-
-def test_what_is_taught_must_fit_the_programs(lines, tmp_path):
-    fitting = lessons_in_turns(tmp_path / "fits.npz", np.ones((40, 4), bool))
-    learned = dict(unroll_length=4, lessons=2)
-    assert Lessons(tiny(lines, lesson_programs=fitting, **learned)).programs is not None
-    for name, taught in (
-        ("shape", np.ones((40, 3), bool)), ("type", np.ones((40, 4))), ("nothing", np.zeros((40, 4), bool)),
-    ):  # fmt: skip
-        with pytest.raises(InputError, match="taught"):
-            Lessons(tiny(lines, lesson_programs=lessons_in_turns(tmp_path / f"{name}.npz", taught), **learned))

@@ -1,7 +1,5 @@
 """Lessons in turns: the agent writes some commands and the search the others, from where the agent has come to."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -65,8 +63,3 @@ def test_the_searchs_commands_help_and_the_agents_are_its_own():
     other, same = write(policy)
     assert np.array_equal(same, searched)
     assert not np.array_equal(other[~searched], programs[~searched]), "another agent writes other commands"
-
-
-def test_an_agent_whose_strokes_name_no_start_is_refused():
-    with pytest.raises(InputError, match="'start'"):
-        paint_atoms("vector", replace(CANVAS, choices=("flag", "end", "control", "size", "pressure")), 32, 100, 0)

@@ -67,13 +67,13 @@ class Lessons:
 
         self._check()
         if self.preset is not None:
-            found, author = self._by_search(preset(self.preset)), "a search"
+            found, author = self._by_search(preset(self.preset), None), "a search"
         else:
             agent = load_agent(self.checkpoint)
             if self.turns is None:
                 found, author = self._by_agent(agent), agent.name
             else:
-                found, author = self._in_turns(agent, *self.turns), f"{agent.name} and a search in turns"
+                found, author = self._by_search(agent.preset, agent), f"{agent.name} and a search in turns"
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **{**found, "programs": found["programs"].astype(np.int16)})
         make_folder(self.out.parent)
@@ -103,50 +103,33 @@ class Lessons:
             programs += [program.array() for program in painted]
         return {"images": images, "programs": np.stack(programs)}
 
-    def _by_search(self, chosen: Preset) -> Found:
-        import numpy as np
-
-        from spiral.painting.matching_pursuit import BATCH, paint_atoms, pursue
-
-        canvas, programs = _strokes_of(chosen), []
-        images = self._images(chosen.data.size, canvas.channels)
-        atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
-        length = self.commands or chosen.learning.episode_length
-        for start, targets in self._batches(images, BATCH):
-            search = _search(chosen, len(targets))
-            programs += list(pursue(atoms, search, targets, length, self.seed + start, self.moves).swapaxes(0, 1))
-        return {"images": images, "programs": np.stack(programs)}
-
-    def _in_turns(self, agent: Agent, by_agent: int, by_search: int) -> Found:
+    def _by_search(self, chosen: Preset, agent: Agent | None) -> Found:
+        """By search alone, or in turns with an agent."""
         import numpy as np
 
         from spiral.learning import machine
         from spiral.painting.dataset_aggregation import Turns, take_turns
-        from spiral.painting.matching_pursuit import BATCH, paint_atoms
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms, pursue
 
-        if not agent.conditional:
+        if agent is not None and not agent.conditional:
             raise InputError(f"{agent.name} redraws nothing; choose another --checkpoint")
-        canvas, turns, programs, taught = _strokes_of(agent.preset), Turns(by_agent, by_search), [], []
-        images = self._images(agent.size, agent.channels)
-        atoms = paint_atoms(agent.preset.engine, canvas, agent.size, self.strokes, self.seed)
-        episode = agent.preset.learning.episode_length
+        canvas, episode = _strokes_of(chosen), chosen.learning.episode_length
+        turns, length = None if self.turns is None else Turns(*self.turns), self.commands or episode
+        images, programs, taught = self._images(chosen.data.size, canvas.channels), [], []
+        atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
         for start, targets in self._batches(images, BATCH):
-            with machine.seeded(self.seed + start, agent.device):
-                found, searched = take_turns(
-                    agent.policy,
-                    atoms,
-                    _search(agent.preset, len(targets)),
-                    targets,
-                    self.commands or episode,
-                    episode,
-                    turns,
-                    self.seed + start,
-                    self.moves,
-                    agent.preset.usual_temperature,
-                )
+            search, seed = _search(chosen, len(targets)), self.seed + start
+            if agent is None or turns is None:
+                found = pursue(atoms, search, targets, length, seed, self.moves)
+            else:
+                policy, temperature = agent.policy, chosen.usual_temperature
+                with machine.seeded(seed, agent.device):
+                    found, searched = take_turns(
+                        policy, atoms, search, targets, length, episode, turns, seed, self.moves, temperature
+                    )
+                taught += [searched] * len(targets)
             programs += list(found.swapaxes(0, 1))
-            taught += [searched] * len(targets)
-        return {"images": images, "programs": np.stack(programs), "taught": np.stack(taught)}
+        return {"images": images, "programs": np.stack(programs)} | ({"taught": np.stack(taught)} if taught else {})
 
     def _images(self, size: int, channels: int) -> npt.NDArray[np.uint8]:
         from spiral.datasets import load

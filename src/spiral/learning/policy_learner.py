@@ -271,7 +271,7 @@ class PolicyLearner:
     def evaluate(
         self, engine: Engine, held_out: Dataset, metrics_callback: MetricsCallback | None = None
     ) -> tuple[dict[str, float], Tensor, Tensor | None]:
-        """Paint N held-out pictures with the averaged policy, at the preset's temperature.
+        """Paint N held-out pictures with the averaged policy, at the preset's temperature and noise scale.
 
         An agent without targets generates N pictures for `metrics_callback`.
 
@@ -283,7 +283,8 @@ class PolicyLearner:
         targets = torch.from_numpy(held_out.images).to(self.device) if redraws else None
         with machine.seeded(0, self.device), self.mixed():
             seeds = np.arange(len(held_out))
-            episode = rollout(self.ema, engine, targets, self.preset.learning.episode_length, seeds, temperature)
+            length, scale = self.preset.learning.episode_length, self.preset.noise_scale
+            episode = rollout(self.ema, engine, targets, length, seeds, temperature, noise_scale=scale)
         painted = to_numbers(episode_figures(episode, self.policy.specification))
         figures = {f"held_out/{name}": value for name, value in painted.items()}
         if targets is not None:

@@ -40,6 +40,7 @@ def reset_episodes(
     noise: Tensor | None = None,
     over: npt.NDArray[np.bool_] | None = None,
     running: Episodes | None = None,
+    noise_scale: float = 1.0,
 ) -> Episodes:
     """Begin episodes on blank canvases.
 
@@ -51,13 +52,14 @@ def reset_episodes(
         noise: float32 [B, noise]; drawn when None and the policy uses noise.
         over: bool [B], which episodes of `running` to reset while the others continue; all when None.
         running: the current episodes.
+        noise_scale: deviation of the noise that is drawn.
     """
     device, batch = policy.squeeze.weight.device, engine.batch
     canvases = canvases_of(engine, policy.size, device)
     canvases.reset(seeds, over)
     targets = policy.draw_cluster_means(batch) if targets is None else targets
     if noise is None and policy.settings.noise:
-        noise = torch.randn(batch, policy.settings.noise, device=device)
+        noise = noise_scale * torch.randn(batch, policy.settings.noise, device=device)
     choices = len(canvases.specification.choices)
     fresh = Episodes(
         targets=targets,
@@ -187,9 +189,11 @@ def rollout(
     seeds: npt.NDArray[np.int64],
     temperature: float = 1.0,
     noise: Tensor | None = None,
+    noise_scale: float = 1.0,
 ) -> Trajectory:
     """Paint whole episodes of `steps` commands on every canvas of the engine; see `reset_episodes` and `unroll`."""
-    return unroll(policy, engine, reset_episodes(policy, engine, targets, seeds, noise), steps, steps, temperature)[0]
+    episodes = reset_episodes(policy, engine, targets, seeds, noise, noise_scale=noise_scale)
+    return unroll(policy, engine, episodes, steps, steps, temperature)[0]
 
 
 def unroll_programs(
