@@ -115,6 +115,16 @@ def test_other_shipped_agents_redraw_digits(name, most, capsys):
     assert json.loads(capsys.readouterr().out)["ratio"] <= most
 
 
+def test_an_agent_that_looks_ahead_comes_nearer_the_longer_it_looks(capsys):
+    digits = ["evaluate", "--checkpoint", "mnist-reconstruct-vector", "--data", "mnist-sample", "--limit", "20"]
+    errors = []
+    for options in ([], ["--candidates", "8"], ["--candidates", "8", "--moves", "4"]):
+        assert main([*digits, "--json", *options]) == 0
+        errors.append(json.loads(capsys.readouterr().out)["mse"])
+    assert errors[2] < errors[1] < errors[0]
+    assert "candidates" in fails(capsys, *digits, "--moves", "4")
+
+
 @works
 def test_the_shipped_agent_invents_digits_of_all_classes(capsys):
     assert main(["evaluate", "--checkpoint", "mnist-generate", "--data", "mnist-sample", "--json"]) == 0

@@ -146,6 +146,7 @@ class Agent:
         threads: int | None = None,
         commands: int | None = None,
         candidates: int = 1,
+        moves: int = 0,
     ) -> Paintings:
         """Redraw pictures uint8 [N, S, S, C]; the same seed gives the same programs.
 
@@ -158,10 +159,11 @@ class Agent:
                 of an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the best is
                 painted; see `spiral.painting.best_of_n`. With 1 there is no search.
+            moves: how often the best of several candidates is changed a little before it is painted.
 
         Raises:
-            InputError: pictures of another shape, candidates of compound strokes, an agent without a target,
-                or its engine is missing.
+            InputError: pictures of another shape, candidates of compound strokes, moves of a single candidate, an agent
+                without a target, or its engine is missing.
         """
         expected = (self.size, self.size, self.channels)
         if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
@@ -170,7 +172,9 @@ class Agent:
             raise InputError(f"{self.name} paints without a target; use `spiral sample`")
         if candidates > 1 and getattr(self.preset.canvas, "spline", False):
             raise InputError(f"{self.name} paints compound strokes, which cannot be tried one command at a time")
-        return self._paint(len(pictures), pictures, seed, temperature, threads, commands, candidates)
+        if moves and candidates == 1:
+            raise InputError("moves are changes of the best of several candidates; ask for candidates of 2 or more")
+        return self._paint(len(pictures), pictures, seed, temperature, threads, commands, candidates, moves)
 
     def generate(
         self, count: int, seed: int = 0, temperature: float | None = None, threads: int | None = None
@@ -240,6 +244,7 @@ class Agent:
         threads: int | None,
         commands: int | None = None,
         candidates: int = 1,
+        moves: int = 0,
     ) -> Paintings:
         learning = self.preset.learning
         temperature = self.preset.usual_temperature if temperature is None else temperature
@@ -262,7 +267,8 @@ class Agent:
                 if candidates > 1 and shown is not None:
                     targets.append(shown)
                     search = ProposalSearch(engine, candidates, threads)
-                    done = paint_best_of_n(self.policy, search, shown, seeds, wanted, learning.episode_length)
+                    episode = learning.episode_length
+                    done = paint_best_of_n(self.policy, search, shown, seeds, wanted, episode, moves, seed + start)
                 else:
                     given = None if shown is None else torch.from_numpy(shown).to(device)
                     episodes = reset_episodes(self.policy, engine, given, seeds, noise_scale=self.preset.noise_scale)

@@ -49,6 +49,17 @@ def test_it_helps_and_repeats(an_agent):
     assert search.programs == again.programs
 
 
+def test_moves_bring_the_best_proposal_nearer(an_agent):
+    agent, targets = an_agent(), pictures(6)
+    still, moved, again = (agent.reconstruct(targets, commands=6, candidates=8, moves=count) for count in (0, 6, 6))
+    assert errors(moved.observed, targets).sum() < 0.97 * errors(still.observed, targets).sum()
+    assert moved.programs == again.programs
+    with pytest.raises(InputError, match="several candidates"):
+        agent.reconstruct(targets, moves=2)
+    with pytest.raises(InputError, match="moves must be"):
+        agent.reconstruct(targets, candidates=2, moves=-1)
+
+
 def test_compound_strokes_cannot_be_tried(an_agent):
     agent = an_agent(choices=("flag", "end", "size"), spline=True)
     with pytest.raises(InputError, match="compound"):

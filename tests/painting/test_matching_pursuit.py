@@ -103,4 +103,5 @@ def test_strokes_from_the_pens_place_and_wrong_numbers_are_refused():
     with pytest.raises(InputError, match="strokes to search"):
         paint_atoms("vector", GREY, 32, 1, 0)
     with pytest.raises(InputError, match="moves"):
-        pursue(paint_atoms("vector", GREY, 32, 50, 0), None, np.zeros((1, 32, 32, 1), np.uint8), 1, 0, moves=-1)  # pyright: ignore[reportArgumentType]
+        search = ProposalSearch(make("vector", 1, GREY.to_json()), CANDIDATES)
+        pursue(paint_atoms("vector", GREY, 32, 50, 0), search, np.zeros((1, 32, 32, 1), np.uint8), 1, 0, moves=-1)

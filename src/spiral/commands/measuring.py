@@ -36,6 +36,8 @@ class Evaluate:
     """Measure a redrawing agent after each of these numbers of commands, as 5 20 200; it paints the largest."""
     candidates: int = 1
     """Commands that a redrawing agent proposes at a time, of which the best is painted; with 1 there is no search."""
+    moves: int = 0
+    """With several candidates: how often the best of them is changed a little before it is painted, in as many ways."""
     temperature: float | None = None
     """Temperature of sampling, 0 for the most probable commands; the agent's own when left out."""
     json: bool = False
@@ -60,7 +62,7 @@ class Evaluate:
             if not 1 <= self.candidates <= 1024:
                 raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
             figures = summary.evaluate_reconstruction(
-                agent, data, self.seed, self.temperature, self.commands, self.candidates
+                agent, data, self.seed, self.temperature, self.commands, self.candidates, self.moves
             )
         else:
             # Real pictures are compared with other real pictures, so those must come from the other split.

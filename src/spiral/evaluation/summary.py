@@ -33,6 +33,7 @@ def evaluate_reconstruction(
     temperature: float | None = None,
     counts: Sequence[int] = (),
     candidates: int = 1,
+    moves: int = 0,
 ) -> dict[str, Any]:
     """Paint every picture of `data` and compare.
 
@@ -44,6 +45,7 @@ def evaluate_reconstruction(
         counts: also measure after these numbers of commands; the largest is painted. None paints the agent's own
             number.
         candidates: commands that the agent proposes at a time, as in `Agent.reconstruct`.
+        moves: of the best of them, likewise.
 
     Returns:
         `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `similarity`, `accuracy` and
@@ -53,7 +55,7 @@ def evaluate_reconstruction(
     """
     wanted = max(counts) if counts else None
     paintings, seconds = _timed(
-        lambda: agent.reconstruct(data.images, seed, temperature, commands=wanted, candidates=candidates)
+        lambda: agent.reconstruct(data.images, seed, temperature, None, wanted, candidates, moves)
     )
     figures = reconstruction_figures(
         agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed

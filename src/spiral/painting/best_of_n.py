@@ -1,6 +1,7 @@
 """Proposal search: the agent proposes N commands, the engine executes them all, and the best one is kept (best of N).
 
-The engine renders the effect of each command, so nothing has to be learned. The search is one command deep.
+The best one may be moved a little before it is painted (`spiral.painting.moves`). The engine renders the effect of each
+command, so nothing has to be learned. The search is one command deep.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from spiral.engines import Engine, make, observe
 from spiral.engines.strokes import MOVE
 from spiral.models.policy import Observation, Policy, State
+from spiral.painting.moves import improve
 from spiral.specification import Specification
 
 MAXIMUM_CANDIDATES = 1024
@@ -121,6 +123,8 @@ def best_of_n(
     proposals: ProposalState,
     targets: npt.NDArray[np.uint8],
     progress: float,
+    moves: int = 0,
+    generator: np.random.Generator | None = None,
 ) -> tuple[npt.NDArray[np.int64], ProposalState]:
     """Choose the next command of every picture.
 
@@ -134,23 +138,32 @@ def best_of_n(
         proposals: the state of the N pictures.
         targets: uint8 [N, S, S, 3 or 1].
         progress: the share of an episode that is over, for the policy.
+        moves: how often the best proposal is moved before it is painted, in as many ways each time as there were
+            other proposals.
+        generator: draws the moves; a fixed seed's when None.
 
     Returns:
         The commands int64 [N, K], and the state of the pictures after them.
+
+    Raises:
+        InputError: moves out of range.
     """
     specification, device = search.engine.specification, policy.squeeze.weight.device
     number, count = len(targets), search.candidates
 
     seen = observe(search.engine.canvases(), targets.shape[1])
     options, following = propose(policy, proposals, seen, targets, progress, count, 1.0 if count > 1 else 0.0)
-    best = np.arange(number) * count
+    options = options.reshape(number, count, -1)
+    chosen = options[:, 0].copy()
     if count > 1:
-        errors = search.errors(targets, options)
-        helps, flag = errors.min(1) < squared_errors(seen, targets), specification.index("flag")
-        best += np.where(helps | (flag is None), errors.argmin(1), 0)
+        generator = np.random.default_rng(0) if generator is None else generator
+        best, errors = improve(search.errors, specification, targets, options, moves, generator)
+        helps, flag = errors < squared_errors(seen, targets), specification.index("flag")
+        chosen = np.where((helps | (flag is None))[:, None], best, chosen)
         if flag is not None:
-            options[best[~helps], flag] = MOVE
-    chosen, rows = options[best], torch.from_numpy(best).to(device)
+            chosen[~helps, flag] = MOVE
+    # What the core remembers does not depend on which of the proposals is taken.
+    rows = torch.arange(number, device=device) * count
     return chosen, ProposalState(chosen, specification.active(chosen), (following[0][rows], following[1][rows]))
 
 
@@ -161,6 +174,8 @@ def paint_best_of_n(
     seeds: npt.NDArray[np.int64],
     commands: int,
     length: int,
+    moves: int = 0,
+    seed: int = 0,
 ) -> npt.NDArray[np.int64]:
     """Paint pictures from blank canvases and return the commands, int64 [T, N, K].
 
@@ -171,13 +186,18 @@ def paint_best_of_n(
         seeds: int64 [N], of the engine.
         commands: T.
         length: commands in an episode of the policy; the policy observes any command beyond it as the last.
+        moves: of the best proposal, see `best_of_n`.
+        seed: of the moves.
+
+    Raises:
+        InputError: moves out of range.
     """
-    engine = search.engine
+    engine, generator = search.engine, np.random.default_rng(seed)
     engine.reset(seeds)
     proposals, written = ProposalState.start(policy, engine.specification, len(targets)), []
     for done in range(commands):
         progress = min(done, length - 1) / length
-        chosen, proposals = best_of_n(policy, search, proposals, targets, progress)
+        chosen, proposals = best_of_n(policy, search, proposals, targets, progress, moves, generator)
         engine.step(chosen)
         written.append(chosen)
     return np.stack(written)

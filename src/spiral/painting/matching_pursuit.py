@@ -21,13 +21,13 @@ from spiral.errors import InputError, require_number
 from spiral.painting.best_of_n import ProposalSearch, squared_errors
 from spiral.painting.closed_form import fields, solve
 from spiral.painting.marks import Floats
+from spiral.painting.moves import improve
 from spiral.specification import Location, Specification
 
 MAXIMUM_ATOMS = 1_000_000
 BATCH = 64
 """Canvases at once: a libmypaint brush takes 0.7 MB, and each canvas has `CANDIDATES` forks."""
 CANDIDATES = 8
-MAXIMUM_MOVES = 1000
 _SHORT = 0.7
 """Share of the atoms whose end and control point lie near their start: details need them."""
 _NEAR = 0.06
@@ -122,7 +122,6 @@ def pursue(
     Raises:
         InputError: a number out of range.
     """
-    require_number("moves", moves, 0, MAXIMUM_MOVES)
     engine, generator, written = search.engine, np.random.default_rng(seed), []
     engine.reset(seed + np.arange(len(targets)))
     for _ in range(commands):
@@ -136,19 +135,13 @@ def best_strokes(
     atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], moves: int, generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
     """The next command of each canvas, int64 [N, K]; the canvases stay as they are. The rest is as in `pursue`."""
-    engine, number = search.engine, len(targets)
+    engine = search.engine
     settings = StrokeSettings.parse(engine.settings)
     seen = observe(engine.canvases(), targets.shape[1])
     tried = _candidates(atoms, settings, _small(seen), _small(targets))
-    errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
-    for _ in range(moves):
-        best = tried[np.arange(number), errors.argmin(1)]
-        tried = np.repeat(best[:, None], search.candidates, axis=1)
-        tried[:, 1:] = _moved(engine.specification, tried[:, 1:], generator)
-        errors = search.errors(targets, tried.reshape(number * search.candidates, -1))
-    chosen = tried[np.arange(number), errors.argmin(1)]
+    chosen, errors = improve(search.errors, engine.specification, targets, tried, moves, generator)
     if (flag := engine.specification.index("flag")) is not None:
-        chosen[errors.min(1) >= squared_errors(seen, targets), flag] = MOVE
+        chosen[errors >= squared_errors(seen, targets), flag] = MOVE
     return chosen
 
 
@@ -180,21 +173,6 @@ def _sums(cover: Tensor, maps: Floats) -> Floats:
     number, count = maps.shape[:2]
     flat = torch.from_numpy(maps.reshape(number * count, -1)).T
     return (cover @ flat).view(len(cover), number, count).numpy()
-
-
-def _moved(
-    specification: Specification, commands: npt.NDArray[np.int64], generator: np.random.Generator
-) -> npt.NDArray[np.int64]:
-    """Commands int64 [N, M, K], one choice of each moved by a step, the flag excepted."""
-    moved, shape = commands.copy(), commands.shape[:2]
-    movable = [index for index, choice in enumerate(specification.choices) if choice.name != "flag"]
-    picked, steps = generator.choice(movable, shape), generator.integers(-1, 2, (2, *shape))
-    one = generator.choice([-1, 1], shape)
-    for index in movable:
-        choice, old = specification.choices[index], commands[..., index]
-        new = choice.shifted(old, steps) if isinstance(choice, Location) else np.clip(old + one, 0, choice.size - 1)
-        moved[..., index] = np.where(picked == index, new, old)
-    return moved
 
 
 def _small(pictures: npt.NDArray[np.uint8]) -> Floats:
