@@ -116,13 +116,13 @@ def test_other_shipped_agents_redraw_digits(name, most, capsys):
 
 
 def test_an_agent_that_looks_ahead_comes_nearer_the_longer_it_looks(capsys):
-    digits = ["evaluate", "--checkpoint", "mnist-reconstruct-vector", "--data", "mnist-sample", "--limit", "20"]
-    errors = []
+    crops = ["evaluate", "--checkpoint", "photos-reconstruct-vector", "--data", "photos", "--limit", "8"]
+    errors, crops = [], [*crops, "--split", "test", "--commands", "8"]
     for options in ([], ["--candidates", "8"], ["--candidates", "8", "--moves", "4"]):
-        assert main([*digits, "--json", *options]) == 0
+        assert main([*crops, "--json", *options]) == 0
         errors.append(json.loads(capsys.readouterr().out)["mse"])
     assert errors[2] < errors[1] < errors[0]
-    assert "candidates" in fails(capsys, *digits, "--moves", "4")
+    assert "candidates" in fails(capsys, *crops, "--moves", "4")
 
 
 @works
