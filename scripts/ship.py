@@ -45,17 +45,23 @@ class Ship:
     commands: tuple[str, ...]
     """The commands that made the runs, in order."""
     temperature: float | None = None
-    """Of sampling, for a generating agent, instead of that in its run's preset."""
+    """Of sampling, instead of that in its run's preset."""
+    noise_scale: float | None = None
+    """Likewise, of an agent that invents."""
     paintings_alone: bool = False
     """The sheet shows no held-out pictures, for data that may not be passed on, but a portrait in the public domain."""
 
     def __call__(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix=f".{self.name}.", dir=AGENTS)) / self.name
         shutil.copytree(self.runs[-1] / "agent", folder)
-        if self.temperature is not None:
-            config = json.loads((folder / CONFIG).read_text())
-            config["preset"]["temperature"] = self.temperature
-            (folder / CONFIG).write_text(json.dumps(config, indent=1))
+        config = json.loads((folder / CONFIG).read_text())
+        redraws = load_agent(str(folder)).conditional
+        of_sampling = {
+            "redraw_temperature" if redraws else "temperature": self.temperature,
+            "noise_scale": self.noise_scale,
+        }
+        config["preset"] |= {name: value for name, value in of_sampling.items() if value is not None}
+        (folder / CONFIG).write_text(json.dumps(config, indent=1))
         curve, commands, seconds = [], 0, 0.0
         rows: list[dict[str, float]] = []
         for run in self.runs:
@@ -75,7 +81,9 @@ class Ship:
         count, table = measure(agent, folder / "sheet.png", self.paintings_alone)
         lines = "\n".join(f"| {name} | {value} |" for name, value in table.items())
         made = "\n    ".join(self.commands)
-        tempered = "" if agent.conditional else f"\n| temperature of sampling | {agent.preset.temperature:g} |"
+        tempered = f"\n| temperature of sampling | {agent.preset.usual_temperature:g} |"
+        if agent.preset.noise_scale != 1.0:
+            tempered += f"\n| deviation of the noise | {agent.preset.noise_scale:g} |"
         text = f"""# {self.name}
 
 Made by

@@ -159,8 +159,8 @@ class Agent:
                 of an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the best is
                 painted; see `spiral.painting.best_of_n`. With 1 there is no search.
-            moves: how often the best of several candidates is changed a little before it is painted. It then does as much
-                as one command can, which helps where strokes cover one another, as in colour; digits come out worse.
+            moves: how often the best of several candidates is changed a little before it is painted. This helps where
+                strokes cover one another, as in colour; digits come out worse, as each stroke becomes greedy.
 
         Raises:
             InputError: pictures of another shape, candidates of compound strokes, moves of a single candidate, an agent
