@@ -21,7 +21,14 @@ def test_every_painter_has_a_row_for_every_picture(an_agent, monkeypatch, tmp_pa
     fake = tmp_path / "primitive"
     fake.write_text('#!/bin/sh\ncp "$2" "$4"\n')
     fake.chmod(0o755)
-    rows = painters.measure_painters([an_agent()], (3,), 1, fake)
+    rows = painters.measure_painters([an_agent()], (3, 4), 1, fake, sheet=tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as opened:
+        sheet = np.asarray(opened, float)
+    assert sheet.shape == (606, 912, 3), "two lines of photograph, vector and primitive"
+    photograph, vector, primitive = (sheet[:300, left : left + 300] for left in (0, 306, 612))
+    assert np.abs(primitive - photograph).mean() < 1 < np.abs(vector - photograph).mean()
+    assert [row["strokes"] for row in rows] == [3, 3, 4, 4]
+    rows = rows[:2]
     assert [row["painter"] for row in rows] == ["vector", "primitive"]
     assert rows[1]["mse"] == 0 < rows[0]["mse"] < 0.1
     with pytest.raises(InputError, match="does not paint"):

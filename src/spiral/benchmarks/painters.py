@@ -18,12 +18,15 @@ from spiral.agent import Agent
 from spiral.engines import missing
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
+from spiral.io.images import write_png
 from spiral.painting.painter import paint_strokes
 
 PHOTOGRAPHS = ("chelsea", "coffee", "flower", "immunohistochemistry", "portrait")
 """Of scikit-image and scikit-learn. No shipped agent has seen the first four; the portrait is part of `astronaut`."""
 _PORTRAIT = slice(0, 300), slice(60, 360)
 _SEEN, _SIZE = 128, 1024
+_SHOWN, _GAP = 300, 6
+"""Width of a picture on the sheet, and the space between two."""
 
 
 def measure_painters(
@@ -32,6 +35,7 @@ def measure_painters(
     effort: int,
     primitive: Path | None = None,
     report: Callable[[dict[str, Any]], object] = lambda row: None,
+    sheet: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Paint every photograph with every painter.
 
@@ -41,6 +45,8 @@ def measure_painters(
         effort: of the search.
         primitive: the program of fogleman/primitive, which paints as many rotated ellipses; left out when None.
         report: called with each row.
+        sheet: a .png to write: each photograph and, to its right, its paintings in the order of the rows, a line for
+            each number of strokes; nothing is written when None.
 
     Returns:
         Rows with `picture`, `strokes`, `painter`, `mse` (both pictures resized to 128x128, values in [0, 1]) and
@@ -49,23 +55,43 @@ def measure_painters(
     Raises:
         InputError: scikit-image, scikit-learn or primitive is missing or fails.
     """
-    rows = []
+    rows, lines = [], []
+
+    def add(name: str, number: int, painter: str, painted: npt.NDArray[np.uint8], seconds: float) -> None:
+        rows.append(_row(name, number, painter, photograph, painted, seconds))
+        lines[-1].append(Image.fromarray(painted))
+        report(rows[-1])
+
     for name in PHOTOGRAPHS:
         photograph = _photograph(name)
         for number in strokes:
+            lines.append([photograph])
             for agent in agents:
                 if missing(agent.preset.engine) is not None:
                     continue
                 began = time.process_time()
                 program = paint_strokes(agent, photograph, number, _SIZE, effort=effort)
                 seconds = time.process_time() - began
-                rows.append(_row(name, number, agent.preset.engine, photograph, rendered(program), seconds))
-                report(rows[-1])
+                add(name, number, agent.preset.engine, rendered(program), seconds)
             if primitive is not None:
                 painted, seconds = _primitive(primitive, photograph, number)
-                rows.append(_row(name, number, "primitive", photograph, painted, seconds))
-                report(rows[-1])
+                add(name, number, "primitive", painted, seconds)
+    if sheet is not None:
+        write_png(sheet, _sheet(lines))
     return rows
+
+
+def _sheet(lines: Sequence[Sequence[Image.Image]]) -> npt.NDArray[np.uint8]:
+    """Lines of pictures of one width on white: uint8 [H, W, 3]. Those of a line are as high as its first."""
+    heights = [round(_SHOWN * line[0].height / line[0].width) for line in lines]
+    wide, high = max(map(len, lines)) * (_SHOWN + _GAP) - _GAP, sum(heights) + _GAP * (len(lines) - 1)
+    whole, top = Image.new("RGB", (wide, high), "white"), 0
+    for line, height in zip(lines, heights, strict=True):
+        for index, picture in enumerate(line):
+            shown = picture.convert("RGB").resize((_SHOWN, height), Image.Resampling.LANCZOS)
+            whole.paste(shown, (index * (_SHOWN + _GAP), top))
+        top += height + _GAP
+    return np.asarray(whole)
 
 
 def error(photograph: Image.Image, painted: npt.NDArray[np.uint8]) -> float:

@@ -108,6 +108,8 @@ class Bench:
     """Of the painters; see `spiral paint`."""
     primitive: Path | None = None
     """The program of fogleman/primitive, to paint beside it as many rotated ellipses."""
+    sheet: Path | None = None
+    """With --painters: a .png of all paintings beside their photographs."""
     json: bool = False
     """Print one JSON object on stdout."""
 
@@ -164,7 +166,7 @@ class Bench:
         def report(row: dict[str, object]) -> None:
             console.print(" ".join(f"{name} {value}" for name, value in row.items()))
 
-        rows = measure_painters(agents, self.strokes, self.effort, self.primitive, report)
+        rows = measure_painters(agents, self.strokes, self.effort, self.primitive, report, self.sheet)
         if self.json:
             print(json.dumps({"effort": self.effort, "paintings": rows}))
             return
