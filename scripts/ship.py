@@ -27,6 +27,7 @@ from spiral.exports.sheets import contact_sheet
 from spiral.io.images import write_png
 from spiral.learning.checkpoint import CONFIG
 from spiral.learning.run_log import METRICS
+from spiral.settings import Preset
 
 matplotlib.use("agg")
 from matplotlib import pyplot
@@ -47,7 +48,7 @@ class Ship:
     temperature: float | None = None
     """Of sampling, instead of that in its run's preset."""
     noise_scale: float | None = None
-    """Likewise, of an agent that invents."""
+    """Deviation of the noise of an agent that invents, likewise."""
     paintings_alone: bool = False
     """The sheet shows no held-out pictures, for data that may not be passed on, but a portrait in the public domain."""
 
@@ -55,7 +56,7 @@ class Ship:
         folder = Path(tempfile.mkdtemp(prefix=f".{self.name}.", dir=AGENTS)) / self.name
         shutil.copytree(self.runs[-1] / "agent", folder)
         config = json.loads((folder / CONFIG).read_text())
-        redraws = load_agent(str(folder)).conditional
+        redraws = Preset.from_json(config["preset"]).redraws
         of_sampling = {
             "redraw_temperature" if redraws else "temperature": self.temperature,
             "noise_scale": self.noise_scale,

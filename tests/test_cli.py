@@ -115,14 +115,14 @@ def test_other_shipped_agents_redraw_digits(name, most, capsys):
     assert json.loads(capsys.readouterr().out)["ratio"] <= most
 
 
-def test_an_agent_that_looks_ahead_comes_nearer_the_longer_it_looks(capsys):
-    crops = ["evaluate", "--checkpoint", "photos-reconstruct-vector", "--data", "photos", "--limit", "8"]
-    errors, crops = [], [*crops, "--split", "test", "--commands", "8"]
+def test_proposals_and_moves_of_the_best_bring_a_painting_nearer(capsys):
+    command = ["evaluate", "--checkpoint", "photos-reconstruct-vector", "--data", "photos", "--split", "test"]
+    errors, command = [], [*command, "--limit", "8", "--commands", "8"]
     for options in ([], ["--candidates", "8"], ["--candidates", "8", "--moves", "4"]):
-        assert main([*crops, "--json", *options]) == 0
+        assert main([*command, "--json", *options]) == 0
         errors.append(json.loads(capsys.readouterr().out)["mse"])
     assert errors[2] < errors[1] < errors[0]
-    assert "candidates" in fails(capsys, *crops, "--moves", "4")
+    assert "candidates" in fails(capsys, *command, "--moves", "4")
 
 
 @works

@@ -90,7 +90,7 @@ def test_inventions_vary_more_where_the_noise_is_larger():
         others.preset = replace(agent.preset, noise_scale=scale)
         return others.generate(32, temperature=0.0).observed.astype(float)
 
-    # Without noise and at temperature 0 nothing distinguishes them; the brush's seed is that of all.
+    # Without noise and at temperature 0 nothing distinguishes them: all share the brush's seed.
     assert invented(0.0).std(0).max() == 0.0
     assert 0.0 < invented(0.3).std(0).mean() < invented(1.0).std(0).mean()
     with pytest.raises(spiral.InputError, match="noise_scale"):

@@ -159,12 +159,12 @@ class Agent:
                 of an episode.
             candidates: commands that the agent proposes at a time, sampled as in training, of which the best is
                 painted; see `spiral.painting.best_of_n`. With 1 there is no search.
-            moves: how often the best of several candidates is changed a little before it is painted. This helps where
-                strokes cover one another, as in colour; digits come out worse, as each stroke becomes greedy.
+            moves: how often the best of several candidates is changed a little before it is painted, 0 to 1000. This
+                helps where strokes cover one another, as in colour; digits come out worse, as strokes become greedy.
 
         Raises:
-            InputError: pictures of another shape, candidates of compound strokes, moves of a single candidate, an agent
-                without a target, or its engine is missing.
+            InputError: pictures of another shape, a number out of range, candidates of compound strokes, moves of a
+                single candidate, an agent without a target, or its engine is missing.
         """
         expected = (self.size, self.size, self.channels)
         if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:

@@ -99,8 +99,8 @@ MNIST_GENERATE_NOISE = replace(
     name="mnist-generate-noise",
     summary="paint new digits from noise alone, taught by the programs of a redrawing agent "
     "(--learning.lesson-programs); laptop size",
-    # Those of mnist-reconstruct, whose programs it learns. The shipped one's strokes name their start: their order is
-    # arbitrary, which is harder to learn.
+    # Those of the preset of mnist-reconstruct, whose programs it learns. The shipped mnist-reconstruct names where
+    # strokes start; such programs taught worse digits.
     canvas=MNIST_RECONSTRUCT.canvas,
     policy=replace(MNIST_GENERATE.policy, sees_target=False, cluster_means=0, noise_to_core=True),
     learning=replace(
@@ -112,7 +112,8 @@ MNIST_GENERATE_NOISE = replace(
         lessons=16,
         lesson_pretraining=1.0,
     ),
-    temperature=0.6,
+    temperature=0.5,
+    noise_scale=1.18,
 )
 OMNIGLOT_RECONSTRUCT = replace(
     MNIST_RECONSTRUCT,
@@ -143,6 +144,7 @@ OMNIGLOT_GENERATE = replace(
     policy=replace(MNIST_GENERATE_NOISE.policy, noise=16),
     learning=replace(MNIST_GENERATE_NOISE.learning, unroll_length=OMNIGLOT_RECONSTRUCT.learning.unroll_length),
     temperature=0.6,
+    noise_scale=1.0,
 )
 _COLOUR_POLICY = PolicySettings(
     channels=16,

@@ -275,9 +275,9 @@ class Preset:
         temperature: default of sampling for generation; 1 as in training.
         redraw_temperature: the same for reconstruction; 0 takes the most probable commands. In a long episode an agent
             whose command left the canvas as it was would otherwise repeat it to the end.
-        noise_scale: deviation of the noise of pictures that are invented; in training it is 1. Below 1 they vary less
-            (the truncation trick: Brock et al. 2019, section 3.1), above 1 more: an agent that has learned programs
-            beside codes draws what lies between two codes as a mean of both, and so nearer to all others.
+        noise_scale: deviation of the noise from which pictures are invented, 0 to 100; in training it is 1. Below 1
+            they vary less (the truncation trick: Brock et al. 2019, section 3.1), above 1 more, which makes up for an
+            agent that paints something like a mean where its noise lies between the codes of its lessons.
     """
 
     name: str

@@ -27,6 +27,9 @@ def test_every_painter_has_a_row_for_every_picture(an_agent, monkeypatch, tmp_pa
     assert sheet.shape == (606, 912, 3), "two lines of photograph, vector and primitive"
     photograph, vector, primitive = (sheet[:300, left : left + 300] for left in (0, 306, 612))
     assert np.abs(primitive - photograph).mean() < 1 < np.abs(vector - photograph).mean()
+    assert (sheet[306:, :300] == photograph).all() and (sheet[300:306] == 255).all()
+    with pytest.raises(InputError, match="at least one"):
+        painters.measure_painters([], (), 1)
     assert [row["strokes"] for row in rows] == [3, 3, 4, 4]
     rows = rows[:2]
     assert [row["painter"] for row in rows] == ["vector", "primitive"]

@@ -31,9 +31,10 @@ def test_what_is_tried_is_what_would_be_painted(an_agent):
         assert got[:, index] == pytest.approx(errors(observe(engine.canvases(), 16), targets))
 
 
-def test_no_command_makes_it_worse(an_agent):
+@pytest.mark.parametrize("moves", [0, 2])
+def test_no_command_makes_it_worse(an_agent, moves):
     agent, targets = an_agent(), pictures(4)
-    by_length = [agent.reconstruct(targets, commands=count, candidates=8) for count in range(1, 9)]
+    by_length = [agent.reconstruct(targets, commands=count, candidates=8, moves=moves) for count in range(1, 9)]
     blank = errors(np.full_like(targets, 255), targets)
     series = np.stack([blank, *(errors(paintings.observed, targets) for paintings in by_length)])
     assert (np.diff(series, axis=0) <= 0).all()

@@ -18,6 +18,7 @@ from spiral.agent import Agent
 from spiral.engines import missing
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
+from spiral.io.files import make_folder
 from spiral.io.images import write_png
 from spiral.painting.painter import paint_strokes
 
@@ -53,44 +54,53 @@ def measure_painters(
         `seconds` of processor time.
 
     Raises:
-        InputError: scikit-image, scikit-learn or primitive is missing or fails.
+        InputError: no strokes, scikit-image, scikit-learn or primitive is missing or fails, or the sheet cannot be
+            written.
     """
+    if not strokes:
+        raise InputError("--strokes needs at least one number")
     rows, lines = [], []
+    if sheet is not None:
+        make_folder(sheet.parent)
 
-    def add(name: str, number: int, painter: str, painted: npt.NDArray[np.uint8], seconds: float) -> None:
-        rows.append(_row(name, number, painter, photograph, painted, seconds))
-        lines[-1].append(Image.fromarray(painted))
-        report(rows[-1])
+    def add(row: dict[str, Any], painted: npt.NDArray[np.uint8]) -> None:
+        rows.append(row)
+        lines[-1].append(_shown(Image.fromarray(painted), lines[-1][0].height))
+        report(row)
 
     for name in PHOTOGRAPHS:
         photograph = _photograph(name)
         for number in strokes:
-            lines.append([photograph])
+            lines.append([_shown(photograph, round(_SHOWN * photograph.height / photograph.width))])
             for agent in agents:
                 if missing(agent.preset.engine) is not None:
                     continue
                 began = time.process_time()
                 program = paint_strokes(agent, photograph, number, _SIZE, effort=effort)
                 seconds = time.process_time() - began
-                add(name, number, agent.preset.engine, rendered(program), seconds)
+                painted = rendered(program)
+                add(_row(name, number, agent.preset.engine, photograph, painted, seconds), painted)
             if primitive is not None:
                 painted, seconds = _primitive(primitive, photograph, number)
-                add(name, number, "primitive", painted, seconds)
+                add(_row(name, number, "primitive", photograph, painted, seconds), painted)
     if sheet is not None:
         write_png(sheet, _sheet(lines))
     return rows
 
 
+def _shown(picture: Image.Image, height: int) -> Image.Image:
+    return picture.convert("RGB").resize((_SHOWN, height), Image.Resampling.LANCZOS)
+
+
 def _sheet(lines: Sequence[Sequence[Image.Image]]) -> npt.NDArray[np.uint8]:
-    """Lines of pictures of one width on white: uint8 [H, W, 3]. Those of a line are as high as its first."""
-    heights = [round(_SHOWN * line[0].height / line[0].width) for line in lines]
-    wide, high = max(map(len, lines)) * (_SHOWN + _GAP) - _GAP, sum(heights) + _GAP * (len(lines) - 1)
+    """Lines of pictures on white: uint8 [H, W, 3]. Those of a line are of one size."""
+    wide = max(map(len, lines)) * (_SHOWN + _GAP) - _GAP
+    high = sum(line[0].height + _GAP for line in lines) - _GAP
     whole, top = Image.new("RGB", (wide, high), "white"), 0
-    for line, height in zip(lines, heights, strict=True):
+    for line in lines:
         for index, picture in enumerate(line):
-            shown = picture.convert("RGB").resize((_SHOWN, height), Image.Resampling.LANCZOS)
-            whole.paste(shown, (index * (_SHOWN + _GAP), top))
-        top += height + _GAP
+            whole.paste(picture, (index * (_SHOWN + _GAP), top))
+        top += line[0].height + _GAP
     return np.asarray(whole)
 
 

@@ -45,7 +45,7 @@ class Lessons:
     strokes: int = 40_000
     """In a search, how many random strokes are compared at every step."""
     moves: int = 4
-    """In a search, how often the best stroke is moved in eight ways at every step."""
+    """In a search, how often the best stroke is moved in seven ways at every step."""
     split: str | None = "train"
     """train or test."""
     limit: int | None = None

@@ -37,7 +37,7 @@ class Evaluate:
     candidates: int = 1
     """Commands that a redrawing agent proposes at a time, of which the best is painted; with 1 there is no search."""
     moves: int = 0
-    """With several candidates: how often the best of them is changed a little before it is painted, in as many ways.
+    """With N candidates: how often the best of them is changed a little before it is painted, in N - 1 ways each time.
     Helps with photographs and faces, not with digits, whose strokes it makes greedy."""
     temperature: float | None = None
     """Temperature of sampling, 0 for the most probable commands; the agent's own when left out."""

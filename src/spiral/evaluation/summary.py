@@ -55,7 +55,7 @@ def evaluate_reconstruction(
     """
     wanted = max(counts) if counts else None
     paintings, seconds = _timed(
-        lambda: agent.reconstruct(data.images, seed, temperature, None, wanted, candidates, moves)
+        lambda: agent.reconstruct(data.images, seed, temperature, commands=wanted, candidates=candidates, moves=moves)
     )
     figures = reconstruction_figures(
         agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed

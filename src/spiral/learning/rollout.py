@@ -52,7 +52,7 @@ def reset_episodes(
         noise: float32 [B, noise]; drawn when None and the policy uses noise.
         over: bool [B], which episodes of `running` to reset while the others continue; all when None.
         running: the current episodes.
-        noise_scale: deviation of the noise that is drawn.
+        noise_scale: deviation of the noise that is drawn, at least 0; without effect where `noise` is given.
     """
     device, batch = policy.squeeze.weight.device, engine.batch
     canvases = canvases_of(engine, policy.size, device)

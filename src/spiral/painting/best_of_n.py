@@ -138,9 +138,8 @@ def best_of_n(
         proposals: the state of the N pictures.
         targets: uint8 [N, S, S, 3 or 1].
         progress: the share of an episode that is over, for the policy.
-        moves: how often the best proposal is moved before it is painted, in as many ways each time as there were
-            other proposals.
-        generator: draws the moves; a fixed seed's when None.
+        moves: how often the best of C proposals is moved before it is painted, in C - 1 ways each time, 0 to 1000.
+        generator: draws the moves; one of seed 0 for every command when None.
 
     Returns:
         The commands int64 [N, K], and the state of the pictures after them.

@@ -70,6 +70,9 @@ def take_turns(
 
     Returns:
         The commands int64 [T, N, K], and which of them are the search's, bool [T].
+
+    Raises:
+        InputError: moves out of range.
     """
     engine, generator, written = search.engine, np.random.default_rng(seed), []
     engine.reset(seed + np.arange(len(targets)))

@@ -117,7 +117,7 @@ def pursue(
         targets: uint8 [N, S, S, C].
         commands: T.
         seed: of the brushes and the moves.
-        moves: how often the best candidate is moved, in `CANDIDATES` ways each time.
+        moves: how often the best candidate is moved, in `CANDIDATES` - 1 ways each time, 0 to 1000.
 
     Raises:
         InputError: a number out of range.

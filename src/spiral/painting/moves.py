@@ -1,7 +1,7 @@
 """Moves: the best of several commands is changed a little, again and again, and stays changed where that helps.
 
-This is hill climbing on what the engine paints: the neighbours of a command differ from it in one choice, by a cell or
-an option.
+This is hill climbing on what the engine paints: the neighbours of a command differ from it in one choice, a location by
+at most a cell in either direction, a category by an option.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def improve(
         specification: of the commands.
         targets: uint8 [N, S, S, C].
         tried: int64 [N, C, K].
-        moves: how often the best is moved, in C - 1 ways each time.
+        moves: how often the best is moved, in C - 1 ways each time, 0 to 1000.
         generator: draws the moves.
 
     Returns:
