@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spiral.agent import load_agent
+from spiral.engines import missing
 from spiral.errors import InputError
 from spiral.exports.documents import picture as rendered
 from spiral.painting import painter
 from spiral.painting.painter import paint_strokes
 from spiral.painting.tiles import paint_tiles
+from spiral.program import Program
 
 
 def photograph(width: int = 90, height: int = 60) -> Image.Image:
@@ -98,3 +101,21 @@ def test_where_a_brush_does_not_do_what_is_expected_the_better_painting_is_kept(
     monkeypatch.setattr(painter, "paint_strokes", lambda *arguments: alone)
     monkeypatch.setattr(painter, "paint_tiles", None)
     assert painter.paint_picture(an_agent(), photograph(), 12) is alone
+
+
+@pytest.mark.skipif(missing("mypaint") is not None, reason="libmypaint is not here")
+def test_a_painting_that_is_good_already_is_continued_in_finer_strokes():
+    chelsea = pytest.importorskip("skimage.data").chelsea
+    agent, cat = load_agent("photos-reconstruct"), Image.fromarray(chelsea())
+    begun = paint_strokes(agent, cat, 100, 256, effort=1)
+    paper = Image.fromarray(begun.render(256))
+    further = paint_strokes(agent, cat, 40, 256, effort=1, paper=paper)
+
+    def error(painted: np.ndarray) -> float:
+        small = [np.asarray(each.resize((64, 64)), float) for each in (Image.fromarray(painted), cat)]
+        return float(np.square(small[0] - small[1]).mean())
+
+    whole = np.concatenate([begun.array(), further.array()])
+    together = Program.from_array(begun.specification, whole, begun.engine, begun.settings, begun.seed)
+    assert len(further.commands) == 80, "40 strokes, each with a jump"
+    assert error(together.render(256)) < 0.92 * error(begun.render(256))

@@ -94,6 +94,8 @@ class Easel:
         self.paper = (blank if paper is None else paper).copy()
         self.layers: list[Layer] = []
         self.canvas = self.paper.copy()
+        # How many strokes the paper seems to hold already, plus one: the more there are, the smaller is the next.
+        self._held, self._continues = 1, paper is not None
         if self._true is not None:
             engine = self._true[0]
             engine.reset(np.array([seed], np.int64))
@@ -118,10 +120,19 @@ class Easel:
                 return
 
     def round(self, room: int, effort: Effort, generator: np.random.Generator) -> int:
-        """Paint up to `room` strokes that do not touch one another; returns how many."""
+        """Paint up to `room` strokes that do not touch one another; returns how many.
+
+        Where nothing helps on paper that was painted on already, the next round looks for strokes half as large.
+        """
+        painted = self._round(room, effort, generator)
+        if not painted and self._continues:
+            self._held *= 4
+        return painted
+
+    def _round(self, room: int, effort: Effort, generator: np.random.Generator) -> int:
         first, second = self._fields()
         side, unit = self.settings.size, self.settings.size / SIDE
-        typical = _TYPICAL * side / np.sqrt(len(self.layers) + 1)
+        typical = _TYPICAL * side / np.sqrt(len(self.layers) + self._held)
         limits = (max(0.75 * unit, typical / 14), max(6.0 * unit, typical))
         only = self.palette[0] if self.palette is not None and len(self.palette) == 1 else None
         marks, estimates = self.bank.search(first, second, generator, effort.share, limits, only)
