@@ -102,9 +102,7 @@ def test_strokes_from_the_pens_place_and_wrong_numbers_are_refused():
         paint_atoms("vector", replace(GREY, choices=CHOICES[:5]), 32, 100, 0)
     with pytest.raises(InputError, match="strokes to search"):
         paint_atoms("vector", GREY, 32, 1, 0)
-    search, atoms = (
-        ProposalSearch(make("vector", 1, GREY.to_json()), CANDIDATES),
-        paint_atoms("vector", GREY, 32, 50, 0),
-    )
+    search = ProposalSearch(make("vector", 1, GREY.to_json()), CANDIDATES)
+    atoms = paint_atoms("vector", GREY, 32, 50, 0)
     with pytest.raises(InputError, match="moves"):
         pursue(atoms, search, np.zeros((1, 32, 32, 1), np.uint8), 1, 0, moves=-1)

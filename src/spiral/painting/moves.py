@@ -6,7 +6,7 @@ at most a cell in either direction, a category by an option.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,9 @@ from spiral.specification import Location, Specification
 MAXIMUM_MOVES = 1000
 
 
-class Trial(Protocol):
-    """What `spiral.painting.best_of_n.ProposalSearch.errors` does: it tries C commands on each of N canvases."""
-
-    def __call__(self, targets: npt.NDArray[np.uint8], commands: npt.NDArray[np.int64], /) -> npt.NDArray[np.float64]:
-        """Squared errors [N, C] after commands int64 [N * C, K]."""
-        ...
+Trial = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int64]], npt.NDArray[np.float64]]
+"""Squared errors [N, C] of N canvases after each of C commands, of targets uint8 [N, S, S, C] and commands int64
+[N * C, K]: `spiral.painting.best_of_n.ProposalSearch.errors`."""
 
 
 def improve(
