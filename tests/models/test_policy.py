@@ -128,6 +128,25 @@ def test_without_temperature_the_most_probable_command_is_repeated():
     assert torch.equal(*runs)
 
 
+def test_a_policy_of_low_temperature_decides_as_one_that_is_sampled_at_it():
+    torch.manual_seed(0)
+    usual = Policy(SPECIFICATION, 32, 1, SMALL)
+    sharp = Policy(SPECIFICATION, 32, 1, replace(SMALL, temperature=0.25))
+    with torch.no_grad():
+        for parameter in usual.heads.parameters():
+            parameter.mul_(8.0)  # far from uniform
+        fill(sharp, usual.state_dict(), "the usual policy")
+        seen, start, lots = observation(6), usual.initial_state(6), torch.rand(5, 6)
+        commands, *_ = sharp.act(seen, start, lots=lots)
+        assert torch.equal(commands, usual.act(seen, start, 0.25, lots)[0])
+        sampled, learned = (
+            usual.evaluate(seen, commands[None], start)[0],
+            sharp.evaluate(seen, commands[None], start)[0],
+        )
+    assert torch.all(learned.entropy < sampled.entropy)
+    assert torch.equal(learned.value, sampled.value)
+
+
 def test_the_blind_policy_does_not_see_the_canvas():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_canvas=False))
     seen = observation(4)
@@ -221,7 +240,7 @@ def test_a_policy_that_grows_decides_as_before_and_then_learns(size, stride, gri
     specification = StrokeSettings(grid=grid).specification()
     settings = replace(SMALL, skip_connections=True, stride=stride, channels=6)
     small = Policy(specification, size, 1, settings)
-    grown = Policy(specification, size, 1, replace(settings, pyramid_blocks=2, merge_blocks=1))
+    grown = Policy(specification, size, 1, replace(settings, pyramid_blocks=2, merge_blocks=1, detail_channels=4))
     absent = set(grown.state_dict()) - set(small.state_dict())
     assert absent and all(any(part in name for part in ADDITIONS) for name in absent)
     fill(grown, small.state_dict(), "here", ADDITIONS)
@@ -233,7 +252,8 @@ def test_a_policy_that_grows_decides_as_before_and_then_learns(size, stride, gri
     assert torch.equal(before, after)
     after.sum().backward()
     learning = [name for name, p in grown.named_parameters() if name in absent and p.grad is not None and p.grad.any()]
-    assert any("pyramid.ups" in name for name in learning) and any(".merged." in name for name in learning)
+    for part in ("pyramid.ups", ".merged.", "detail_heads."):
+        assert any(part in name for name in learning)
 
 
 def test_what_is_not_an_addition_may_not_be_missing():

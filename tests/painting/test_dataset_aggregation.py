@@ -34,16 +34,17 @@ def test_turns_repeat_and_may_begin_in_their_middle():
         Turns(2, 100_000)
 
 
-def test_the_searchs_commands_help_and_the_agents_are_its_own():
+@pytest.mark.parametrize("strokes", [600, 0])
+def test_the_searchs_commands_help_and_the_agents_are_its_own(strokes):
     targets = np.zeros((4, 32, 32, 1), np.uint8)
     targets[:, 8:20, 6:28] = 255
     torch.manual_seed(0)
     policy = make_policy(PRESET).eval()
-    atoms = paint_atoms("vector", CANVAS, 32, 600, seed=0)
+    atoms = paint_atoms("vector", CANVAS, 32, strokes, seed=0) if strokes else None
 
     def write(who) -> tuple[np.ndarray, np.ndarray]:
         search = ProposalSearch(make("vector", 4, CANVAS.to_json()), CANDIDATES)
-        return take_turns(who, atoms, search, targets, 9, 9, Turns(2, 1), seed=1, moves=1)
+        return take_turns(who, atoms, search, targets, 9, 9, Turns(2, 1), seed=1, moves=1 if strokes else 20)
 
     programs, searched = write(policy)
     assert programs.shape == (9, 4, 6) and 2 <= searched.sum() <= 4
@@ -63,3 +64,19 @@ def test_the_searchs_commands_help_and_the_agents_are_its_own():
     other, same = write(policy)
     assert np.array_equal(same, searched)
     assert not np.array_equal(other[~searched], programs[~searched]), "another agent writes other commands"
+
+
+def test_a_search_without_strokes_moves_what_the_agent_would_write():
+    targets = np.zeros((4, 32, 32, 1), np.uint8)
+    targets[:, 8:20, 6:28] = 255
+    torch.manual_seed(0)
+    policy = make_policy(PRESET).eval()
+
+    def written(moves: int) -> np.ndarray:
+        search = ProposalSearch(make("vector", 4, CANVAS.to_json()), CANDIDATES)
+        return take_turns(policy, None, search, targets, 1, 9, Turns(1, 1), seed=2, moves=moves)[0][0]
+
+    unmoved, once = written(0), written(1)
+    changed = (unmoved != once)[:, 1:]
+    assert changed.sum(1).max() == 1, "one move changes one choice"
+    assert (written(30) != once)[:, 1:].any(), "more moves go on from there"

@@ -43,7 +43,8 @@ class Lessons:
     """Agent and search write programs together: the agent so many commands in a row, the search so many, and so on.
     Those of the search alone are to be imitated (dataset aggregation)."""
     strokes: int = 40_000
-    """In a search, how many random strokes are compared at every step."""
+    """In a search, how many random strokes are compared at every step; 0 with --turns: the search moves the command
+    that the agent would write."""
     moves: int = 4
     """In a search, how often the best stroke is moved in seven ways at every step."""
     split: str | None = "train"
@@ -116,18 +117,19 @@ class Lessons:
         canvas, episode = _strokes_of(chosen), chosen.learning.episode_length
         turns, length = None if self.turns is None else Turns(*self.turns), self.commands or episode
         images, programs, taught = self._images(chosen.data.size, canvas.channels), [], []
-        atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
+        own = turns is not None and self.strokes == 0
+        atoms = None if own else paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
         for start, targets in self._batches(images, BATCH):
             search, seed = _search(chosen, len(targets)), self.seed + start
-            if agent is None or turns is None:
-                found = pursue(atoms, search, targets, length, seed, self.moves)
-            else:
+            if agent is not None and turns is not None:
                 policy, temperature = agent.policy, chosen.usual_temperature
                 with machine.seeded(seed, agent.device):
                     found, searched = take_turns(
                         policy, atoms, search, targets, length, episode, turns, seed, self.moves, temperature
                     )
                 taught += [searched] * len(targets)
+            elif atoms is not None:
+                found = pursue(atoms, search, targets, length, seed, self.moves)
             programs += list(found.swapaxes(0, 1))
         return {"images": images, "programs": np.stack(programs)} | ({"taught": np.stack(taught)} if taught else {})
 

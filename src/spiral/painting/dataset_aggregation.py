@@ -2,7 +2,8 @@
 
 An agent that imitates whole programs of a search sees only canvases that the search has painted. On its own, which hold
 its own mistakes, it does not know what to do. Here it paints, the search goes on from there, and the search's commands
-alone are lessons.
+alone are lessons. The search may begin with random strokes or with the agent's own next command, which the agent then
+learns to do better (expert iteration, Anthony et al. 2017).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import observe
+from spiral.engines.strokes import PAINT
 from spiral.errors import require_number
 from spiral.models.policy import Policy
 from spiral.painting.best_of_n import ProposalSearch, ProposalState, propose
-from spiral.painting.matching_pursuit import Atoms, best_strokes
+from spiral.painting.matching_pursuit import CANDIDATES, Atoms, best_of, best_strokes
 
 MAXIMUM_TURN = 1000
 
@@ -44,7 +46,7 @@ class Turns:
 
 def take_turns(
     policy: Policy,
-    atoms: Atoms,
+    atoms: Atoms | None,
     search: ProposalSearch,
     targets: npt.NDArray[np.uint8],
     commands: int,
@@ -58,7 +60,7 @@ def take_turns(
 
     Args:
         policy: the agent.
-        atoms: of `paint_atoms`.
+        atoms: of `paint_atoms`; None to move the command that the agent would write instead.
         search: N canvases, and `matching_pursuit.CANDIDATES` forks of each.
         targets: uint8 [N, S, S, C].
         commands: T.
@@ -78,12 +80,18 @@ def take_turns(
     engine.reset(seed + np.arange(len(targets)))
     searched = turns.of_search(commands, int(generator.integers(turns.agent + turns.search)))
     proposals = ProposalState.start(policy, engine.specification, len(targets))
+    flag = engine.specification.index("flag")
     for done, by_search in enumerate(searched):
         seen = observe(engine.canvases(), targets.shape[1])
         # The policy goes along where the search writes, too: its core remembers what it saw.
         chosen, core = propose(policy, proposals, seen, targets, min(done, length - 1) / length, 1, temperature)
-        if by_search:
+        if by_search and atoms is not None:
             chosen = best_strokes(atoms, search, targets, moves, generator)
+        elif by_search:
+            # Even where the agent would not paint: the search says so itself if no stroke helps.
+            if flag is not None:
+                chosen[:, flag] = PAINT
+            chosen = best_of(search, targets, chosen[:, None].repeat(CANDIDATES, 1), moves, generator)
         engine.step(chosen)
         written.append(chosen)
         proposals = ProposalState(chosen, engine.specification.active(chosen), core)
