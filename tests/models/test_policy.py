@@ -128,25 +128,6 @@ def test_without_temperature_the_most_probable_command_is_repeated():
     assert torch.equal(*runs)
 
 
-def test_a_policy_of_low_temperature_decides_as_one_that_is_sampled_at_it():
-    torch.manual_seed(0)
-    usual = Policy(SPECIFICATION, 32, 1, SMALL)
-    sharp = Policy(SPECIFICATION, 32, 1, replace(SMALL, temperature=0.25))
-    with torch.no_grad():
-        for parameter in usual.heads.parameters():
-            parameter.mul_(8.0)  # far from uniform
-        fill(sharp, usual.state_dict(), "the usual policy")
-        seen, start, lots = observation(6), usual.initial_state(6), torch.rand(5, 6)
-        commands, *_ = sharp.act(seen, start, lots=lots)
-        assert torch.equal(commands, usual.act(seen, start, 0.25, lots)[0])
-        sampled, learned = (
-            usual.evaluate(seen, commands[None], start)[0],
-            sharp.evaluate(seen, commands[None], start)[0],
-        )
-    assert torch.all(learned.entropy < sampled.entropy)
-    assert torch.equal(learned.value, sampled.value)
-
-
 def test_the_blind_policy_does_not_see_the_canvas():
     policy = Policy(SPECIFICATION, 32, 1, replace(SMALL, sees_canvas=False))
     seen = observation(4)

@@ -363,7 +363,7 @@ class Policy(nn.Module):
             logits = head(z, features.maps, places) if isinstance(choice, Location) else head(z)
             if self.detail_heads is not None and isinstance(choice, Location):
                 logits = logits + self.detail_heads[position](z, features.details, places)
-            logits = logits.float() / self.settings.temperature
+            logits = logits.float()
             if given is not None:
                 option = given[:, position]
             else:

@@ -44,9 +44,6 @@ class PolicySettings:
             for none.
         detail_channels: not in the paper. Channels of a second way to the location logits, at the grid's own
             resolution (`spiral.models.details`); 0 for none.
-        temperature: not in the paper. Divides the logits of every choice, in learning as in painting. An agent that
-            imitated programs leaves much to chance; training that starts from it with a lower temperature goes on from
-            what it does most probably.
     """
 
     channels: int = 32
@@ -69,7 +66,6 @@ class PolicySettings:
     local_features: bool = False
     glimpse: int = 0
     detail_channels: int = 0
-    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the sizes.
@@ -79,9 +75,8 @@ class PolicySettings:
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks", "pyramid_blocks", "merge_blocks"), (0, 256))
-        require_within("policy", self, **widths, **depths, noise=(0, 4096), cluster_means=(0, 4096), glimpse=(0, 64))
-        require_within("policy", self, detail_channels=(0, 4096))
-        require_within("policy", self, temperature=(0.01, 100.0))
+        optional = dict.fromkeys(("noise", "cluster_means", "detail_channels"), (0, 4096))
+        require_within("policy", self, **widths, **depths, **optional, glimpse=(0, 64))
         if self.glimpse % 4:
             raise InputError(f"the side of a glimpse must be a multiple of 4, got --policy.glimpse {self.glimpse}")
         if (self.pyramid_blocks or self.merge_blocks) and not self.skip_connections:
