@@ -3,6 +3,7 @@ import pytest
 
 from spiral.agent import load_agent
 from spiral.datasets import Dataset, load
+from spiral.errors import InputError
 from spiral.evaluation.classifier import load_classifier, predict
 from spiral.evaluation.metrics import classification_accuracy, reconstruction, similarity
 from spiral.evaluation.summary import evaluate_reconstruction
@@ -61,3 +62,13 @@ def test_error_falls_with_the_commands_that_are_counted():
     expected = np.square((few.observed.astype(float) - data.images) / 255).mean()
     assert figures["after"][0]["mse"] == pytest.approx(expected)
     assert figures["after"][0]["mse"] > figures["mse"]
+
+
+def test_refined_paintings_are_nearer_and_as_long():
+    agent = load_agent("mnist-reconstruct-vector")
+    data = load("mnist-sample", agent.size, agent.channels, "test").evenly_spaced(4)
+    before, after = (evaluate_reconstruction(agent, data, counts=(12,), evaluations=count) for count in (0, 60))
+    assert after["mse"] < 0.95 * before["mse"]
+    assert after["after"][0]["mse"] == pytest.approx(after["mse"]), "the figures are those of the refined programs"
+    with pytest.raises(InputError, match="evaluations"):
+        evaluate_reconstruction(agent, data, evaluations=-1)

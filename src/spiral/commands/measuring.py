@@ -39,6 +39,8 @@ class Evaluate:
     moves: int = 0
     """With N candidates: how often the best of them is changed a little before it is painted, in N - 1 ways each time.
     Helps with photographs and faces, not with digits, whose strokes it makes greedy."""
+    evaluations: int = 0
+    """Refine what a redrawing agent has painted by so many executions of each program, as `spiral refine` does."""
     temperature: float | None = None
     """Temperature of sampling, 0 for the most probable commands; the agent's own when left out."""
     json: bool = False
@@ -63,7 +65,14 @@ class Evaluate:
             if not 1 <= self.candidates <= 1024:
                 raise InputError(f"--candidates must be 1 to 1024, got {self.candidates}")
             figures = summary.evaluate_reconstruction(
-                agent, data, self.seed, self.temperature, self.commands, self.candidates, self.moves
+                agent,
+                data,
+                self.seed,
+                self.temperature,
+                self.commands,
+                self.candidates,
+                self.moves,
+                self.evaluations,
             )
         else:
             # Real pictures are compared with other real pictures, so those must come from the other split.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from spiral.errors import InputError
 from spiral.evaluation.classifier import features_and_probabilities, load_classifier
 from spiral.evaluation.generation import class_coverage, frechet_distance, precision_and_recall, repeat_rate
 from spiral.evaluation.metrics import are_digits, classification_accuracy, reconstruction_figures, similarity
+from spiral.painting.refining import refine
 from spiral.program import Program
 
 MAX_IMAGES = 10_000
@@ -34,6 +35,7 @@ def evaluate_reconstruction(
     counts: Sequence[int] = (),
     candidates: int = 1,
     moves: int = 0,
+    evaluations: int = 0,
 ) -> dict[str, Any]:
     """Paint every picture of `data` and compare.
 
@@ -46,6 +48,11 @@ def evaluate_reconstruction(
             number.
         candidates: commands that the agent proposes at a time, as in `Agent.reconstruct`.
         moves: of the best of them, likewise.
+        evaluations: how often each program is executed to refine it, see `spiral.painting.refining.refine`; it keeps
+            its length.
+
+    Raises:
+        InputError: a number out of range.
 
     Returns:
         `images`, `mse`, `l2`, `blank_mse`, `ratio` (mse / blank_mse), `psnr` and `ssim` of `similarity`, `accuracy` and
@@ -54,9 +61,12 @@ def evaluate_reconstruction(
         with `counts` a list `after` of `commands`, `mse`, `psnr` and `ssim`.
     """
     wanted = max(counts) if counts else None
-    paintings, seconds = _timed(
-        lambda: agent.reconstruct(data.images, seed, temperature, commands=wanted, candidates=candidates, moves=moves)
-    )
+
+    def paint() -> Paintings:
+        painted = agent.reconstruct(data.images, seed, temperature, commands=wanted, candidates=candidates, moves=moves)
+        return _refined(painted, data.images, evaluations, seed) if evaluations else painted
+
+    paintings, seconds = _timed(paint)
     figures = reconstruction_figures(
         agent.preset.engine, agent.preset.canvas, data, paintings.programs, paintings.observed
     )
@@ -64,6 +74,15 @@ def evaluate_reconstruction(
     if counts:
         figures["after"] = after_commands(paintings.programs, data.images, sorted(set(counts)))
     return {**figures, **stroke_usage(paintings), "programs_per_second": len(data) / seconds}
+
+
+def _refined(paintings: Paintings, targets: npt.NDArray[np.uint8], evaluations: int, seed: int) -> Paintings:
+    programs: list[Program] = []
+    for start in range(0, len(targets), _BATCH):
+        batch = slice(start, start + _BATCH)
+        programs += refine(paintings.programs[batch], targets[batch], evaluations, seed + start, shorten=False).programs
+    canvases = np.stack([program.render() for program in programs])
+    return replace(paintings, programs=programs, canvases=canvases, observed=observe(canvases, targets.shape[1]))
 
 
 def after_commands(
