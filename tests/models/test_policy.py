@@ -221,7 +221,7 @@ def test_a_policy_that_grows_decides_as_before_and_then_learns(size, stride, gri
     specification = StrokeSettings(grid=grid).specification()
     settings = replace(SMALL, skip_connections=True, stride=stride, channels=6)
     small = Policy(specification, size, 1, settings)
-    grown = Policy(specification, size, 1, replace(settings, pyramid_blocks=2, merge_blocks=1, detail_channels=4))
+    grown = Policy(specification, size, 1, replace(settings, pyramid_blocks=2, merge_blocks=1))
     absent = set(grown.state_dict()) - set(small.state_dict())
     assert absent and all(any(part in name for part in ADDITIONS) for name in absent)
     fill(grown, small.state_dict(), "here", ADDITIONS)
@@ -233,8 +233,7 @@ def test_a_policy_that_grows_decides_as_before_and_then_learns(size, stride, gri
     assert torch.equal(before, after)
     after.sum().backward()
     learning = [name for name, p in grown.named_parameters() if name in absent and p.grad is not None and p.grad.any()]
-    for part in ("pyramid.ups", ".merged.", "detail_heads."):
-        assert any(part in name for name in learning)
+    assert any("pyramid.ups" in name for name in learning) and any(".merged." in name for name in learning)
 
 
 def test_what_is_not_an_addition_may_not_be_missing():

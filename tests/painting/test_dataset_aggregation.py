@@ -12,14 +12,12 @@ from spiral.models.policy_settings import PolicySettings
 from spiral.painting.best_of_n import ProposalSearch
 from spiral.painting.dataset_aggregation import Turns, take_turns
 from spiral.painting.matching_pursuit import CANDIDATES, paint_atoms
-from spiral.painting.moves import neighbours
 from spiral.settings import DataSettings, Preset
 
 CANVAS = StrokeSettings(
     size=32, grid=16, choices=ALL_CHOICES[:6], radii=(1.0, 2.0, 4.0), radii_at=32, pressures=2,
     ground=(0.0,) * 3, ink=(1.0,) * 3,
 )  # fmt: skip
-NEIGHBOURS = neighbours(CANVAS.specification(), np.zeros((1, 6), np.int64)).shape[1]
 PRESET = Preset(
     "turns", "", "vector", canvas=CANVAS, data=DataSettings(size=32),
     policy=PolicySettings(channels=4, core_channels=4, hidden=16, residual_blocks=0, location_blocks=0),
@@ -45,7 +43,7 @@ def test_the_searchs_commands_help_and_the_agents_are_its_own(strokes):
     atoms = paint_atoms("vector", CANVAS, 32, strokes, seed=0) if strokes else None
 
     def write(who) -> tuple[np.ndarray, np.ndarray]:
-        search = ProposalSearch(make("vector", 4, CANVAS.to_json()), CANDIDATES if strokes else NEIGHBOURS)
+        search = ProposalSearch(make("vector", 4, CANVAS.to_json()), CANDIDATES)
         return take_turns(who, atoms, search, targets, 9, 9, Turns(2, 1), seed=1, moves=1 if strokes else 20)
 
     programs, searched = write(policy)
@@ -75,7 +73,7 @@ def test_a_search_without_strokes_moves_what_the_agent_would_write():
     policy = make_policy(PRESET).eval()
 
     def written(moves: int) -> np.ndarray:
-        search = ProposalSearch(make("vector", 4, CANVAS.to_json()), NEIGHBOURS)
+        search = ProposalSearch(make("vector", 4, CANVAS.to_json()), CANDIDATES)
         return take_turns(policy, None, search, targets, 1, 9, Turns(1, 1), seed=2, moves=moves)[0][0]
 
     unmoved, once = written(0), written(1)

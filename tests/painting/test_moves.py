@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spiral.errors import InputError
-from spiral.painting.moves import climb, improve, moved, neighbours
+from spiral.painting.moves import improve, moved
 from spiral.specification import Category, Location, Specification
 
 SPECIFICATION = Specification((Category("flag", 2), Location("end", 8), Category("size", 5)))
@@ -41,24 +41,3 @@ def test_a_move_changes_one_choice_by_one_step():
     )
     assert rows.max() == columns.max() == 1 and np.abs(others[..., 2] - commands[..., 2]).max() == 1
     SPECIFICATION.check(others)
-
-
-def test_neighbours_are_all_commands_a_step_away():
-    command = np.array([[1, 9, 2], [0, 0, 4]])
-    found = neighbours(SPECIFICATION, command)
-    assert found.shape == (2, 1 + 8 + 2, 3) and np.array_equal(found[:, 0], command)
-    around = {(1, 8 * row + column, 2) for row in (0, 1, 2) for column in (0, 1, 2)}
-    assert {tuple(each) for each in found[0].tolist()} == around | {(1, 9, 1), (1, 9, 3)}
-    corner = {(0, 0, 4), (0, 1, 4), (0, 8, 4), (0, 9, 4), (0, 0, 3)}
-    assert {tuple(each) for each in found[1].tolist()} == corner, "nothing leaves the grid or the scale"
-
-
-def test_a_command_climbs_by_the_steepest_steps():
-    targets, start = np.zeros((2, 4, 4, 1), np.uint8), np.array([[1, 0, 3], [0, 45, 1]])
-    errors = [climb(far, SPECIFICATION, targets, start, count)[1] for count in range(7)]
-    assert errors[0].tolist() == [61.0, 5.0]
-    assert errors[1].tolist() == [41.0, 2.0], "a step on the diagonal; a larger size"
-    best, last = climb(far, SPECIFICATION, targets, start, 6)
-    assert best.tolist() == [[1, 46, 3], [0, 46, 3]] and last.tolist() == [0.0, 0.0]
-    with pytest.raises(InputError, match="moves"):
-        climb(far, SPECIFICATION, targets, start, -1)

@@ -43,8 +43,8 @@ class Lessons:
     """Agent and search write programs together: the agent so many commands in a row, the search so many, and so on.
     Those of the search alone are to be imitated (dataset aggregation)."""
     strokes: int = 40_000
-    """In a search, how many random strokes are compared at every step; 0 with --turns: the search begins with the
-    command that the agent would write, and every move is to the best of its neighbours."""
+    """In a search, how many random strokes are compared at every step; 0 with --turns: the search moves the command
+    that the agent would write."""
     moves: int = 4
     """In a search, how often the best stroke is moved in seven ways at every step."""
     split: str | None = "train"
@@ -110,7 +110,7 @@ class Lessons:
 
         from spiral.learning import machine
         from spiral.painting.dataset_aggregation import Turns, take_turns
-        from spiral.painting.matching_pursuit import BATCH, CANDIDATES, paint_atoms, pursue
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms, pursue
 
         if agent is not None and not agent.conditional:
             raise InputError(f"{agent.name} redraws nothing; choose another --checkpoint")
@@ -119,10 +119,8 @@ class Lessons:
         images, programs, taught = self._images(chosen.data.size, canvas.channels), [], []
         own = turns is not None and self.strokes == 0
         atoms = None if own else paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
-        forks = _neighbours(canvas) if own else CANDIDATES
-        # As many forks in all, whichever of the two it is.
-        for start, targets in self._batches(images, max(1, BATCH * CANDIDATES // forks)):
-            search, seed = _search(chosen, len(targets), forks), self.seed + start
+        for start, targets in self._batches(images, BATCH):
+            search, seed = _search(chosen, len(targets)), self.seed + start
             if agent is not None and turns is not None:
                 policy, temperature = agent.policy, chosen.usual_temperature
                 with machine.seeded(seed, agent.device):
@@ -165,19 +163,10 @@ def _strokes_of(preset: Preset) -> StrokeSettings:
     return preset.canvas
 
 
-def _neighbours(canvas: StrokeSettings) -> int:
-    """How many commands `spiral.painting.moves.neighbours` tries."""
-    import numpy as np
-
-    from spiral.painting.moves import neighbours
-
-    specification = canvas.specification()
-    return neighbours(specification, np.zeros((1, len(specification.choices)), np.int64)).shape[1]
-
-
-def _search(preset: Preset, canvases: int, forks: int) -> ProposalSearch:
+def _search(preset: Preset, canvases: int) -> ProposalSearch:
     """So many blank canvases, and forks of them to try strokes on."""
     from spiral.engines import make
     from spiral.painting.best_of_n import ProposalSearch
+    from spiral.painting.matching_pursuit import CANDIDATES
 
-    return ProposalSearch(make(preset.engine, canvases, preset.canvas.to_json()), forks)
+    return ProposalSearch(make(preset.engine, canvases, preset.canvas.to_json()), CANDIDATES)

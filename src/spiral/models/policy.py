@@ -26,7 +26,6 @@ from spiral.models.blocks import (
     mlp,
     pictures_to_planes,
 )
-from spiral.models.details import DetailHead, Details, side_of_details
 from spiral.models.locations import (
     GLIMPSE_WIDTH,
     LOCAL_FEATURE_SIDES,
@@ -41,7 +40,7 @@ from spiral.specification import Category, Choice, Location, Specification
 
 CORE_SIDE = 8
 """Side of the encoder's last feature map."""
-ADDITIONS = ("pyramid.", ".merged.", "details.", "detail_heads.")
+ADDITIONS = ("pyramid.", ".merged.")
 """In the names of weights that an agent may lack with which another one's training starts; they change nothing yet."""
 
 
@@ -90,13 +89,11 @@ class Features(NamedTuple):
             empty.
         pictures: [N, planes, S, S] in the convolutions' precision, canvas and target in [-1, 1], or None if the policy
             sees neither.
-        details: with `detail_channels` [N, channels, side, side], else None.
     """
 
     maps: list[Tensor]
     reduced: list[Tensor]
     pictures: Tensor | None
-    details: Tensor | None
 
 
 State = tuple[Tensor, Tensor]
@@ -158,11 +155,6 @@ class Policy(nn.Module):
         self.value = nn.Linear(settings.hidden, 1)
         self.embeddings = nn.ModuleList(_embedding(c, settings.embedding) for c in specification.choices)
         self.heads = nn.ModuleList(self._head(position) for position in range(len(specification.choices)))
-        self.details = self.detail_heads = None
-        if settings.detail_channels and locations:
-            side = side_of_details(size, [choice.grid for _, choice in self._chosen_locations()])
-            self.details = Details(planes - 2, deepest, settings.detail_channels, size // side)
-            self.detail_heads = nn.ModuleList(self._detail_head(i) for i in range(len(specification.choices)))
         # Pictures at two scales and the finest feature map; see `gather_local_features`.
         seen = len(LOCAL_FEATURE_SIDES) * (planes - 2) + width if settings.local_features else 0
         self.local_linear = nn.Linear(seen * locations, settings.hidden) if seen else None
@@ -186,7 +178,10 @@ class Policy(nn.Module):
         if not isinstance(choice, Location):
             ordered = choice.name in settings.ordinal
             return ScaleHead(settings.hidden, choice.size) if ordered else nn.Linear(settings.hidden, choice.size)
+        locations = [i for i, _ in self._chosen_locations()]
+        earlier = sum(1 for i in locations if i < position)
         skips = self._widths() if settings.skip_connections else []
+        planes = LOCATION_PLANES * (len(locations) + earlier) if settings.skip_connections else 0
         return LocationHead(
             choice.grid,
             self.size // settings.stride,
@@ -194,21 +189,9 @@ class Policy(nn.Module):
             settings.location_channels,
             settings.location_blocks,
             skips,
-            self._planes(position),
+            planes,
             settings.merge_blocks,
         )
-
-    def _detail_head(self, position: int) -> nn.Module:
-        choice, settings = self.specification.choices[position], self.settings
-        if not isinstance(choice, Location):
-            return nn.Identity()
-        return DetailHead(choice.grid, settings.hidden, settings.detail_channels, self._planes(position))
-
-    def _planes(self, position: int) -> int:
-        """Planes with the locations of the last command and those chosen before the choice at `position`."""
-        locations = [i for i, _ in self._chosen_locations()]
-        earlier = sum(1 for i in locations if i < position)
-        return LOCATION_PLANES * (len(locations) + earlier) if self.settings.skip_connections else 0
 
     def initial_state(self, batch: int) -> State:
         """The core's state before the first command: zeros."""
@@ -325,10 +308,9 @@ class Policy(nn.Module):
         vector = self.squeeze(x.flatten(1))
         if self.core_noise_mlp is not None and seen.noise is not None:
             vector = vector + self.core_noise_mlp(seen.noise)
-        details = None if self.details is None or pictures is None else self.details(pictures, features[-1])
         if self.pyramid is not None:
             features = self.pyramid(features)
-        return Features(features, reduced, pictures, details), functional.relu(vector)
+        return Features(features, reduced, pictures), functional.relu(vector)
 
     def _stem(self, planes: Tensor, inputs: slice) -> Tensor:
         """The first convolution's part for some of its input planes, without its bias."""
@@ -361,8 +343,6 @@ class Policy(nn.Module):
         for position, choice in enumerate(self.specification.choices):
             head = self.heads[position]
             logits = head(z, features.maps, places) if isinstance(choice, Location) else head(z)
-            if self.detail_heads is not None and isinstance(choice, Location):
-                logits = logits + self.detail_heads[position](z, features.details, places)
             logits = logits.float()
             if given is not None:
                 option = given[:, position]

@@ -42,8 +42,6 @@ class PolicySettings:
         glimpse: not in the paper. Side in pixels of a crop of canvas and target around every chosen location, which a
             small network encodes for z (Mnih et al. 2014, "Recurrent Models of Visual Attention"); a multiple of 4, 0
             for none.
-        detail_channels: not in the paper. Channels of a second way to the location logits, at the grid's own
-            resolution (`spiral.models.details`); 0 for none.
     """
 
     channels: int = 32
@@ -65,7 +63,6 @@ class PolicySettings:
     ordinal: tuple[str, ...] = ()
     local_features: bool = False
     glimpse: int = 0
-    detail_channels: int = 0
 
     def __post_init__(self) -> None:
         """Check the sizes.
@@ -75,13 +72,12 @@ class PolicySettings:
         """
         widths = dict.fromkeys(("channels", "core_channels", "hidden", "embedding", "location_channels"), (1, 4096))
         depths = dict.fromkeys(("residual_blocks", "location_blocks", "pyramid_blocks", "merge_blocks"), (0, 256))
-        optional = dict.fromkeys(("noise", "cluster_means", "detail_channels"), (0, 4096))
-        require_within("policy", self, **widths, **depths, **optional, glimpse=(0, 64))
+        require_within("policy", self, **widths, **depths, noise=(0, 4096), cluster_means=(0, 4096), glimpse=(0, 64))
         if self.glimpse % 4:
             raise InputError(f"the side of a glimpse must be a multiple of 4, got --policy.glimpse {self.glimpse}")
         if (self.pyramid_blocks or self.merge_blocks) and not self.skip_connections:
             raise InputError("a pyramid and merge blocks need maps to look at: set --policy.skip-connections")
-        if (self.local_features or self.glimpse or self.detail_channels) and not (self.sees_canvas or self.sees_target):
+        if (self.local_features or self.glimpse) and not (self.sees_canvas or self.sees_target):
             raise InputError("a glimpse needs a picture: set --policy.sees-canvas or --policy.sees-target")
         if self.cluster_means and not self.sees_target:
             raise InputError(

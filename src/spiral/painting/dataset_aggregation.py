@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import observe
-from spiral.engines.strokes import MOVE, PAINT
+from spiral.engines.strokes import PAINT
 from spiral.errors import require_number
 from spiral.models.policy import Policy
-from spiral.painting.best_of_n import ProposalSearch, ProposalState, propose, squared_errors
-from spiral.painting.matching_pursuit import Atoms, best_strokes
-from spiral.painting.moves import climb
+from spiral.painting.best_of_n import ProposalSearch, ProposalState, propose
+from spiral.painting.matching_pursuit import CANDIDATES, Atoms, best_of, best_strokes
 
 MAXIMUM_TURN = 1000
 
@@ -62,8 +61,7 @@ def take_turns(
     Args:
         policy: the agent.
         atoms: of `paint_atoms`; None to move the command that the agent would write instead.
-        search: N canvases, and `matching_pursuit.CANDIDATES` forks of each; without atoms as many as a command has
-            `moves.neighbours`.
+        search: N canvases, and `matching_pursuit.CANDIDATES` forks of each.
         targets: uint8 [N, S, S, C].
         commands: T.
         length: commands in an episode of the policy; it observes any command beyond it as the last.
@@ -90,12 +88,10 @@ def take_turns(
         if by_search and atoms is not None:
             chosen = best_strokes(atoms, search, targets, moves, generator)
         elif by_search:
-            # Also where the agent would not paint.
+            # Even where the agent would not paint: the search says so itself if no stroke helps.
             if flag is not None:
                 chosen[:, flag] = PAINT
-            chosen, errors = climb(search.errors, engine.specification, targets, chosen, moves)
-            if flag is not None:
-                chosen[errors >= squared_errors(seen, targets), flag] = MOVE
+            chosen = best_of(search, targets, chosen[:, None].repeat(CANDIDATES, 1), moves, generator)
         engine.step(chosen)
         written.append(chosen)
         proposals = ProposalState(chosen, engine.specification.active(chosen), core)

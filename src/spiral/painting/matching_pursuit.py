@@ -135,13 +135,24 @@ def best_strokes(
     atoms: Atoms, search: ProposalSearch, targets: npt.NDArray[np.uint8], moves: int, generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
     """The next command of each canvas, int64 [N, K]; the canvases stay as they are. The rest is as in `pursue`."""
-    engine = search.engine
-    settings = StrokeSettings.parse(engine.settings)
-    seen = observe(engine.canvases(), targets.shape[1])
+    settings = StrokeSettings.parse(search.engine.settings)
+    seen = observe(search.engine.canvases(), targets.shape[1])
     tried = _candidates(atoms, settings, _small(seen), _small(targets))
+    return best_of(search, targets, tried, moves, generator)
+
+
+def best_of(
+    search: ProposalSearch,
+    targets: npt.NDArray[np.uint8],
+    tried: npt.NDArray[np.int64],
+    moves: int,
+    generator: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    """The best of the commands int64 [N, CANDIDATES, K], moved, or one without effect where it does not help."""
+    engine = search.engine
     chosen, errors = improve(search.errors, engine.specification, targets, tried, moves, generator)
     if (flag := engine.specification.index("flag")) is not None:
-        chosen[errors >= squared_errors(seen, targets), flag] = MOVE
+        chosen[errors >= squared_errors(observe(engine.canvases(), targets.shape[1]), targets), flag] = MOVE
     return chosen
 
 

@@ -56,59 +56,6 @@ def improve(
     return tried[rows, errors.argmin(1)], errors.min(1)
 
 
-def climb(
-    trial: Trial,
-    specification: Specification,
-    targets: npt.NDArray[np.uint8],
-    commands: npt.NDArray[np.int64],
-    moves: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Each of N commands moved to its best neighbour, again and again; nothing is left to chance.
-
-    Args:
-        trial: executes as many commands for each canvas as `neighbours` returns, and returns errors.
-        specification: of the commands.
-        targets: uint8 [N, S, S, C].
-        commands: int64 [N, K].
-        moves: how often, 0 to 1000.
-
-    Returns:
-        The commands int64 [N, K], and their squared errors [N].
-
-    Raises:
-        InputError: moves out of range.
-    """
-    require_number("moves", moves, 0, MAXIMUM_MOVES)
-    rows = np.arange(len(commands))
-    while True:
-        tried = neighbours(specification, commands)
-        errors = trial(targets, tried.reshape(-1, tried.shape[-1]))
-        if moves == 0:
-            return commands, errors[:, 0]
-        commands, moves = tried[rows, errors.argmin(1)], moves - 1
-
-
-def neighbours(specification: Specification, commands: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Commands int64 [N, K] and all that differ from them by a step in one choice, the flag excepted: [N, M, K].
-
-    The first is the command itself; at the ends of a scale or the edge of a grid others are, too.
-    """
-    found = [commands]
-    for index, choice in enumerate(specification.choices):
-        if choice.name == "flag":
-            continue
-        old = commands[:, index]
-        if isinstance(choice, Location):
-            steps = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if down or right]
-            options = [choice.shifted(old, np.array(step)[:, None]) for step in steps]
-        else:
-            options = [np.clip(old + step, 0, choice.size - 1) for step in (-1, 1)]
-        for option in options:
-            found.append(commands.copy())
-            found[-1][:, index] = option
-    return np.stack(found, axis=1)
-
-
 def moved(
     specification: Specification, commands: npt.NDArray[np.int64], generator: np.random.Generator
 ) -> npt.NDArray[np.int64]:
