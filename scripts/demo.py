@@ -61,7 +61,9 @@ def paint(agent: str) -> None:
 def learn(preset: str) -> bool:
     """Train a new agent; write the sheet before/after and return whether it has learned."""
     run = OUT / "run"
-    spiral("train", preset, "--minutes", MINUTES, "--out", str(run), "--run.evaluate-seconds", "20")
+    # Lessons all the way: paid by the score after a minute of lessons, agents of 20 commands left the canvas blank.
+    lessons = ("--learning.lesson-pretraining", "1")
+    spiral("train", preset, "--minutes", MINUTES, "--out", str(run), "--run.evaluate-seconds", "20", *lessons)
     rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
     errors = [row["mse"] / row["blank_mse"] for row in rows if "mse" in row]
     sheets = [np.asarray(Image.open(path).convert("RGB")) for path in sorted((run / "sheets").glob("*.png"))]
