@@ -91,7 +91,7 @@ def take_turns(
             # Even where the agent would not paint: the search says so itself if no stroke helps.
             if flag is not None:
                 chosen[:, flag] = PAINT
-            chosen = best_of(search, targets, chosen[:, None].repeat(CANDIDATES, 1), moves, generator)
+            chosen = best_of(search, seen, targets, chosen[:, None].repeat(CANDIDATES, 1), moves, generator)
         engine.step(chosen)
         written.append(chosen)
         proposals = ProposalState(chosen, engine.specification.active(chosen), core)

@@ -138,21 +138,25 @@ def best_strokes(
     settings = StrokeSettings.parse(search.engine.settings)
     seen = observe(search.engine.canvases(), targets.shape[1])
     tried = _candidates(atoms, settings, _small(seen), _small(targets))
-    return best_of(search, targets, tried, moves, generator)
+    return best_of(search, seen, targets, tried, moves, generator)
 
 
 def best_of(
     search: ProposalSearch,
+    seen: npt.NDArray[np.uint8],
     targets: npt.NDArray[np.uint8],
     tried: npt.NDArray[np.int64],
     moves: int,
     generator: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """The best of the commands int64 [N, CANDIDATES, K], moved, or one without effect where it does not help."""
-    engine = search.engine
-    chosen, errors = improve(search.errors, engine.specification, targets, tried, moves, generator)
-    if (flag := engine.specification.index("flag")) is not None:
-        chosen[errors >= squared_errors(observe(engine.canvases(), targets.shape[1]), targets), flag] = MOVE
+    """The best of the commands int64 [N, CANDIDATES, K], moved, or one without effect where it does not help.
+
+    `seen` are the canvases as they are, uint8 [N, S, S, C] as the targets are.
+    """
+    specification = search.engine.specification
+    chosen, errors = improve(search.errors, specification, targets, tried, moves, generator)
+    if (flag := specification.index("flag")) is not None:
+        chosen[errors >= squared_errors(seen, targets), flag] = MOVE
     return chosen
 
 
