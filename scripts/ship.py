@@ -30,7 +30,7 @@ from spiral.learning.run_log import METRICS
 from spiral.settings import Preset
 
 matplotlib.use("agg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 AGENTS = Path("src/spiral/agents")
 KEPT = ("commands", "seconds", "mse", "blank_mse")
@@ -169,7 +169,10 @@ def draw(curve: list[dict[str, float]], path: Path) -> None:
     minutes = [row["seconds"] / 60 for row in curve]
     if "mse" in curve[-1]:
         axes.plot(minutes, [row["mse"] / row["blank_mse"] for row in curve], color="black")
-        axes.set(ylabel="mse / mse of a blank canvas", ylim=(0, 1.05))
+        axes.set(ylabel="mse / mse of a blank canvas", yscale="log", ylim=(None, 1.05))
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_formatter(ticker.NullFormatter())
     else:
         digits = "held_out/class_entropy" in curve[-1]
         quantity = "held_out/class_entropy" if digits else "held_out/frechet"
