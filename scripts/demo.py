@@ -61,7 +61,7 @@ def paint(agent: str) -> None:
 def learn(preset: str) -> bool:
     """Train a new agent; write the sheet before/after and return whether it has learned."""
     run = OUT / "run"
-    # Lessons all the way: paid by the score after a minute of lessons, agents of 20 commands left the canvas blank.
+    # Lessons for the whole run: in three minutes, an agent paid by the score from the second on left canvases blank.
     lessons = ("--learning.lesson-pretraining", "1")
     spiral("train", preset, "--minutes", MINUTES, "--out", str(run), "--run.evaluate-seconds", "20", *lessons)
     rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]

@@ -1,6 +1,9 @@
-"""Draw docs/out-of-set.png and docs/parsed.png: characters, digits and line drawings redrawn by agents of another kind.
+"""Draw two pictures of docs/results-pictures.md.
 
-python scripts/parsed.py FOLDER     # OMNIGLOT's archives
+    python scripts/parsed.py FOLDER     # with OMNIGLOT's archives
+
+docs/out-of-set.png: characters and digits, redrawn by each other's agents. docs/parsed.png: characters and line
+drawings, redrawn by the characters' agent.
 """
 
 import sys
@@ -52,12 +55,6 @@ def drawing(strokes: Strokes, size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(picture.resize((size, size), Image.Resampling.BOX))[..., None]
 
 
-def enlarged(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """[N, LARGE, LARGE, 1], every pixel a square."""
-    factor = LARGE // pictures.shape[1]
-    return pictures.repeat(factor, 1).repeat(factor, 2)
-
-
 def main(folder: str) -> None:
     writer, digits_agent = spiral.load("omniglot-reconstruct"), spiral.load("mnist-reconstruct")
     size = writer.size
@@ -74,9 +71,11 @@ def main(folder: str) -> None:
     drawings = np.stack([drawing(strokes, size) for strokes in DRAWINGS.values()])
     shown = np.concatenate([characters[: len(DRAWINGS)], drawings])
     strokes = [coloured_by_time(program).render(LARGE) for program in writer.reconstruct(shown).programs]
-    sheet = contact_sheet([enlarged(shown), np.stack(strokes)], columns=len(DRAWINGS))
+    sheet = contact_sheet([shown, np.stack(strokes)], columns=len(DRAWINGS))
     write_png(DOCS / "parsed.png", sheet)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) != 2:
+        sys.exit("usage: python scripts/parsed.py FOLDER")
+    main(sys.argv[1])

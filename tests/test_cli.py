@@ -118,10 +118,12 @@ def test_other_shipped_agents_redraw_digits(name, most, capsys):
 def test_proposals_and_moves_of_the_best_bring_a_painting_nearer(capsys):
     command = ["evaluate", "--checkpoint", "photos-reconstruct-vector", "--data", "photos", "--split", "test"]
     errors, command = [], [*command, "--limit", "8", "--commands", "8"]
-    for options in ([], ["--candidates", "8"], ["--candidates", "8", "--moves", "4"]):
+    moved = ["--candidates", "8", "--moves", "4"]
+    for options in ([], ["--candidates", "8"], moved, [*moved, "--evaluations", "40"]):
         assert main([*command, "--json", *options]) == 0
         errors.append(json.loads(capsys.readouterr().out)["mse"])
-    assert errors[2] < errors[1] < errors[0]
+    assert errors[3] < errors[2] < errors[1] < errors[0]
+    assert "evaluations must be 0 to" in fails(capsys, *command, "--evaluations", "-1")
     assert "candidates" in fails(capsys, *command, "--moves", "4")
 
 
@@ -426,13 +428,24 @@ def test_a_search_finds_programs_for_agents_to_learn_from(digits, tmp_path, caps
 @works
 def test_an_agent_and_a_search_write_programs_in_turns(digits, tmp_path, capsys):
     path = tmp_path / "turns.npz"
-    write = ["lessons", "--data", str(digits[0].parent), "--out", str(path), "--strokes", "200", "--moves", "1"]
+    data = ["lessons", "--data", str(digits[0].parent), "--out", str(path), "--moves", "1"]
+    # Without strokes of its own the search moves the agent's commands.
+    assert main([*data, "--strokes", "0", "--checkpoint", "celeba-reconstruct", "--turns", "1", "1"]) == 0
+    with np.load(path) as archive:
+        assert (archive["programs"][archive["taught"]][:, 0] == 1).mean() > 0.5
+    write = [*data, "--strokes", "200"]
     assert main([*write, "--checkpoint", "celeba-reconstruct", "--turns", "3", "2"]) == 0
     with np.load(path) as archive:
         count, taught = len(archive["images"]), archive["taught"]
         assert archive["programs"].shape == (count, 20, 9)
         assert taught.shape == (count, 20) and 7 <= taught[0].sum() <= 9
     assert "celeba-reconstruct and a search" in capsys.readouterr().err.replace("\n", " ")
+    own = [*data, "--strokes", "0", "--turns", "1", "1", "--checkpoint"]
+    assert "'start'" in fails(capsys, *own, "mnist-reconstruct-vector")
+    still = [*own, "celeba-reconstruct"]
+    still[still.index("--moves") + 1] = "0"
+    assert "--moves 1 or more" in fails(capsys, *still)
+    assert "--turns" in fails(capsys, *data, "--strokes", "0", "--preset", "celeba-reconstruct")
     assert "must be 1 to 1000" in fails(capsys, *write, "--checkpoint", "celeba-reconstruct", "--turns", "0", "2")
     assert "leave out --preset" in fails(capsys, *write, "--preset", "celeba-reconstruct", "--turns", "3", "2")
     assert "--evaluations" in fails(capsys, *write, "--turns", "3", "2", "--evaluations", "5")

@@ -75,6 +75,8 @@ MNIST_RECONSTRUCT_PAPER = replace(
     discriminator=DiscriminatorSettings(channels=64),
     learning=LearningSettings(unroll_length=20, credit_assignment="terminal", gae_lambda=1.0),
     run=RunSettings(minutes=24 * 60.0),
+    # The paper's agents sample their programs; the most probable commands of a young one leave the canvas blank.
+    redraw_temperature=1.0,
 )
 MNIST_GENERATE = replace(
     MNIST_RECONSTRUCT,

@@ -1,11 +1,14 @@
 import copy
 import os
+from dataclasses import replace
 
 import pytest
 import torch
 from problems import line_pictures, tiny
 from torch import distributed, multiprocessing
 
+from spiral.datasets import load
+from spiral.engines import make
 from spiral.learning.ddp import use_ddp
 from spiral.learning.policy_learner import PolicyLearner
 from spiral.learning.trainer import load_real_images, make_actor
@@ -84,3 +87,16 @@ def test_two_ranks_take_the_step_of_one_learner(tmp_path, settings):
     for rank in range(2):
         for mine, alone in zip(torch.load(tmp_path / f"{rank}.pt"), expected, strict=True):
             assert torch.allclose(mine, alone, atol=2e-5)
+
+
+def test_inventions_are_measured_with_the_noise_that_the_agent_will_have(lines):
+    preset = replace(tiny(lines, sees_target=False, noise=4), temperature=0.0)
+    held_out = load(lines, 16, 1, "test").evenly_spaced(8)
+    engine = make(preset.engine, len(held_out), preset.canvas.to_json())
+    torch.manual_seed(0)
+    learner = PolicyLearner(preset, CPU)
+    spread = []
+    for scale in (0.0, 100.0):
+        learner.preset = replace(preset, noise_scale=scale)
+        spread.append(learner.evaluate(engine, held_out)[1].float().std(0).max())
+    assert spread[0] == 0.0 < spread[1]

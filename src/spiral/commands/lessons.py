@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spiral.agent import Agent
     from spiral.engines.strokes import StrokeSettings
     from spiral.painting.best_of_n import ProposalSearch
+    from spiral.painting.dataset_aggregation import Turns
     from spiral.settings import Preset
 
     Found = dict[str, npt.NDArray]
@@ -64,17 +65,19 @@ class Lessons:
 
         from spiral.agent import load_agent
         from spiral.io.files import make_folder, write_atomically
+        from spiral.painting.dataset_aggregation import Turns
         from spiral.presets import preset
 
         self._check()
+        turns = None if self.turns is None else Turns(*self.turns)
         if self.preset is not None:
-            found, author = self._by_search(preset(self.preset), None), "a search"
+            found, author = self._by_search(preset(self.preset)), "a search"
         else:
             agent = load_agent(self.checkpoint)
-            if self.turns is None:
+            if turns is None:
                 found, author = self._by_agent(agent), agent.name
             else:
-                found, author = self._by_search(agent.preset, agent), f"{agent.name} and a search in turns"
+                found, author = self._in_turns(agent, turns), f"{agent.name} and a search in turns"
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **{**found, "programs": found["programs"].astype(np.int16)})
         make_folder(self.out.parent)
@@ -88,6 +91,10 @@ class Lessons:
             raise InputError(f"--commands must be at least 1, got {self.commands}")
         if self.preset is not None and (self.checkpoint is not None or self.evaluations or self.turns):
             raise InputError("programs are an agent's or found by search: leave out --preset, or the other options")
+        if self.strokes == 0 and self.preset is not None:
+            raise InputError("--strokes 0 moves an agent's commands: use --turns with --checkpoint instead of --preset")
+        if self.strokes == 0 and self.turns is not None and self.moves < 1:
+            raise InputError("--strokes 0 moves the agent's own command: give --moves 1 or more")
         if self.turns is not None and self.evaluations:
             raise InputError("with --turns programs are improved as they are written: leave out --evaluations")
 
@@ -104,34 +111,43 @@ class Lessons:
             programs += [program.array() for program in painted]
         return {"images": images, "programs": np.stack(programs)}
 
-    def _by_search(self, chosen: Preset, agent: Agent | None) -> Found:
-        """By search alone, or in turns with an agent."""
+    def _by_search(self, chosen: Preset) -> Found:
+        import numpy as np
+
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms, pursue
+
+        canvas, length = _strokes_of(chosen), self.commands or chosen.learning.episode_length
+        images, programs = self._images(chosen.data.size, canvas.channels), []
+        atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
+        for start, targets in self._batches(images, BATCH):
+            search = _search(chosen, len(targets))
+            programs += list(pursue(atoms, search, targets, length, self.seed + start, self.moves).swapaxes(0, 1))
+        return {"images": images, "programs": np.stack(programs)}
+
+    def _in_turns(self, agent: Agent, turns: Turns) -> Found:
         import numpy as np
 
         from spiral.learning import machine
-        from spiral.painting.dataset_aggregation import Turns, take_turns
-        from spiral.painting.matching_pursuit import BATCH, paint_atoms, pursue
+        from spiral.painting.dataset_aggregation import take_turns
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms, require_starts
 
-        if agent is not None and not agent.conditional:
+        if not agent.conditional:
             raise InputError(f"{agent.name} redraws nothing; choose another --checkpoint")
+        chosen = agent.preset
         canvas, episode = _strokes_of(chosen), chosen.learning.episode_length
-        turns, length = None if self.turns is None else Turns(*self.turns), self.commands or episode
+        length, temperature = self.commands or episode, chosen.usual_temperature
+        require_starts(canvas)
         images, programs, taught = self._images(chosen.data.size, canvas.channels), [], []
-        own = turns is not None and self.strokes == 0
-        atoms = None if own else paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed)
+        atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed) if self.strokes else None
         for start, targets in self._batches(images, BATCH):
             search, seed = _search(chosen, len(targets)), self.seed + start
-            if agent is not None and turns is not None:
-                policy, temperature = agent.policy, chosen.usual_temperature
-                with machine.seeded(seed, agent.device):
-                    found, searched = take_turns(
-                        policy, atoms, search, targets, length, episode, turns, seed, self.moves, temperature
-                    )
-                taught += [searched] * len(targets)
-            elif atoms is not None:
-                found = pursue(atoms, search, targets, length, seed, self.moves)
+            with machine.seeded(seed, agent.device):
+                found, searched = take_turns(
+                    agent.policy, atoms, search, targets, length, episode, turns, seed, self.moves, temperature
+                )
             programs += list(found.swapaxes(0, 1))
-        return {"images": images, "programs": np.stack(programs)} | ({"taught": np.stack(taught)} if taught else {})
+            taught += [searched] * len(targets)
+        return {"images": images, "programs": np.stack(programs), "taught": np.stack(taught)}
 
     def _images(self, size: int, channels: int) -> npt.NDArray[np.uint8]:
         from spiral.datasets import load

@@ -40,7 +40,8 @@ class Evaluate:
     """With N candidates: how often the best of them is changed a little before it is painted, in N - 1 ways each time.
     Helps with photographs and faces, not with digits, whose strokes it makes greedy."""
     evaluations: int = 0
-    """Refine what a redrawing agent has painted by so many executions of each program, as `spiral refine` does."""
+    """Refine what a redrawing agent has painted by so many executions of each program, without an agent's proposals;
+    programs keep their length, and --commands measures beginnings of the refined ones."""
     temperature: float | None = None
     """Temperature of sampling, 0 for the most probable commands; the agent's own when left out."""
     json: bool = False

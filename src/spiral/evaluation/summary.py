@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from spiral.agent import Agent, Paintings
 from spiral.datasets import Dataset
-from spiral.engines import blank, make, observe
-from spiral.errors import InputError
+from spiral.engines import Engine, blank, make, observe
+from spiral.errors import InputError, require_number
 from spiral.evaluation.classifier import features_and_probabilities, load_classifier
 from spiral.evaluation.generation import class_coverage, frechet_distance, precision_and_recall, repeat_rate
 from spiral.evaluation.metrics import are_digits, classification_accuracy, reconstruction_figures, similarity
-from spiral.painting.refining import refine
+from spiral.painting.refining import MAXIMUM_EVALUATIONS, refine
 from spiral.program import Program
 
 MAX_IMAGES = 10_000
@@ -60,6 +60,7 @@ def evaluate_reconstruction(
         `programs_per_second`; for scenes whose programs are known also those of `object_accuracy`;
         with `counts` a list `after` of `commands`, `mse`, `psnr` and `ssim`.
     """
+    require_number("evaluations", evaluations, 0, MAXIMUM_EVALUATIONS)
     wanted = max(counts) if counts else None
 
     def paint() -> Paintings:
@@ -77,12 +78,25 @@ def evaluate_reconstruction(
 
 
 def _refined(paintings: Paintings, targets: npt.NDArray[np.uint8], evaluations: int, seed: int) -> Paintings:
+    """Paintings whose programs have been refined, without an agent's proposals, and kept their length."""
     programs: list[Program] = []
+    canvases = np.empty_like(paintings.canvases)
     for start in range(0, len(targets), _BATCH):
         batch = slice(start, start + _BATCH)
-        programs += refine(paintings.programs[batch], targets[batch], evaluations, seed + start, shorten=False).programs
-    canvases = np.stack([program.render() for program in programs])
+        found = refine(paintings.programs[batch], targets[batch], evaluations, seed + start, shorten=False).programs
+        *_, engine = _executed(found)
+        canvases[batch] = engine.canvases()
+        programs += found
     return replace(paintings, programs=programs, canvases=canvases, observed=observe(canvases, targets.shape[1]))
+
+
+def _executed(programs: Sequence[Program]) -> Iterator[Engine]:
+    """One engine, after each command of N equally long programs with its settings: copy what you keep."""
+    engine = make(programs[0].engine, len(programs), programs[0].settings)
+    engine.reset(np.array([program.seed for program in programs], np.int64))
+    for command in np.stack([program.array() for program in programs], axis=1):
+        engine.step(command)
+        yield engine
 
 
 def after_commands(
@@ -100,12 +114,7 @@ def after_commands(
     """
     seen: dict[int, list[npt.NDArray[np.uint8]]] = {count: [] for count in counts}
     for start in range(0, len(programs), _BATCH):
-        batch = programs[start : start + _BATCH]
-        engine = make(batch[0].engine, len(batch), batch[0].settings)
-        engine.reset(np.array([program.seed for program in batch], np.int64))
-        commands = np.stack([program.array() for program in batch], axis=1)
-        for done, command in enumerate(commands, start=1):
-            engine.step(command)
+        for done, engine in enumerate(_executed(programs[start : start + _BATCH]), start=1):
             if done in seen:
                 seen[done].append(observe(engine.canvases(), images.shape[1]))
     result: list[dict[str, float | None]] = []

@@ -117,6 +117,34 @@ def propose(
     return proposed.cpu().numpy(), following
 
 
+def best_move(
+    search: ProposalSearch,
+    seen: npt.NDArray[np.uint8],
+    targets: npt.NDArray[np.uint8],
+    tried: npt.NDArray[np.int64],
+    moves: int,
+    generator: np.random.Generator,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The best of C commands for each of N canvases, moved as `spiral.painting.moves.improve` does.
+
+    Args:
+        search: the N canvases and their forks.
+        seen: the canvases as they are, uint8 [N, S, S, C] as the targets are.
+        targets: uint8 [N, S, S, C].
+        tried: int64 [N, C, K].
+        moves: how often, 0 to 1000.
+        generator: draws the moves.
+
+    Returns:
+        The commands int64 [N, K], and whether they lower the error, bool [N].
+
+    Raises:
+        InputError: moves out of range.
+    """
+    best, errors = improve(search.errors, search.engine.specification, targets, tried, moves, generator)
+    return best, errors < squared_errors(seen, targets)
+
+
 def best_of_n(
     policy: Policy,
     search: ProposalSearch,
@@ -156,8 +184,8 @@ def best_of_n(
     chosen = options[:, 0].copy()
     if count > 1:
         generator = np.random.default_rng(0) if generator is None else generator
-        best, errors = improve(search.errors, specification, targets, options, moves, generator)
-        helps, flag = errors < squared_errors(seen, targets), specification.index("flag")
+        best, helps = best_move(search, seen, targets, options, moves, generator)
+        flag = specification.index("flag")
         chosen = np.where((helps | (flag is None))[:, None], best, chosen)
         if flag is not None:
             chosen[~helps, flag] = MOVE

@@ -18,10 +18,9 @@ from torch import Tensor
 from spiral.engines import make, observe
 from spiral.engines.strokes import COLOURS, MOVE, StrokeSettings
 from spiral.errors import InputError, require_number
-from spiral.painting.best_of_n import ProposalSearch, squared_errors
+from spiral.painting.best_of_n import ProposalSearch, best_move
 from spiral.painting.closed_form import fields, solve
 from spiral.painting.marks import Floats
-from spiral.painting.moves import improve
 from spiral.specification import Location, Specification
 
 MAXIMUM_ATOMS = 1_000_000
@@ -53,6 +52,19 @@ class Atoms:
     squared: Tensor
 
 
+def require_starts(settings: StrokeSettings) -> None:
+    """Make sure that a command is judged by what it paints: it names its start, and no jump of the pen prepares it.
+
+    Raises:
+        InputError: strokes begin at the pen's place.
+    """
+    if "start" not in settings.choices:
+        raise InputError(
+            f"this search needs strokes that name their own start, and these commands are {settings.choices}: "
+            "choose another preset, or add 'start' to --canvas.choices"
+        )
+
+
 def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, seed: int) -> Atoms:
     """Draw random strokes and paint them.
 
@@ -67,11 +79,7 @@ def paint_atoms(engine: str, settings: StrokeSettings, size: int, count: int, se
         InputError: commands whose strokes begin at the pen's place, or a number out of range.
     """
     require_number("the number of strokes to search", count, CANDIDATES, MAXIMUM_ATOMS)
-    if "start" not in settings.choices:
-        raise InputError(
-            f"this search needs strokes that name their own start, and these commands are {settings.choices}: "
-            "choose another preset, or add 'start' to --canvas.choices"
-        )
+    require_starts(settings)
     generator = np.random.default_rng(seed)
     commands = settings.sample_programs(generator, 1, count)[0]
     short = round(_SHORT * count)
@@ -149,14 +157,14 @@ def best_of(
     moves: int,
     generator: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """The best of the commands int64 [N, CANDIDATES, K], moved, or one without effect where it does not help.
+    """The best of the commands int64 [N, CANDIDATES, K], moved: int64 [N, K].
 
+    Where it does not help and commands have a flag, the flag says not to paint.
     `seen` are the canvases as they are, uint8 [N, S, S, C] as the targets are.
     """
-    specification = search.engine.specification
-    chosen, errors = improve(search.errors, specification, targets, tried, moves, generator)
-    if (flag := specification.index("flag")) is not None:
-        chosen[errors >= squared_errors(seen, targets), flag] = MOVE
+    chosen, helps = best_move(search, seen, targets, tried, moves, generator)
+    if (flag := search.engine.specification.index("flag")) is not None:
+        chosen[~helps, flag] = MOVE
     return chosen
 
 

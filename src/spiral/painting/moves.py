@@ -18,8 +18,8 @@ MAXIMUM_MOVES = 1000
 
 
 Trial = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int64]], npt.NDArray[np.float64]]
-"""Squared errors [N, C] of N canvases after each of C commands, of targets uint8 [N, S, S, C] and commands int64
-[N * C, K]: `spiral.painting.best_of_n.ProposalSearch.errors`."""
+"""Tries C commands on each of N canvases: of targets uint8 [N, S, S, C] and commands int64 [N * C, K] it makes squared
+errors [N, C], as `spiral.painting.best_of_n.ProposalSearch.errors` does."""
 
 
 def improve(
