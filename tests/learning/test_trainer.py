@@ -302,6 +302,17 @@ def test_long_episodes_learn_in_unrolls_from_a_mixed_reward(lines, tmp_path):
     assert load_agent(str(agent)).reconstruct(load(str(lines), 16, 1).images[:2]).programs[0].array().shape[0] == 6
 
 
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.endswith("-paper")])
+def test_what_is_not_the_papers_is_off_in_its_presets(name):
+    preset, learning = PRESETS[name], PRESETS[name].learning
+    assert (learning.reward, learning.credit_assignment, learning.adversarial_loss) == (
+        "discriminator", "terminal", "wgan-gp",
+    )  # fmt: skip
+    assert learning.num_minibatches == learning.update_epochs == 1
+    assert not (learning.lessons or learning.hindsight_weight or learning.idle_penalty or preset.policy.glimpse)
+    assert preset.usual_temperature == 1.0, "programs are sampled"
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_survives_json(name):
     assert Preset.from_json(json.loads(json.dumps(PRESETS[name].to_json()))) == PRESETS[name]
