@@ -129,14 +129,13 @@ class Lessons:
 
         from spiral.learning import machine
         from spiral.painting.dataset_aggregation import take_turns
-        from spiral.painting.matching_pursuit import BATCH, paint_atoms, require_starts
+        from spiral.painting.matching_pursuit import BATCH, paint_atoms
 
         if not agent.conditional:
             raise InputError(f"{agent.name} redraws nothing; choose another --checkpoint")
         chosen = agent.preset
         canvas, episode = _strokes_of(chosen), chosen.learning.episode_length
         length, temperature = self.commands or episode, chosen.usual_temperature
-        require_starts(canvas)
         images, programs, taught = self._images(chosen.data.size, canvas.channels), [], []
         atoms = paint_atoms(chosen.engine, canvas, chosen.data.size, self.strokes, self.seed) if self.strokes else None
         for start, targets in self._batches(images, BATCH):

@@ -117,32 +117,39 @@ def propose(
     return proposed.cpu().numpy(), following
 
 
-def best_move(
+def best_of(
     search: ProposalSearch,
     seen: npt.NDArray[np.uint8],
     targets: npt.NDArray[np.uint8],
     tried: npt.NDArray[np.int64],
     moves: int,
     generator: np.random.Generator,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """The best of C commands for each of N canvases, moved as `spiral.painting.moves.improve` does.
+    otherwise: npt.NDArray[np.int64] | None = None,
+) -> npt.NDArray[np.int64]:
+    """The best of C commands for each of N canvases, moved: int64 [N, K].
+
+    Where it does not help and commands have a flag, the flag says not to paint.
 
     Args:
         search: the N canvases and their forks.
         seen: the canvases as they are, uint8 [N, S, S, C] as the targets are.
         targets: uint8 [N, S, S, C].
         tried: int64 [N, C, K].
-        moves: how often, 0 to 1000.
+        moves: how often the best is moved, see `spiral.painting.moves.improve`.
         generator: draws the moves.
-
-    Returns:
-        The commands int64 [N, K], and whether they lower the error, bool [N].
+        otherwise: int64 [N, K], whose other choices are kept where nothing is painted; those of the best when None.
 
     Raises:
         InputError: moves out of range.
     """
-    best, errors = improve(search.errors, search.engine.specification, targets, tried, moves, generator)
-    return best, errors < squared_errors(seen, targets)
+    specification = search.engine.specification
+    best, errors = improve(search.errors, specification, targets, tried, moves, generator)
+    if (flag := specification.index("flag")) is None:
+        return best
+    helps = errors < squared_errors(seen, targets)
+    chosen = best if otherwise is None else np.where(helps[:, None], best, otherwise)
+    chosen[~helps, flag] = MOVE
+    return chosen
 
 
 def best_of_n(
@@ -184,11 +191,7 @@ def best_of_n(
     chosen = options[:, 0].copy()
     if count > 1:
         generator = np.random.default_rng(0) if generator is None else generator
-        best, helps = best_move(search, seen, targets, options, moves, generator)
-        flag = specification.index("flag")
-        chosen = np.where((helps | (flag is None))[:, None], best, chosen)
-        if flag is not None:
-            chosen[~helps, flag] = MOVE
+        chosen = best_of(search, seen, targets, options, moves, generator, otherwise=chosen)
     # What the core remembers does not depend on which of the proposals is taken.
     rows = torch.arange(number, device=device) * count
     return chosen, ProposalState(chosen, specification.active(chosen), (following[0][rows], following[1][rows]))

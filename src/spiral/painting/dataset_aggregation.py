@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spiral.engines import observe
-from spiral.engines.strokes import PAINT
+from spiral.engines.strokes import PAINT, StrokeSettings
 from spiral.errors import require_number
 from spiral.models.policy import Policy
-from spiral.painting.best_of_n import ProposalSearch, ProposalState, propose
-from spiral.painting.matching_pursuit import CANDIDATES, Atoms, best_of, best_strokes
+from spiral.painting.best_of_n import ProposalSearch, ProposalState, best_of, propose
+from spiral.painting.matching_pursuit import CANDIDATES, Atoms, best_strokes, require_starts
 
 MAXIMUM_TURN = 1000
 
@@ -74,8 +74,9 @@ def take_turns(
         The commands int64 [T, N, K], and which of them are the search's, bool [T].
 
     Raises:
-        InputError: moves out of range.
+        InputError: moves out of range, or strokes begin at the pen's place.
     """
+    require_starts(StrokeSettings.parse(search.engine.settings))
     engine, generator, written = search.engine, np.random.default_rng(seed), []
     engine.reset(seed + np.arange(len(targets)))
     searched = turns.of_search(commands, int(generator.integers(turns.agent + turns.search)))

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from spiral.engines import make, observe
-from spiral.engines.strokes import COLOURS, MOVE, StrokeSettings
+from spiral.engines.strokes import COLOURS, StrokeSettings
 from spiral.errors import InputError, require_number
-from spiral.painting.best_of_n import ProposalSearch, best_move
+from spiral.painting.best_of_n import ProposalSearch, best_of
 from spiral.painting.closed_form import fields, solve
 from spiral.painting.marks import Floats
 from spiral.specification import Location, Specification
@@ -147,25 +147,6 @@ def best_strokes(
     seen = observe(search.engine.canvases(), targets.shape[1])
     tried = _candidates(atoms, settings, _small(seen), _small(targets))
     return best_of(search, seen, targets, tried, moves, generator)
-
-
-def best_of(
-    search: ProposalSearch,
-    seen: npt.NDArray[np.uint8],
-    targets: npt.NDArray[np.uint8],
-    tried: npt.NDArray[np.int64],
-    moves: int,
-    generator: np.random.Generator,
-) -> npt.NDArray[np.int64]:
-    """The best of the commands int64 [N, CANDIDATES, K], moved: int64 [N, K].
-
-    Where it does not help and commands have a flag, the flag says not to paint.
-    `seen` are the canvases as they are, uint8 [N, S, S, C] as the targets are.
-    """
-    chosen, helps = best_move(search, seen, targets, tried, moves, generator)
-    if (flag := search.engine.specification.index("flag")) is not None:
-        chosen[~helps, flag] = MOVE
-    return chosen
 
 
 def _candidates(atoms: Atoms, settings: StrokeSettings, below: Floats, goal: Floats) -> npt.NDArray[np.int64]:
