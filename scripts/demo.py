@@ -62,7 +62,8 @@ def learn(preset: str) -> bool:
     """Train a new agent; write the sheet before/after and return whether it has learned."""
     run = OUT / "run"
     # Lessons for the whole run: in three minutes, an agent paid by the score from the second on left canvases blank.
-    lessons = ("--learning.lesson-pretraining", "1")
+    # Nothing asks for a score then, so the discriminator need not learn.
+    lessons = ("--learning.lesson-pretraining", "1", "--learning.discriminator-updates", "0")
     spiral("train", preset, "--minutes", MINUTES, "--out", str(run), "--run.evaluate-seconds", "20", *lessons)
     rows = [json.loads(line) for line in (run / METRICS).read_text().splitlines()]
     errors = [row["mse"] / row["blank_mse"] for row in rows if "mse" in row]

@@ -221,7 +221,7 @@ class Sample:
     """Folder for the results."""
     count: int = 16
     """How many."""
-    checkpoint: str = "mnist-generate"
+    checkpoint: str = "mnist-generate-noise"
     """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME on the Hugging Face hub."""
     seed: int = 0
     """Seed of everything random."""
