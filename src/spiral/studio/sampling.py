@@ -13,6 +13,8 @@ from spiral.studio.elements import picture_data, pictures
 from spiral.studio.painting import show_again
 from spiral.studio.shared import ONE_AT_A_TIME, OpenPainting, Studio, show_input_errors
 
+DEFAULT = "mnist-generate-noise"
+"""The agent that is chosen at first, if it works here."""
 _SIDE = 128
 
 
@@ -25,15 +27,16 @@ def tab(studio: Studio, opened: gr.State, player: gr.HTML, tabs: gr.Tabs) -> Non
         player: shows it.
         tabs: of the page; the tab `paint` has the player.
     """
-    names = [name for name, preset in handlers.agents(studio.runs).items() if not preset.redraws]
-    if not names:
+    usual = {name: made.temperature for name, made in handlers.agents(studio.runs).items() if not made.redraws}
+    if not usual:
         gr.Markdown("No agent for generation works here. `apt-get install libmypaint-dev mypaint-brushes` adds one.")
         return
+    first = DEFAULT if DEFAULT in usual else next(iter(usual))
     with gr.Row():
-        agent = gr.Dropdown(names, value=names[0], label="Agent")
+        agent = gr.Dropdown(list(usual), value=first, label="Agent")
         count = gr.Slider(1, handlers.MAX_SAMPLES, 16, step=1, label="How many")
         seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-        temperature = gr.Slider(0.1, 2.0, 1.0, step=0.05, label="Temperature")
+        temperature = gr.Slider(0.1, 2.0, usual[first], step=0.05, label="Temperature")
     button = gr.Button("Invent", variant="primary", elem_id="invent-go")
     gr.Markdown("Choose a picture to see how it was painted, to edit it and to download it.")
     shown = pictures("invented", 96)
@@ -50,10 +53,10 @@ def tab(studio: Studio, opened: gr.State, player: gr.HTML, tabs: gr.Tabs) -> Non
         chosen = OpenPainting(painting, painting.program)
         return chosen, show_again(chosen), gr.Tabs(selected="paint")
 
-    def usual(name: str) -> Any:
+    def own_temperature(name: str) -> Any:
         return gr.Slider(value=handlers.agents(studio.runs)[name].temperature)
 
-    agent.change(usual, agent, temperature, api_visibility="private")
+    agent.change(own_temperature, agent, temperature, api_visibility="private")
     inputs = [agent, count, seed, temperature]
     button.click(show_input_errors(invent), inputs, [invented, shown], api_name="invent", **ONE_AT_A_TIME)
     shown.choose(show_input_errors(choose), invented, [opened, player, tabs], api_visibility="private")
