@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from spiral.datasets.paper import turned_over
 from spiral.datasets.pictures import BLACK, WHITE, Picture, fit_image
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
@@ -112,13 +113,21 @@ class Agent:
 
         Arrays are [H, W], [H, W, C] or [C, H, W], of uint8, other integers, bool, or floats from 0 to 1.
         It may have any size and shape and is resized to the agent's square canvas; `spiral.paint` keeps its shape.
-        Agents of digits and characters expect white on black: set `invert` for a drawing black on white.
+        Agents of digits and characters expect white on black: set `invert` for ink on paper, see `target`.
         """
-        target = fit_image(picture, self.size, self.channels, self.ground(invert))
-        target = 255 - target if invert else target
+        target = self.target(picture, invert)
         if self.looks_inverted(target):
             warnings.warn(f"dark and light seem to be the wrong way round for {self.name}: see `invert`", stacklevel=2)
         return self.reconstruct(target[None], seed, temperature, candidates=candidates).programs[0]
+
+    def target(self, picture: Picture, invert: bool = False) -> npt.NDArray[np.uint8]:
+        """A picture as the agent sees it, uint8 [S, S, C]; with `invert` through `spiral.datasets.paper.turned_over`.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        seen = fit_image(picture, self.size, self.channels, self.ground(invert))
+        return turned_over(seen[None])[0] if invert else seen
 
     def ground(self, invert: bool = False) -> int:
         """What transparent parts of a picture show, 0 or 255: the paper that it paints on, `invert` considered."""

@@ -50,7 +50,8 @@ class Paint:
     size: int | None = None
     """The longer side of the result in pixels."""
     invert: bool = False
-    """Invert the picture first: for drawings black on white, if the agent paints white on black."""
+    """Invert the picture first: for ink on paper, if the agent paints white on black. Shadows and uneven light on the
+    paper are taken out of grey pictures."""
     checkpoint: str | None = None
     """A shipped agent, an agent's folder, a run's folder, or hf:OWNER/NAME; when left out photos-reconstruct with
     --strokes and for photographs in colour, else mnist-reconstruct, or their vector variants if libmypaint is
@@ -136,17 +137,15 @@ class Paint:
     def _once(self, agent: Agent, images: dict[str, Path], failures: Failures, hints: list[str]) -> None:
         import numpy as np
 
-        from spiral.datasets import fit_image
         from spiral.exports.documents import picture, shown
 
         read: dict[str, Any] = {}
         for name, path in images.items():
             with failures.collected(path):
-                read[name] = fit_image(path, agent.size, agent.channels, agent.ground(self.invert))
+                read[name] = agent.target(path, self.invert)
         if not read:
             return
         pictures = np.stack(list(read.values()))
-        pictures = 255 - pictures if self.invert else pictures
         hints += self._hints(agent, [images[name] for name in read], pictures)
         painted = agent.reconstruct(pictures, self.seed, self.temperature)
         if self.size is None:

@@ -36,7 +36,7 @@ class Refine:
     """An agent that proposes commands: a shipped one, an agent's folder, a run's folder, or hf:OWNER/NAME; when left
     out, the shipped one that writes such programs, if there is one."""
     invert: bool = False
-    """Invert the target first."""
+    """Invert the target first, as `spiral paint --invert` does."""
     seed: int = 0
     """Seed of the changes."""
     json: bool = False
@@ -46,6 +46,7 @@ class Refine:
         """Run it."""
         from spiral.agent import load_agent, writer_of
         from spiral.datasets import fit_image
+        from spiral.datasets.paper import turned_over
         from spiral.engines import settings_of
         from spiral.painting.refining import refine
 
@@ -58,7 +59,7 @@ class Refine:
         seen = max(side for side in range(1, min(size, _SEEN) + 1) if size % side == 0)
         seen = agent.size if agent is not None and size % agent.size == 0 else seen
         target = fit_image(self.target, seen, settings.channels)
-        target = 255 - target if self.invert else target
+        target = turned_over(target[None])[0] if self.invert else target
         with progress_bar("refining", self.evaluations) as count:
 
             def report(done: int, error: float) -> None:

@@ -8,7 +8,6 @@ import gradio as gr
 import numpy as np
 
 from spiral.agent import default
-from spiral.datasets.pictures import fit_image
 from spiral.exports.documents import picture as rendered
 from spiral.studio import handlers
 from spiral.studio.elements import picture_data, pictures
@@ -65,7 +64,7 @@ def tab(studio: Studio, paint_tab: PaintTab) -> None:
             lambda done: progress((done, count), desc="searching", unit="renderings"),
         )
         agent = handlers.cached_agent(one)
-        target = fit_image(handlers.turned(given, invert), agent.size, agent.channels)
+        target = agent.target(given, invert)
         seen = target.repeat(_LARGER, axis=0).repeat(_LARGER, axis=1)
         shown = [(seen, "the picture, as the agent sees it")]
         shown += [(rendered(a.program, _LARGER * agent.size), f"{a.who}: {a.mse:.4f}") for a in attempts]

@@ -20,7 +20,6 @@ from PIL import Image, ImageOps
 
 from spiral.agent import Agent, find, load_agent, read_preset, shipped
 from spiral.baselines.metropolis_hastings import SearchSettings, search
-from spiral.datasets.pictures import fit_image
 from spiral.datasets.pictures import recolour as recolour_pictures
 from spiral.engines import missing, settings_of
 from spiral.engines.strokes import StrokeSettings
@@ -151,10 +150,10 @@ def paint(
     require_number("strokes", strokes, 1, MAX_STROKES)
     require_number("seed", seed, 0, 2**31)
     agent = cached_agent(name).with_tools(engine, brush)
-    picture = turned(picture, invert)
-    target = fit_image(picture, agent.size, agent.channels)
+    target = agent.target(picture, invert)
     paper = None
     if paints_in_tiles(agent.preset):
+        picture = ImageOps.invert(picture) if invert else picture
         colours = parse_palette(palette.strip(), picture) if palette.strip() and paints is None else paints
         if canvas is not None:
             require_number("the effort of painting on", effort, 1, max(EFFORTS))
@@ -204,11 +203,6 @@ def refine(
         lambda done, _: on_time(done),
     )
     return found.programs[0].with_settings(size=full)
-
-
-def turned(picture: Image.Image, invert: bool) -> Image.Image:
-    """An RGB picture with dark and light turned over, if so asked."""
-    return ImageOps.invert(picture) if invert else picture
 
 
 def sample(name: str, count: int, seed: int = 0, temperature: float | None = None) -> list[Painting]:
@@ -311,17 +305,16 @@ def compare(
     """
     require_number("the number of renderings", evaluations, 0, MAX_EVALUATIONS)
     require_number("seed", seed, 0, 2**31)
-    picture = turned(picture, invert)
     attempts = []
     for name in dict.fromkeys(names):
         agent = cached_agent(name)
-        target, began = fit_image(picture, agent.size, agent.channels)[None], time.perf_counter()
+        target, began = agent.target(picture, invert)[None], time.perf_counter()
         painted = agent.reconstruct(target, seed)
         mse = float(mean_squared_errors(painted.observed, target)[0])
         attempts.append(ComparisonResult(name, painted.programs[0], mse, time.perf_counter() - began))
     if evaluations:
         agent, on_time = cached_agent(names[0]), _on_time(report)
-        target = fit_image(picture, agent.size, agent.channels)[None]
+        target = agent.target(picture, invert)[None]
         canvas, settings = agent.preset.canvas.to_json(), SearchSettings()
         found = search(
             agent.preset.engine, canvas, target, evaluations, settings, seed, report=lambda done, _: on_time(done)

@@ -77,7 +77,7 @@ def tab(studio: Studio, opened: gr.State) -> PaintTab:
                     preview = gr.Image(
                         show_label=False, interactive=False, height=240, visible=False, buttons=[], elem_id="preview"
                     )
-            invert = gr.Checkbox(label="Turn dark and light over (for drawings black on white)")
+            invert = gr.Checkbox(label="Turn dark and light over (for ink on paper)")
             agent = gr.Dropdown(list(presets), value=first, label="Agent", elem_id="agent")
             most, usual_number = handlers.max_strokes(presets[first]), handlers.default_strokes(presets[first])
             strokes = gr.Slider(1, most, usual_number, step=1, label="Strokes")
