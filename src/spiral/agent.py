@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from spiral.datasets.paper import turned_over
+from spiral.datasets.paper import fit_turned_over
 from spiral.datasets.pictures import BLACK, WHITE, Picture, fit_image
 from spiral.engines import Engine, make, missing, observe, settings_of
 from spiral.engines.strokes import StrokeSettings
@@ -121,13 +121,13 @@ class Agent:
         return self.reconstruct(target[None], seed, temperature, candidates=candidates).programs[0]
 
     def target(self, picture: Picture, invert: bool = False) -> npt.NDArray[np.uint8]:
-        """A picture as the agent sees it, uint8 [S, S, C]; with `invert` through `spiral.datasets.paper.turned_over`.
+        """A picture as the agent sees it, uint8 [S, S, C]; with `invert` by `spiral.datasets.paper.fit_turned_over`.
 
         Raises:
             InputError: it cannot be read.
         """
-        seen = fit_image(picture, self.size, self.channels, self.ground(invert))
-        return turned_over(seen[None])[0] if invert else seen
+        fit = fit_turned_over if invert else fit_image
+        return fit(picture, self.size, self.channels, self.ground(invert))
 
     def ground(self, invert: bool = False) -> int:
         """What transparent parts of a picture show, 0 or 255: the paper that it paints on, `invert` considered."""

@@ -1,22 +1,27 @@
-"""Ink on paper is read in any light; what is no ink on paper is inverted as it is."""
+"""Ink on paper is read in any light and with any pen; what is no ink on paper is inverted as it is."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from spiral.datasets import load
-from spiral.datasets.paper import turned_over
+from spiral.datasets.paper import fit_turned_over
+from spiral.datasets.pictures import fit_image
 
 SIZE = 64
-ROWS, COLUMNS = np.mgrid[0:SIZE, 0:SIZE] / SIZE
-LIGHTS = {
-    "dim": np.full((SIZE, SIZE), 0.6),
-    "from the side": 1.0 - 0.6 * COLUMNS,
-    "from a corner": 1.0 - 0.35 * ROWS - 0.35 * COLUMNS,
-    "a lens dark at its edges": 1.0 - 1.1 * ((ROWS - 0.5) ** 2 + (COLUMNS - 0.5) ** 2),
-    "a hand's shadow": np.where(COLUMNS + 0.3 * ROWS > 0.6, 0.55, 1.0),
-}
+
+
+def lights(size):
+    rows, columns = np.mgrid[0:size, 0:size] / size
+    return {
+        "dim": np.full((size, size), 0.6),
+        "from the side": 1.0 - 0.6 * columns,
+        "from a corner": 1.0 - 0.35 * rows - 0.35 * columns,
+        "a lens dark at its edges": 1.0 - 1.1 * ((rows - 0.5) ** 2 + (columns - 0.5) ** 2),
+        "a hand's shadow": np.where(columns + 0.3 * rows > 0.6, 0.55, 1.0),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -25,42 +30,53 @@ def digits():
 
 
 def lit(ink, light, darkness=0.75):
-    """Photographs uint8 [N, S, S, 1] of ink uint8 [N, S, S, 1], which swallows so much of the light."""
-    return np.round(250 * light[..., None] * (1 - darkness * ink / 255.0)).astype(np.uint8)
+    """A photograph uint8 [S, S] of ink uint8 [S, S], which swallows so much of the light float [S, S]."""
+    return np.round(250 * light * (1 - darkness * ink / 255.0)).astype(np.uint8)
 
 
 def error(some, others):
     return float(np.square(some.astype(float) - others).mean() / 255**2)
 
 
-@pytest.mark.parametrize("light", LIGHTS.values(), ids=LIGHTS)
-def test_a_drawing_is_the_same_in_any_light(digits, light):
-    photographed = lit(digits, light)
-    assert error(turned_over(photographed), digits) < 0.005 < 0.05 < error(255 - photographed, digits)
+@pytest.mark.parametrize("kind", lights(1))
+def test_a_drawing_is_the_same_in_any_light(digits, kind):
+    photographs = [lit(digit[..., 0], lights(SIZE)[kind]) for digit in digits]
+    read = np.stack([fit_turned_over(photograph, SIZE, 1) for photograph in photographs])
+    assert error(read, digits) < 0.005 < 0.05 < error(255 - np.stack(photographs)[..., None], digits)
 
 
-@pytest.mark.parametrize("light", LIGHTS.values(), ids=LIGHTS)
-def test_an_empty_sheet_stays_empty(light):
-    noise = np.random.default_rng(0).normal(0.0, 2.0, (1, SIZE, SIZE, 1))
-    sheet = np.clip(lit(np.zeros((1, SIZE, SIZE, 1), np.uint8), light) + noise, 0, 255).astype(np.uint8)
-    assert not turned_over(sheet).any()
+@pytest.mark.parametrize("kind", lights(1))
+@pytest.mark.parametrize("size", [SIZE, 500])
+def test_an_empty_sheet_stays_empty(kind, size):
+    sheet = lit(np.zeros((size, size)), lights(size)[kind]) + np.random.default_rng(0).normal(0.0, 4.0, (size, size))
+    assert not fit_turned_over(sheet.clip(0, 255).astype(np.uint8), SIZE, 1).any()
+
+
+@pytest.mark.parametrize("width", [4, 16, 64, 200])
+def test_thin_and_thick_pens_can_be_read(width):
+    sheet = Image.new("L", (1200, 1200))
+    ImageDraw.Draw(sheet).line([(300, 300), (900, 900)], fill=255, width=width)
+    read = fit_turned_over(lit(np.asarray(sheet), lights(1200)["from a corner"]), SIZE, 1)[..., 0]
+    along = read[np.arange(18, 46), np.arange(18, 46)]
+    assert along.min() > 90, "no gap in the line"
+    assert read[:10].max() < 40 and read[:, :10].max() < 40, "nor anything elsewhere"
 
 
 @pytest.mark.parametrize("size", [28, 32, 64])
 def test_black_on_white_is_only_inverted(size):
     clean = load("mnist-sample", size, 1, "test").images[:32]
-    assert np.abs(turned_over(255 - clean).astype(int) - clean).max() <= 16
-    assert error(turned_over(255 - clean), clean) < 1e-4
+    read = np.stack([fit_turned_over(255 - digit, size, 1) for digit in clean])
+    assert np.abs(read.astype(int) - clean).max() <= 16 and error(read, clean) < 1e-4
 
 
 def test_white_on_black_and_colours_are_only_inverted(digits):
-    assert np.array_equal(turned_over(digits), 255 - digits)
-    colours = np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), dtype=np.uint8)
-    assert np.array_equal(turned_over(colours), 255 - colours)
+    assert np.array_equal(fit_turned_over(digits[0], SIZE, 1), 255 - digits[0])
+    colours = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
+    assert np.array_equal(fit_turned_over(colours, SIZE, 3), 255 - fit_image(colours, SIZE, 3))
 
 
-@given(st.integers(1, 40), st.integers(0, 2**32 - 1))
-def test_any_picture_can_be_turned_over(side, seed):
-    pictures = np.random.default_rng(seed).integers(0, 256, (2, side, side, 1), dtype=np.uint8)
-    turned = turned_over(pictures)
-    assert turned.shape == pictures.shape and turned.dtype == np.uint8
+@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([8, 28, 64]), st.integers(0, 2**32 - 1))
+def test_any_picture_can_be_turned_over(height, width, size, seed):
+    picture = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    read = fit_turned_over(picture, size, 1)
+    assert read.shape == (size, size, 1) and read.dtype == np.uint8

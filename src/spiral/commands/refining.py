@@ -46,7 +46,7 @@ class Refine:
         """Run it."""
         from spiral.agent import load_agent, writer_of
         from spiral.datasets import fit_image
-        from spiral.datasets.paper import turned_over
+        from spiral.datasets.paper import fit_turned_over
         from spiral.engines import settings_of
         from spiral.painting.refining import refine
 
@@ -58,8 +58,7 @@ class Refine:
         size = max(side for side in range(1, min(full, _WIDEST) + 1) if full % side == 0)
         seen = max(side for side in range(1, min(size, _SEEN) + 1) if size % side == 0)
         seen = agent.size if agent is not None and size % agent.size == 0 else seen
-        target = fit_image(self.target, seen, settings.channels)
-        target = turned_over(target[None])[0] if self.invert else target
+        target = (fit_turned_over if self.invert else fit_image)(self.target, seen, settings.channels)
         with progress_bar("refining", self.evaluations) as count:
 
             def report(done: int, error: float) -> None:

@@ -9,57 +9,95 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
 
-from spiral.datasets.pictures import WHITE
+from spiral.datasets.pictures import WHITE, Picture, fit_opened, open_image
+
+Floats = npt.NDArray[np.float32]
 
 _WIDEST = 3
-"""A pen may be a side divided by this wide."""
+"""A pen may be as wide as a side divided by this."""
 _FAINT = 0.12
-"""Darkest share of the paper's light that a sheet without ink may swallow."""
+"""Share of the light that the darkest part of a sheet without ink may swallow."""
+_NOISE = 5.0
+"""Ink is darker than the paper's median by more than so many deviations of its noise."""
 _FULL = 0.85
 """Ink that swallows more of the light stays as it is."""
 _TOP = 0.998
 """Share of the pixels that are lighter than what counts as full ink."""
 _BLACK = 50
-"""No paper is darker: a picture that is mostly darker is not ink on paper, and only inverted."""
-_NOISE = 2.5
-"""What is lighter than so many times the median darkness is paper: most of a sheet is."""
+"""No paper is darker: a picture that mostly is is not ink on paper, and only inverted."""
+_PALE = 0.5
+"""Ink that seems to swallow less of the light may be a thin line: it is looked at more closely."""
+_FINER = 4
 
 
-def turned_over(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Pictures with dark and light turned over, uint8 [N, S, S, C]; grey ones as ink on paper that is evenly lit.
+def fit_turned_over(picture: Picture, size: int, channels: int, ground: int = WHITE) -> npt.NDArray[np.uint8]:
+    """`fit_image` with dark and light turned over, uint8 [S, S, C]; in grey, ink as on paper that is evenly lit.
 
-    Ink on white paper, as dark as can be, is what it is without that. Ink that covers more than a third of a side in
-    width and height is taken for a shadow. Pictures in colour, C = 3, and black ones are inverted and nothing else.
+    Ink on white paper, as dark as can be, is inverted and nothing else, and so are pictures in colour and black ones.
+    Lines thinner than a pixel of the result are thickened to one. Ink that covers more than a third of a side in width
+    and height is taken for a shadow.
 
     Args:
-        pictures: uint8 [N, S, S, C].
+        picture: a file's path or content, a Pillow picture, or an array.
+        size: S.
+        channels: C, 1 or 3.
+        ground: what transparent parts show, 0 or 255.
+
+    Raises:
+        InputError: it cannot be read.
     """
-    if pictures.shape[-1] != 1:
-        return WHITE - pictures
-    return np.stack([_ink(picture[..., 0]) for picture in pictures])[..., None]
+    image = open_image(picture, channels, ground)
+    seen = fit_opened(image, size, channels)
+    if channels != 1 or np.median(seen) < _BLACK:
+        return WHITE - seen
+    ink, contrast = _ink(seen[..., 0])
+    if contrast < _PALE and min(image.size) >= _FINER * size:
+        ink = _reduced(_ink(fit_opened(image, _FINER * size, channels)[..., 0])[0])
+    return np.round(ink * WHITE).astype(np.uint8)[..., None]
 
 
-def _ink(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Ink of a grey picture, dark on light: uint8 [S, S], 0 where there is none."""
-    if np.median(picture) < _BLACK:
-        return WHITE - picture
-    paper = np.maximum(_paper(picture), 1).astype(np.float32)
-    dark = np.clip(1.0 - picture / paper, 0.0, 1.0)
-    floor = _NOISE * float(np.median(dark))
-    full = float(np.quantile(dark, _TOP))
-    if full - floor < _FAINT:
-        return np.zeros_like(picture)
+def _ink(picture: npt.NDArray[np.uint8]) -> tuple[Floats, float]:
+    """Ink of a grey picture, dark on light: float32 [S, S] in [0, 1], 0 for paper; and how dark it is beside paper."""
+    light = np.maximum(_light(picture), 1)
+    missing = (light - picture).clip(0).astype(np.float32)
+    dark = missing / light.astype(np.float32)
+    paper, full = np.quantile(dark, (0.5, _TOP)).tolist()
+    # A camera's noise is of one size where there is much light and where there is little.
+    if full - paper < _FAINT or np.quantile(missing, _TOP) - np.median(missing) < _NOISE * _deviation(missing):
+        return np.zeros_like(dark), 0.0
+    contrast, floor = full - paper, paper + 0.5 * _NOISE * _deviation(dark)
     full = 1.0 if full > _FULL else full
-    return np.round(np.clip((dark - floor) / (full - floor), 0.0, 1.0) * WHITE).astype(np.uint8)
+    return np.clip((dark - floor) / (full - floor), 0.0, 1.0), contrast
 
 
-def _paper(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """How light the paper is everywhere: uint8 [S, S]."""
+def _deviation(values: Floats) -> float:
+    """The deviation of values most of which are noise."""
+    return 1.5 * float(np.median(np.abs(values - np.median(values))))
+
+
+def _light(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+    """What the paper would look like without ink: int32 [S, S]."""
     reach = max(len(picture) // _WIDEST // 2, 1)
     # Beyond the edges the light goes on falling as it does before them; a reflection would be too light there.
-    padded = np.pad(picture.astype(np.int32), 2 * reach, mode="reflect", reflect_type="odd")
-    wide = Image.fromarray(np.clip(padded, 0, WHITE).astype(np.uint8))
-    closed = wide.filter(ImageFilter.MaxFilter(2 * reach + 1)).filter(ImageFilter.MinFilter(2 * reach + 1))
-    return np.asarray(closed)[2 * reach : -2 * reach, 2 * reach : -2 * reach]
+    wide = np.pad(picture.astype(np.int32), 2 * reach, mode="reflect", reflect_type="odd").clip(0, WHITE)
+    return -_highest(-_highest(wide, reach), reach)
+
+
+def _highest(values: npt.NDArray, reach: int) -> npt.NDArray:
+    """The highest value within `reach` in rows and columns; both sides become smaller by twice that."""
+    for axis in (0, 1):
+        values = np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1, axis).max(-1)
+    return values
+
+
+def _reduced(ink: Floats) -> Floats:
+    """Ink reduced to a side `_FINER` times smaller, thickened as far as its lines would fade otherwise."""
+    size = len(ink) // _FINER
+    small = ink
+    for reach in range(_FINER):
+        thick = _highest(np.pad(ink, reach), reach)
+        small = thick.reshape(size, _FINER, size, _FINER).mean((1, 3))
+        if np.quantile(small, _TOP) > _FULL:
+            break
+    return small

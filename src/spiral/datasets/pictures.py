@@ -136,7 +136,7 @@ def _array(values: Any, name: str) -> npt.NDArray[Any]:
 
 def fit_image(picture: Picture, size: int, channels: int, ground: int = WHITE) -> npt.NDArray[np.uint8]:
     """A picture resized onto the whole canvas: uint8 [size, size, channels]. See `open_image`."""
-    return _fit(open_image(picture, channels, ground), size, channels)
+    return fit_opened(open_image(picture, channels, ground), size, channels)
 
 
 def is_photograph(picture: Picture) -> bool:
@@ -191,7 +191,8 @@ def warn_of_failures(failures: list[str], count: int, where: Path) -> None:
         warnings.warn(f"{told}; the first: {failures[0]}", LeftOutWarning, stacklevel=3)
 
 
-def _fit(picture: Image.Image, size: int, channels: int) -> npt.NDArray[np.uint8]:
+def fit_opened(picture: Image.Image, size: int, channels: int) -> npt.NDArray[np.uint8]:
+    """`fit_image` for what `open_image` returned: uint8 [size, size, channels]."""
     return resize(np.asarray(picture, np.uint8).reshape(1, picture.height, picture.width, channels), size)[0]
 
 
@@ -212,11 +213,11 @@ def decode_centre(data: bytes, name: str, side: int, size: int, channels: int) -
     """
     picture = decode_picture(data, name, channels)
     if picture.width == picture.height <= side:
-        return _fit(picture, size, channels)
+        return fit_opened(picture, size, channels)
     if min(picture.size) < side:
         raise InputError(f"{name} has {picture.width}x{picture.height} pixels, fewer than {side}x{side}")
     left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return _fit(picture.crop((left, top, left + side, top + side)), size, channels)
+    return fit_opened(picture.crop((left, top, left + side, top + side)), size, channels)
 
 
 def decode_picture(
