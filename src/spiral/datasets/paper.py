@@ -79,8 +79,8 @@ def _deviation(values: Floats) -> float:
 def _light(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """What the paper would look like without ink: int32 [S, S]."""
     reach = max(len(picture) // _WIDEST // 2, 1)
-    # Beyond the edges the light goes on falling as it does before them; a reflection would be too light there.
-    wide = np.pad(picture.astype(np.int32), 2 * reach, mode="reflect", reflect_type="odd").clip(0, WHITE)
+    # Black beyond the edges: a corner is as dark as it is, not as light as what lies nearest to it.
+    wide = np.pad(picture.astype(np.int32), 2 * reach)
     return -_highest(-_highest(wide, reach), reach)
 
 
