@@ -69,6 +69,15 @@ def test_black_on_white_is_only_inverted(size):
     assert np.abs(read.astype(int) - clean).max() <= 16 and error(read, clean) < 1e-4
 
 
+@pytest.mark.parametrize("margin", [0, 2, 6])
+def test_a_drawing_may_fill_the_frame(digits, margin):
+    for digit in digits:
+        rows, columns = np.nonzero(digit[..., 0] > 60)
+        tight = np.pad(digit[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1, 0], margin)
+        read, inverted = fit_turned_over(255 - tight, 32, 1), fit_image(tight, 32, 1)
+        assert error(read, inverted) < 0.15 * error(0 * read, inverted)
+
+
 def test_white_on_black_and_colours_are_only_inverted(digits):
     assert np.array_equal(fit_turned_over(digits[0], SIZE, 1), 255 - digits[0])
     colours = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)

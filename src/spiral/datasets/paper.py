@@ -19,7 +19,7 @@ _WIDEST = 3
 _FAINT = 0.12
 """Share of the light that the darkest part of a sheet without ink may swallow."""
 _NOISE = 5.0
-"""Ink is darker than the paper's median by more than so many deviations of its noise."""
+"""Ink is darker than paper by more than so many deviations of the paper's noise."""
 _FULL = 0.85
 """Ink that swallows more of the light stays as it is."""
 _TOP = 0.998
@@ -53,7 +53,8 @@ def fit_turned_over(picture: Picture, size: int, channels: int, ground: int = WH
         return WHITE - seen
     ink, contrast = _ink(seen[..., 0])
     if contrast < _PALE and min(image.size) >= _FINER * size:
-        ink = _reduced(_ink(fit_opened(image, _FINER * size, channels)[..., 0])[0])
+        closely, found = _ink(fit_opened(image, _FINER * size, channels)[..., 0])
+        ink = _reduced(closely) if found else ink
     return np.round(ink * WHITE).astype(np.uint8)[..., None]
 
 
@@ -62,18 +63,24 @@ def _ink(picture: npt.NDArray[np.uint8]) -> tuple[Floats, float]:
     light = np.maximum(_light(picture), 1)
     missing = (light - picture).clip(0).astype(np.float32)
     dark = missing / light.astype(np.float32)
-    paper, full = np.quantile(dark, (0.5, _TOP)).tolist()
+    (paper, noise), full = _of_paper(dark), float(np.quantile(dark, _TOP))
     # A camera's noise is of one size where there is much light and where there is little.
-    if full - paper < _FAINT or np.quantile(missing, _TOP) - np.median(missing) < _NOISE * _deviation(missing):
-        return np.zeros_like(dark), 0.0
-    contrast, floor = full - paper, paper + 0.5 * _NOISE * _deviation(dark)
+    level, deviation = _of_paper(missing)
+    contrast, floor = full - paper, paper + 0.5 * _NOISE * noise
     full = 1.0 if full > _FULL else full
+    if contrast < _FAINT or full <= floor or np.quantile(missing, _TOP) - level < _NOISE * deviation:
+        return np.zeros_like(dark), 0.0
     return np.clip((dark - floor) / (full - floor), 0.0, 1.0), contrast
 
 
-def _deviation(values: Floats) -> float:
-    """The deviation of values most of which are noise."""
-    return 1.5 * float(np.median(np.abs(values - np.median(values))))
+def _of_paper(values: Floats) -> tuple[float, float]:
+    """Mean and deviation of the paper's values, from the lowest quarter: ink may cover more than half of a sheet.
+
+    The quantiles are those of a normal distribution.
+    """
+    low, quarter = np.quantile(values, (0.05, 0.25)).tolist()
+    deviation = (quarter - low) / 0.97
+    return quarter + 0.67 * deviation, deviation
 
 
 def _light(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
