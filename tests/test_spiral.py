@@ -125,6 +125,18 @@ def test_a_drawing_the_wrong_way_round_is_noticed_and_turned(agent, digits, recw
     assert not recwarn.list
 
 
+def test_a_shaded_digit_is_painted_like_a_clean_one(agent, digits, recwarn):
+    light = np.linspace(1.0, 0.4, 28)[:, None, None]
+    blank, shaded = 240 * np.broadcast_to(light, digits[0].shape), 240 * light * (1 - 0.8 * digits[0] / 255.0)
+    painted, clean = (
+        agent.paint(picture, invert=turn).render().astype(float) / 255
+        for picture, turn in ((shaded.astype(np.uint8), True), (digits[0], False))
+    )
+    assert np.square(painted - clean).mean() < 0.01
+    assert agent.paint(blank.astype(np.uint8), invert=True).render().max() == 0
+    assert not recwarn.list
+
+
 @pytest.mark.parametrize("wrong", [{"temperature": -1.0}, {"temperature": float("nan")}, {"candidates": 0}])
 def test_numbers_out_of_range_are_refused(agent, digits, wrong):
     with pytest.raises(spiral.InputError, match="must be"):

@@ -78,6 +78,38 @@ def test_a_drawing_may_fill_the_frame(digits, margin):
         assert error(read, inverted) < 0.15 * error(0 * read, inverted)
 
 
+@pytest.mark.parametrize("size", [105, 420])
+def test_thin_lines_of_a_clean_drawing_are_only_inverted(size):
+    drawing = Image.new("L", (size, size), 255)
+    ImageDraw.Draw(drawing).line([(size // 4, size // 5), (size * 3 // 4, size * 4 // 5)], width=size // 35)
+    assert np.array_equal(fit_turned_over(drawing, 32, 1), 255 - fit_image(drawing, 32, 1))
+
+
+@pytest.mark.parametrize("kind", lights(1))
+def test_thin_lines_are_the_same_in_any_light(kind):
+    sheet = Image.new("L", (420, 420))
+    ImageDraw.Draw(sheet).line([(100, 80), (310, 340)], fill=255, width=12)
+    read = fit_turned_over(lit(np.asarray(sheet), lights(420)[kind]), 32, 1)
+    assert error(read, fit_image(sheet, 32, 1)) < 5e-4
+
+
+def test_noise_in_the_dark_is_no_ink():
+    rows, columns = np.mgrid[0:128, 0:128] / 128
+    corner = 1.0 - 0.85 * np.clip(0.7 * columns + 0.5 * rows, 0.0, 1.0)
+    for seed in range(8):
+        noise = np.random.default_rng(seed).normal(0.0, 1.5, (128, 128))
+        sheet = (lit(np.zeros((128, 128)), corner) + noise).clip(0, 255).astype(np.uint8)
+        assert not fit_turned_over(sheet, 32, 1).any()
+
+
+def test_ink_is_as_dark_where_the_camera_is_noisy():
+    sheet = Image.new("L", (128, 128))
+    ImageDraw.Draw(sheet).ellipse([30, 20, 100, 110], outline=255, width=14)
+    shaded = lit(np.asarray(sheet), lights(128)["from the side"]) + np.random.default_rng(0).normal(0, 8, (128, 128))
+    read = fit_turned_over(shaded.clip(0, 255).astype(np.uint8), 32, 1)
+    assert np.quantile(read, 0.95) > 240
+
+
 def test_white_on_black_and_colours_are_only_inverted(digits):
     assert np.array_equal(fit_turned_over(digits[0], SIZE, 1), 255 - digits[0])
     colours = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)

@@ -19,24 +19,29 @@ _WIDEST = 3
 _FAINT = 0.12
 """Share of the light that the darkest part of a sheet without ink may swallow."""
 _NOISE = 5.0
-"""Ink is darker than paper by more than so many deviations of the paper's noise."""
+"""Ink is darker than paper by more than so many deviations of the paper's noise,"""
+_SHADES = 10
+"""and by more than so many of 255 shades: where paper is dark, a few shades are a large share of the light."""
 _FULL = 0.85
-"""Ink that swallows more of the light stays as it is."""
+"""Ink that swallows more of the light stays as it is, and lines that cover more of a pixel are not thin."""
 _TOP = 0.998
 """Share of the pixels that are lighter than what counts as full ink."""
+_DIM = 0.2
+"""Where less than this share of the brightest light falls, noise would look like ink: no more is made up for."""
 _BLACK = 50
 """No paper is darker: a picture that mostly is is not ink on paper, and only inverted."""
-_PALE = 0.5
-"""Ink that seems to swallow less of the light may be a thin line: it is looked at more closely."""
+_PALE = 0.6
+"""Lines that cover less of a pixel would fade, and are thickened."""
 _FINER = 4
+"""Ink that seems pale, as thin lines do, is looked at so many times as closely, or as closely as the picture allows."""
 
 
 def fit_turned_over(picture: Picture, size: int, channels: int, ground: int = WHITE) -> npt.NDArray[np.uint8]:
     """`fit_image` with dark and light turned over, uint8 [S, S, C]; in grey, ink as on paper that is evenly lit.
 
-    Ink on white paper, as dark as can be, is inverted and nothing else, and so are pictures in colour and black ones.
-    Lines thinner than a pixel of the result are thickened to one. Ink that covers more than a third of a side in width
-    and height is taken for a shadow.
+    Clean drawings, black on white, are inverted and nothing else, unless their lines are much thinner than a pixel of
+    the result: those are thickened. Pictures in colour and black ones are inverted, too. Ink that covers more than a
+    third of a side in width and height is taken for a shadow, and at an edge so is a smaller part.
 
     Args:
         picture: a file's path or content, a Pillow picture, or an array.
@@ -51,26 +56,51 @@ def fit_turned_over(picture: Picture, size: int, channels: int, ground: int = WH
     seen = fit_opened(image, size, channels)
     if channels != 1 or np.median(seen) < _BLACK:
         return WHITE - seen
-    ink, contrast = _ink(seen[..., 0])
-    if contrast < _PALE and min(image.size) >= _FINER * size:
-        closely, found = _ink(fit_opened(image, _FINER * size, channels)[..., 0])
-        ink = _reduced(closely) if found else ink
+    ink = _Ink(seen[..., 0])
+    full = 1.0 if ink.full > _FULL else ink.full
+    finer = min(min(image.size) // size, _FINER)
+    if full < 1.0 and finer > 1:
+        closely = _Ink(fit_opened(image, finer * size, channels)[..., 0])
+        darkest = closely.full - closely.noise
+        if finer == _FINER and ink.full < _PALE * darkest:
+            return _as_bytes(_reduced(closely.stretched(closely.full), finer))
+        if 0.0 < ink.full < _FULL * darkest:  # thin lines: how dark they would be if they filled their pixels
+            full = darkest
+    return _as_bytes(ink.stretched(full))
+
+
+def _as_bytes(ink: Floats) -> npt.NDArray[np.uint8]:
+    """Ink float32 [S, S] in [0, 1] as uint8 [S, S, 1]."""
     return np.round(ink * WHITE).astype(np.uint8)[..., None]
 
 
-def _ink(picture: npt.NDArray[np.uint8]) -> tuple[Floats, float]:
-    """Ink of a grey picture, dark on light: float32 [S, S] in [0, 1], 0 for paper; and how dark it is beside paper."""
-    light = np.maximum(_light(picture), 1)
-    missing = (light - picture).clip(0).astype(np.float32)
-    dark = missing / light.astype(np.float32)
-    (paper, noise), full = _of_paper(dark), float(np.quantile(dark, _TOP))
-    # A camera's noise is of one size where there is much light and where there is little.
-    level, deviation = _of_paper(missing)
-    contrast, floor = full - paper, paper + 0.5 * _NOISE * noise
-    full = 1.0 if full > _FULL else full
-    if contrast < _FAINT or full <= floor or np.quantile(missing, _TOP) - level < _NOISE * deviation:
-        return np.zeros_like(dark), 0.0
-    return np.clip((dark - floor) / (full - floor), 0.0, 1.0), contrast
+class _Ink:
+    """What swallows light in a grey picture uint8 [S, S].
+
+    Attributes:
+        dark: share of the light that is missing, float32 [S, S] in [0, 1].
+        noise: how much of it noise may add.
+        floor: what seems to be missing from paper without ink.
+        full: what the darkest ink swallows; 0 if there is no ink.
+    """
+
+    def __init__(self, picture: npt.NDArray[np.uint8]) -> None:
+        light = _light(picture)
+        missing = (light - picture).astype(np.float32)
+        self.dark = missing / np.maximum(light, _DIM * light.max()).astype(np.float32)
+        (paper, deviation), full = _of_paper(self.dark), float(np.quantile(self.dark, _TOP))
+        self.noise = 0.5 * _NOISE * deviation
+        self.floor = paper + self.noise
+        # A camera's noise is of one size where there is much light and where there is little.
+        level, deviation = _of_paper(missing)
+        noisy = np.quantile(missing, _TOP) - level < max(_NOISE * deviation, _SHADES)
+        self.full = 0.0 if full - paper < _FAINT or noisy else full
+
+    def stretched(self, full: float) -> Floats:
+        """0 for paper, 1 for ink that swallows `full` of the light: float32 [S, S] in [0, 1]."""
+        if full <= self.floor:
+            return np.zeros_like(self.dark)
+        return np.clip((self.dark - self.floor) / (full - self.floor), 0.0, 1.0)
 
 
 def _of_paper(values: Floats) -> tuple[float, float]:
@@ -98,13 +128,13 @@ def _highest(values: npt.NDArray, reach: int) -> npt.NDArray:
     return values
 
 
-def _reduced(ink: Floats) -> Floats:
-    """Ink reduced to a side `_FINER` times smaller, thickened as far as its lines would fade otherwise."""
-    size = len(ink) // _FINER
+def _reduced(ink: Floats, times: int) -> Floats:
+    """Ink reduced to a side so many times smaller, thickened as far as its lines would fade otherwise."""
+    size = len(ink) // times
     small = ink
-    for reach in range(_FINER):
+    for reach in range(times):
         thick = _highest(np.pad(ink, reach), reach)
-        small = thick.reshape(size, _FINER, size, _FINER).mean((1, 3))
+        small = thick.reshape(size, times, size, times).mean((1, 3))
         if np.quantile(small, _TOP) > _FULL:
             break
     return small
